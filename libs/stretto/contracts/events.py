@@ -1,0 +1,206 @@
+"""The log: one type a fact, past tense. `apply` in the workflow core is the only reader that
+matters.
+
+The tag is the `type` column of `workflow.event` and the `type` of an event on the bus; the struct
+is
+its `data`. A shipped tag keeps its shape and its meaning for ever; a new meaning gets a new tag
+(`step.failed.v2`): `tests/golden/` holds histories that a test replays.
+
+A step is named by its path: `reserve`, `scan[3]`, `ship.pack`, and `charge~compensate` for the
+compensation of `charge`. Payloads are JSON as it came (`msgspec.Raw`).
+"""
+
+from datetime import datetime
+from typing import ClassVar
+
+import msgspec
+
+from stretto.contracts.failures import Failure
+from stretto.contracts.payload import NULL
+
+COMPENSATION_SUFFIX = "~compensate"
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What all facts share: the tag, by which the log knows them."""
+
+    type: ClassVar[str]
+
+
+class RunStarted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    type: ClassVar[str] = "run.started"
+    namespace: str
+    workflow: str
+    version: int
+    input: msgspec.Raw
+    id: str | None = None
+    labels: dict[str, str] = {}
+    deadline: datetime | None = None
+    traceparent: str | None = None
+
+
+class RunFailing(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The run will not complete: nothing new is begun, what is open is cancelled, what is to be
+    undone
+    is undone. `ending` is how it will end."""
+
+    type: ClassVar[str] = "run.failing"
+    ending: str
+    failure: Failure
+    by: str | None = None
+
+
+class RunCompleted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    type: ClassVar[str] = "run.completed"
+    output: msgspec.Raw = NULL
+
+
+class RunFailed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """`uncompensated` names the steps whose compensation failed for good."""
+
+    type: ClassVar[str] = "run.failed"
+    failure: Failure
+    uncompensated: list[str] = []
+
+
+class RunCancelled(Event, frozen=True, kw_only=True, omit_defaults=True):
+    type: ClassVar[str] = "run.cancelled"
+    failure: Failure
+    uncompensated: list[str] = []
+
+
+class RunTerminated(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Ended at once by a person, nothing undone."""
+
+    type: ClassVar[str] = "run.terminated"
+    failure: Failure
+    by: str | None = None
+
+
+class OutputAsked(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Every step has ended; the run's output is being worked out."""
+
+    type: ClassVar[str] = "run.finishing"
+
+
+class StepActivated(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The step may run; its decision is asked for."""
+
+    type: ClassVar[str] = "step.activated"
+    step: str
+
+
+class StepExpanded(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A `for_each` knows its items."""
+
+    type: ClassVar[str] = "step.expanded"
+    step: str
+    items: list[msgspec.Raw]
+
+
+class StepScheduled(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """An attempt is out. `input` is left out where it equals that of the attempt before."""
+
+    type: ClassVar[str] = "step.scheduled"
+    step: str
+    attempt: int
+    task: str
+    queue: str | None = None
+    input: msgspec.Raw = NULL
+    queue_deadline: datetime | None = None
+    deadline: datetime | None = None
+
+
+class StepStarted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A worker has accepted the attempt (only where the attempt asked to be told)."""
+
+    type: ClassVar[str] = "step.started"
+    step: str
+    attempt: int
+    worker: str | None = None
+    deadline: datetime | None = None
+
+
+class StepCompleted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The step has its output. For a `for_each` the output is left out: it is the list of its
+    items'."""
+
+    type: ClassVar[str] = "step.completed"
+    step: str
+    attempt: int = 0
+    output: msgspec.Raw = NULL
+    worker: str | None = None
+    started_at: str | None = None
+    finished_at: str | None = None
+
+
+class StepChosen(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A switch took branch `branch` (-1: none fitted and there is no `else`) and is completed."""
+
+    type: ClassVar[str] = "step.chosen"
+    step: str
+    branch: int
+    then: list[str] = []
+
+
+class StepWaiting(Event, frozen=True, kw_only=True, omit_defaults=True):
+    type: ClassVar[str] = "step.waiting"
+    step: str
+    until: datetime
+
+
+class StepFailed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """An attempt failed. With `retry_at` there will be another; without, the step has failed."""
+
+    type: ClassVar[str] = "step.failed"
+    step: str
+    failure: Failure
+    attempt: int = 0
+    retry_at: datetime | None = None
+    worker: str | None = None
+    started_at: str | None = None
+    finished_at: str | None = None
+
+
+class StepSkipped(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """`reason`: `condition`, `need_skipped`, `need_failed`, `not_chosen`, `run_failing`."""
+
+    type: ClassVar[str] = "step.skipped"
+    step: str
+    reason: str
+
+
+class StepCancelled(Event, frozen=True, kw_only=True, omit_defaults=True):
+    type: ClassVar[str] = "step.cancelled"
+    step: str
+    reason: str
+    attempt: int = 0
+
+
+class CompensationStarted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The completed steps will be undone, in this order."""
+
+    type: ClassVar[str] = "compensation.started"
+    steps: list[str]
+
+
+EVENT_TYPES: tuple[type[Event], ...] = (
+    RunStarted,
+    RunFailing,
+    RunCompleted,
+    RunFailed,
+    RunCancelled,
+    RunTerminated,
+    OutputAsked,
+    StepActivated,
+    StepExpanded,
+    StepScheduled,
+    StepStarted,
+    StepCompleted,
+    StepChosen,
+    StepWaiting,
+    StepFailed,
+    StepSkipped,
+    StepCancelled,
+    CompensationStarted,
+)

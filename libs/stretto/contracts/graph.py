@@ -1,0 +1,184 @@
+"""A compiled workflow: what the core walks and what the decision service evaluates.
+
+The `definition` package makes a `Graph` from YAML once, at registration; it is stored with the
+version and never changes. Names are resolved then: a need is an index, a reference knows its place.
+
+Two readers, two halves: the core reads kinds, needs, policies and references; it never reads an
+expression. The decision service reads the bytes of an `Ask.plan` (an `AskPlan`) and nothing else.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from stretto.contracts.payload import NULL
+
+RunsOn = Literal["success", "always"]
+"""`success`: only if no need was skipped or failed. `always`: whatever became of the needs; the
+condition (`always()`, `failed()` …) decides."""
+
+Kind = Literal[
+    "task", "set", "switch", "decide", "wait", "signal", "approval", "workflow", "steps",
+    "repeat", "emit", "fail",
+]  # fmt: skip
+
+RefRoot = Literal[
+    "input", "step", "item", "index", "run", "error", "loop", "outcome", "output", "vars"
+]
+"""Where a value comes from. `outcome` is what `always() failed() cancelled() succeeded()` read;
+`output` is the step's own output (in its compensation)."""
+
+
+class Ref(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One value an expression needs, resolved: which root and, for a step, which one.
+
+    `up` counts scopes outward from the scope of the asking step (0 = a sibling); `step` is its
+    index
+    in that scope; `part` is what of it.
+    """
+
+    root: RefRoot
+    up: int = 0
+    step: int = 0
+    part: Literal["output", "status", "failure"] = "output"
+
+
+class AskPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the decision service works out for one step, in the order of the fields.
+
+    `paths[i]` is where value `i` of the ask goes in the scope, e.g. `["steps", "charge",
+    "output"]`.
+    A false `condition` ends it with "skip". `lenient`: a value that is missing because its step was
+    skipped makes the template's place null instead of an error (the output of a run).
+    """
+
+    workflow: str
+    version: int
+    step: str
+    paths: tuple[tuple[str, ...], ...] = ()
+    condition: str | None = None
+    template: msgspec.Raw = NULL
+    items: str | None = None
+    cases: tuple[str | None, ...] = ()
+    values: dict[str, msgspec.Raw] = msgspec.field(default_factory=dict)
+    lenient: bool = False
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One question to the decision service: the encoded `AskPlan` and the values to send along."""
+
+    plan: bytes
+    refs: tuple[Ref, ...] = ()
+
+
+class Retry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """When a failed attempt is tried again: `interval_s * backoff ** (attempt - 1)`, up to
+    `max_interval_s`, plus or minus the share `jitter`; not for the failure types in `never`, only
+    for those in `only` where given."""
+
+    max_attempts: int = 1
+    interval_s: float = 1.0
+    backoff: float = 2.0
+    max_interval_s: float = 60.0
+    jitter: float = 0.1
+    never: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+
+
+class Timeouts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Limits in seconds; None is no limit. `queue`: scheduled → accepted by a worker. `run`:
+    accepted
+    → result of one attempt. `heartbeat`: between two signs of life. `total`: the step, all
+    attempts."""
+
+    run_s: float | None = None
+    queue_s: float | None = None
+    heartbeat_s: float | None = None
+    total_s: float | None = None
+
+
+class Join(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How many items or branches must complete: all of them, or `count`, or `share` (0–1] of
+    them."""
+
+    mode: Literal["all", "any", "count", "share"] = "all"
+    count: int = 0
+    share: float = 0.0
+
+
+class ForEach(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A step per item of a list. `ask` gives the items; the step's own ask is put for each item."""
+
+    ask: Ask
+    max_parallel: int | None = None
+    join: Join = Join()
+
+
+class TaskPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The work that an attempt asks for. `queue=None`: execution finds one whose workers know the
+    task."""
+
+    name: str
+    queue: str | None = None
+    input: bytes = b"{}"
+    """The `with` of a step that has no expression in it, as JSON."""
+
+
+class Compensation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What undoes a completed step."""
+
+    task: TaskPlan
+    ask: Ask | None = None
+    retry: Retry = Retry()
+    timeouts: Timeouts = Timeouts()
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One way out of a `switch`: the indices of the steps that it leads to."""
+
+    then: tuple[int, ...] = ()
+
+
+class StepPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One step. Indices are positions in the `ScopePlan.steps` that holds it."""
+
+    name: str
+    kind: Kind
+    needs: tuple[int, ...] = ()
+    dependents: tuple[int, ...] = ()
+    runs_on: RunsOn = "success"
+    ask: Ask | None = None
+    """None: there is nothing to decide. With `for_each` it is asked for every item."""
+    for_each: ForEach | None = None
+    task: TaskPlan | None = None
+    value: bytes | None = None
+    """What a step of kind `set`, `wait`, `fail` or `emit` says, as JSON, when it holds no
+    expression."""
+    cases: tuple[Case, ...] = ()
+    body: "ScopePlan | None" = None
+    retry: Retry = Retry()
+    timeouts: Timeouts = Timeouts()
+    compensate: Compensation | None = None
+    labels: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class ScopePlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Steps that see one another: the workflow itself or the body of a nested group."""
+
+    steps: tuple[StepPlan, ...]
+
+
+class Graph(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A compiled workflow version."""
+
+    name: str
+    version: int
+    root: ScopePlan
+    input_schema: msgspec.Raw = NULL
+    output: Ask | None = None
+    """The run's `output`, asked for when every step has ended; None with `output_value` None:
+    null."""
+    output_value: bytes | None = None
+    timeout_s: float | None = None
+    on_failure: Literal["compensate", "stop"] = "stop"
+    labels: dict[str, str] = msgspec.field(default_factory=dict)

@@ -1,0 +1,49 @@
+"""User payloads: JSON bytes that are carried, never decoded on the way, within limits.
+
+`NULL` stands for a payload that is not there: `null` and left out are the same.
+"""
+
+import msgspec
+
+NULL = msgspec.Raw(b"null")
+
+MAX_DEPTH = 64
+"""JSON nested deeper is refused at every entry: an expression over it could crash the process, and
+nobody reads it."""
+
+MAX_PAYLOAD_BYTES = 1024 * 1024
+"""An input, output or signal larger than this is refused (a reference to a store is meant for
+it)."""
+
+
+def depth_of(data: bytes | memoryview) -> int:
+    """Tell how deep a JSON text nests, without recursion. O(n) over its brackets only."""
+    depth = deepest = 0
+    inside = escaped = False
+    for byte in bytes(data):
+        if inside:
+            if escaped:
+                escaped = False
+            elif byte == 0x5C:
+                escaped = True
+            elif byte == 0x22:
+                inside = False
+        elif byte == 0x22:
+            inside = True
+        elif byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"]}":
+            depth -= 1
+    return deepest
+
+
+def payload_problem(data: bytes | memoryview) -> str | None:
+    """Say what is wrong with a user payload (size, depth), or None. Cheap for small flat ones."""
+    size = len(data)
+    if size > MAX_PAYLOAD_BYTES:
+        return f"expected at most {MAX_PAYLOAD_BYTES} bytes, but got {size}"
+    raw = bytes(data)
+    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and (found := depth_of(raw)) > MAX_DEPTH:
+        return f"expected JSON nested at most {MAX_DEPTH} deep, but got {found}"
+    return None
