@@ -1,0 +1,1 @@
+"""What every service process shares: lifespan, settings, clock, health, errors."""

