@@ -1,0 +1,140 @@
+"""What every service can be told by its environment; each service's own settings extend it.
+
+Every field is a variable `STRETTO_<FIELD>`; the endpoint of traces is the standard
+`OTEL_EXPORTER_OTLP_ENDPOINT`. An empty variable counts as not set.
+"""
+
+import sys
+from typing import Any, Literal, NoReturn, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from stretto.contracts.ids import MAX_PARTITIONS
+
+ENV_PREFIX = "STRETTO_"
+EXIT_USAGE = 2
+
+MAX_LANES = 64
+"""Lanes of the execution service: each is a consumer and an instance that is active on it."""
+
+_NATS_SCHEMES = ("nats", "tls", "ws", "wss")
+_SECRET = frozenset({"nats_password", "postgres_dsn", "nats_url"})
+"""Values that may hold a password: a message about them does not repeat them."""
+
+
+class ServiceSettings(BaseSettings):
+    """The settings of a service process. Frozen; unknown variables are left alone."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+    )
+
+    nats_url: str = Field("nats://127.0.0.1:4222", repr=False)
+    """Where the bus is; several servers of a cluster with commas between them."""
+    nats_user: str | None = None
+    nats_password: str | None = Field(None, repr=False)
+    nats_creds: str | None = None
+    """Path of a credentials file, in place of user and password."""
+    postgres_dsn: str | None = Field(None, repr=False)
+
+    instance: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)
+    """The name of this process; not set: `<service>-<8 hex digits>`."""
+    partitions: int = Field(4, ge=1, le=MAX_PARTITIONS)
+    """Partitions of the workflow service; the same number for all services of an installation."""
+    lanes: int = Field(1, ge=1, le=MAX_LANES)
+    """Lanes of the execution service; the same number for all services of an installation."""
+
+    health_host: str = "127.0.0.1"
+    health_port: int | None = Field(None, ge=0, le=65_535)
+    """Port of /healthz, /readyz and /metrics. Not set: none is opened; 0: a free one, logged."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["console", "json"] = "json"
+    trace_ratio: float = Field(0.01, ge=0.0, le=1.0)
+    """The share of runs that are traced, decided by the run id, where the starter said nothing."""
+    otlp_endpoint: str | None = Field(None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
+    """Where spans go (OTLP, http/protobuf, without the path). Not set: nothing is traced."""
+
+    stats_interval_s: float = Field(5.0, ge=0.1, le=3_600.0)
+    shutdown_timeout_s: float = Field(10.0, gt=0.0, le=600.0)
+    """After a signal the service has this long to finish what it holds; then it is cancelled."""
+
+    @field_validator("nats_url")
+    @classmethod
+    def _is_nats_url(cls, value: str) -> str:
+        for url in value.split(","):
+            parts = urlsplit(url.strip())
+            if parts.scheme not in _NATS_SCHEMES or not parts.hostname:
+                raise ValueError("a URL like nats://host:4222, or several with commas")
+        return value
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _is_http_url(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts = urlsplit(value)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError("a URL like http://host:4318")
+        return value
+
+    @property
+    def nats_servers(self) -> list[str]:
+        """The URLs of the bus, one each server."""
+        return [url.strip() for url in self.nats_url.split(",")]
+
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+class InvalidSettings(ValueError):
+    """The environment says something that cannot be; the text names every variable."""
+
+
+def read_settings(kind: type[S], **given: Any) -> S:
+    """Read settings from the environment; `given` values (by field name) take precedence.
+
+    Raises:
+        InvalidSettings: a value cannot be used.
+    """
+    try:
+        return kind(**given)
+    except ValidationError as error:
+        raise InvalidSettings("\n".join(_sentence(kind, e) for e in error.errors())) from None
+
+
+def settings_or_exit(kind: type[S]) -> S:
+    """Read settings from the environment, or say what is wrong on stderr and exit with code 2."""
+    try:
+        return read_settings(kind)
+    except InvalidSettings as error:
+        _exit_usage(str(error))
+
+
+def _exit_usage(message: str) -> NoReturn:
+    sys.stderr.write(message + "\n")
+    raise SystemExit(EXIT_USAGE)
+
+
+def _sentence(kind: type[BaseSettings], error: ErrorDetails) -> str:
+    place = str(error["loc"][0]) if error["loc"] else ""
+    wanted = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    variable = _variable(kind, place)
+    if error["type"] == "missing":
+        return f"expected {variable} to be set, but it is not"
+    got = "something else" if place.lower() in _SECRET else repr(error["input"])[:80]
+    return f"expected {variable} to be {wanted}, but got {got}"
+
+
+def _variable(kind: type[BaseSettings], place: str) -> str:
+    """Name the environment variable of a field (or of its alias: then it is that name)."""
+    if place in kind.model_fields:
+        alias = kind.model_fields[place].validation_alias
+        return alias if isinstance(alias, str) else ENV_PREFIX + place.upper()
+    return place
