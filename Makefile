@@ -1,0 +1,93 @@
+# Everything a person or a machine does with this project. Needs make and Python 3.11 or newer.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+# The folder that `make demo` backs up.
+DIR ?= .
+SERVICES := workflow decision execution monitoring gateway
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+INSTALL = $(PIP) install --root-user-action=ignore --constraint requirements.lock
+COMPOSE ?= docker compose
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(VENV)/.dev ## make .venv with everything that developing needs
+
+.PHONY: demo
+demo: $(VENV)/.local ## run a real workflow: back up DIR (default: this folder); KEEP=1 leaves it running
+	@$(BIN)/python scripts/demo.py $(if $(KEEP),--keep) "$(DIR)"
+
+.PHONY: dev
+dev: $(VENV)/.local ## start NATS, Postgres and all services on this machine, until Ctrl-C
+	@$(BIN)/stretto dev
+
+.PHONY: up
+up: ## start everything in containers and wait until it is ready
+	$(COMPOSE) up --build --detach --wait
+
+.PHONY: images
+images: ## build a container image of each service
+	@for service in $(SERVICES); do \
+	  docker build --file deploy/service.Dockerfile --build-arg SERVICE=$$service \
+	    --tag stretto-$$service .; \
+	done
+
+.PHONY: test
+test: $(VENV)/.dev ## run all tests on real servers, with coverage; TESTS=path runs some, without
+	@scripts/test.sh $(TESTS)
+
+.PHONY: check
+check: $(VENV)/.dev ## look for mistakes without running anything: format, lint, types, boundaries
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/pytest tests/unit/test_boundaries.py
+
+.PHONY: fix
+fix: $(VENV)/.dev ## format, and repair what the linter can repair
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+.PHONY: bench
+bench: $(VENV)/.dev ## measure latency and throughput on this machine
+	$(BIN)/stretto bench
+
+.PHONY: chaos
+chaos: $(VENV)/.dev ## kill, cut off and restart things under load
+	$(BIN)/pytest tests/chaos
+
+.PHONY: lock
+lock: ## pin the newest versions that fit pyproject.toml (needs uv)
+	uv pip compile --quiet --upgrade --universal --all-extras --python-version 3.11 \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
+	  --output-file requirements.lock pyproject.toml
+
+.PHONY: clean
+clean: ## remove all that was made here: .venv, caches, the state of `make dev`
+	rm -rf $(VENV) .stretto .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
+	rm -rf build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# What `make demo` needs is half of what developing needs: two stamps, the second on top.
+$(VENV)/.dev: $(VENV)/.local
+	@echo "installing what developing needs …"
+	@$(INSTALL) --no-build-isolation --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.local: $(VENV)/.made requirements.lock pyproject.toml
+	@echo "installing what running needs …"
+	@$(INSTALL) setuptools
+	@$(INSTALL) --no-build-isolation --editable '.[local]'
+	@touch $@
+
+$(VENV)/.made: scripts/new_venv.sh
+	@PYTHON="$(PYTHON)" scripts/new_venv.sh $(VENV)
+	@touch $@
