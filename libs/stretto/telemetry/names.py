@@ -37,6 +37,7 @@ ATTR_QUEUED_MS = "stretto.queued_ms"
 ATTR_ERROR_TYPE = "error.type"
 ATTR_EXCEPTION_TYPE = "exception.type"
 ATTR_EXCEPTION_MESSAGE = "exception.message"
+ATTR_EXCEPTION_STACKTRACE = "exception.stacktrace"
 EVENT_EXCEPTION = "exception"
 
 RESOURCE_SERVICE = "service.name"
