@@ -77,7 +77,7 @@ class RunTerminated(Event, frozen=True, kw_only=True, omit_defaults=True):
     by: str | None = None
 
 
-class OutputAsked(Event, frozen=True, kw_only=True, omit_defaults=True):
+class RunFinishing(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Every step has ended; the run's output is being worked out."""
 
     type: ClassVar[str] = "run.finishing"
@@ -191,7 +191,7 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     RunFailed,
     RunCancelled,
     RunTerminated,
-    OutputAsked,
+    RunFinishing,
     StepActivated,
     StepExpanded,
     StepScheduled,

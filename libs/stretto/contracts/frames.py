@@ -158,11 +158,14 @@ class LogFrame(msgspec.Struct, frozen=True, array_like=True):
     records: list[LogRecord]
 
 
+ServiceName = Literal["workflow", "decision", "execution", "monitoring", "gateway"]
+
+
 class ServiceStats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an instance says of itself every few seconds (`stretto.stats.<service>`, core NATS,
     JSON)."""
 
-    service: Literal["workflow", "decision", "execution", "monitoring", "gateway"]
+    service: ServiceName
     instance: str
     at_us: int
     counters: dict[str, float] = {}

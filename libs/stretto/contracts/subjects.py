@@ -139,6 +139,11 @@ def alert(namespace: str, severity: str) -> str:
     return f"stretto.alert.{namespace}.{severity}"
 
 
+def stats(service: str) -> str:
+    """Core NATS: what each instance says of itself every few seconds (`ServiceStats`)."""
+    return f"stretto.stats.{service}"
+
+
 def dead_letter(service: str) -> str:
     return f"stretto.dlq.{service}"
 

@@ -1,0 +1,86 @@
+"""What can be asked of a run, and the refusal."""
+
+from enum import IntEnum
+
+import msgspec
+
+from stretto.contracts.failures import Failure
+from stretto.contracts.frames import DecidedRecord
+from stretto.contracts.public import ControlRequest
+
+
+class Rejection(msgspec.Struct, frozen=True, kw_only=True):
+    """A command that was understood and is not carried out: code and sentence (docs/errors.md)."""
+
+    code: str
+    message: str
+
+
+class TimerKind(IntEnum):
+    """What a timer is for."""
+
+    RETRY = 1
+    WAIT = 2
+    QUEUE = 3
+    ATTEMPT = 4
+    STEP = 5
+    RUN = 6
+
+
+class Start(msgspec.Struct, frozen=True, kw_only=True):
+    """Begin the run. The graph is the run's own; `input` was checked against its schema."""
+
+    namespace: str
+    input: bytes
+    caller_id: str | None = None
+    labels: dict[str, str] = {}
+    traceparent: str | None = None
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """A worker's answer to an attempt. `failure` None: it completed with `output`."""
+
+    path: str
+    attempt: int
+    output: bytes = b"null"
+    failure: Failure | None = None
+    worker: str | None = None
+    started_at: str | None = None
+    finished_at: str | None = None
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """A worker has begun an attempt."""
+
+    path: str
+    attempt: int
+    worker: str | None = None
+
+
+class Decided(msgspec.Struct, frozen=True, kw_only=True):
+    """The decision service's answer to an ask."""
+
+    record: DecidedRecord
+
+
+class TimerFired(msgspec.Struct, frozen=True, kw_only=True):
+    """An instant that was waited for has come. `attempt` fences attempts' timers."""
+
+    path: str
+    kind: TimerKind
+    attempt: int = 0
+
+
+class Control(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's command."""
+
+    request: ControlRequest
+
+
+class Continue(msgspec.Struct, frozen=True, kw_only=True):
+    """Decide what follows by itself: the first entry of `run.todo`."""
+
+
+CONTINUE = Continue()
+
+Command = Start | Result | Accepted | Decided | TimerFired | Control | Continue

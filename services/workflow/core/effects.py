@@ -1,0 +1,169 @@
+"""What an event makes the outside do: asks, dispatches, withdrawals and timers, as values.
+
+A function of the event and of the run after it. Never called on replay; `open_effects` makes all
+that
+an open run still waits for, after a crash, a take-over or a sweep.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from services.workflow.core.commands import TimerKind
+from services.workflow.core.decide import total_deadline_us
+from services.workflow.core.state import OUT, Node, NodeStatus, Run, RunPhase
+from stretto.contracts import events as ev
+from stretto.contracts.failures import FailureType
+from stretto.contracts.graph import Ask as AskOf
+from stretto.contracts.graph import TaskPlan, Timeouts
+
+
+class Ask(msgspec.Struct, frozen=True, gc=False):
+    """Ask the decision service about `path` (`""`: the run's output)."""
+
+    path: str
+    turn: int
+    ask: AskOf
+
+
+class Dispatch(msgspec.Struct, frozen=True, gc=False):
+    """Give an attempt to execution."""
+
+    path: str
+    attempt: int
+    task: TaskPlan
+    input: bytes
+    timeouts: Timeouts
+    deadline_us: int
+    queue_deadline_us: int
+
+
+class Withdraw(msgspec.Struct, frozen=True, gc=False):
+    """An attempt that is out is not wanted any more."""
+
+    path: str
+    attempt: int
+    reason: str
+
+
+class Timer(msgspec.Struct, frozen=True, gc=False):
+    """Wake the run at `due_us`."""
+
+    due_us: int
+    path: str
+    kind: TimerKind
+    attempt: int = 0
+
+
+Effect = Ask | Dispatch | Withdraw | Timer
+
+_BY_TIMER = frozenset({FailureType.QUEUE_TIMEOUT, FailureType.RUN_TIMEOUT})
+
+
+def effects(run: Run, event: ev.Event) -> list[Effect]:
+    """Work out what `event`, just applied to `run`, makes the outside do."""
+    match event:
+        case ev.StepActivated():
+            return [_ask(run.nodes[event.step]), *_step_timer(run.nodes[event.step])]
+        case ev.StepScheduled():
+            node = run.nodes[event.step]
+            out: list[Effect] = [_dispatch(node)]
+            if node.work.timeouts.queue_s or node.work.timeouts.total_s:
+                out.extend(_attempt_timers(node))
+            return out
+        case ev.StepStarted():
+            return list(_attempt_timers(run.nodes[event.step]))
+        case ev.StepWaiting():
+            return [_wait_timer(run.nodes[event.step])]
+        case ev.StepFailed():
+            return _after_failure(run.nodes[event.step], event)
+        case ev.StepCancelled() if event.attempt:
+            return [Withdraw(event.step, event.attempt, event.reason)]
+        case ev.RunStarted() if run.deadline_us:
+            return [Timer(run.deadline_us, "", TimerKind.RUN)]
+        case ev.RunFinishing():
+            assert run.graph.output is not None
+            return [Ask("", run.turn, run.graph.output)]
+        case _:
+            return []
+
+
+def open_effects(run: Run) -> Iterator[Effect]:
+    """All that an open run waits for, to be done again."""
+    if run.closed:
+        return
+    if run.deadline_us and not run.failing:
+        yield Timer(run.deadline_us, "", TimerKind.RUN)
+    if run.phase is RunPhase.FINISHING:
+        assert run.graph.output is not None
+        yield Ask("", run.turn, run.graph.output)
+    for node in run.open.values():
+        yield from _open_effects_of(node)
+
+
+def _open_effects_of(node: Node) -> Iterator[Effect]:
+    match node.status:
+        case NodeStatus.DECIDING:
+            yield _ask(node)
+            yield from _step_timer(node)
+        case NodeStatus.SCHEDULED | NodeStatus.STARTED:
+            yield _dispatch(node)
+            yield from _attempt_timers(node)
+        case NodeStatus.BACKOFF:
+            yield Timer(node.until_us, node.path, TimerKind.RETRY, node.attempt)
+        case NodeStatus.WAITING:
+            yield _wait_timer(node)
+        case NodeStatus.OPEN:
+            yield from _step_timer(node)
+        case status:
+            raise AssertionError(f"{node.path} is open, but it is {status.word}")
+
+
+def _ask(node: Node) -> Ask:
+    if node.status is NodeStatus.DECIDING and node.plan.for_each is not None and not node.is_part:
+        return Ask(node.path, node.turn, node.plan.for_each.ask)
+    ask = node.work.ask
+    assert ask is not None
+    return Ask(node.path, node.turn, ask)
+
+
+def _dispatch(node: Node) -> Dispatch:
+    task = node.work.task
+    assert task is not None and node.input is not None
+    return Dispatch(
+        node.path,
+        node.attempt,
+        task,
+        node.input,
+        node.work.timeouts,
+        node.deadline_us,
+        node.queue_deadline_us,
+    )
+
+
+def _attempt_timers(node: Node) -> Iterator[Timer]:
+    if node.status in OUT:
+        if node.queue_deadline_us:
+            yield Timer(node.queue_deadline_us, node.path, TimerKind.QUEUE, node.attempt)
+        if node.deadline_us:
+            yield Timer(node.deadline_us, node.path, TimerKind.ATTEMPT, node.attempt)
+    yield from _step_timer(node)
+
+
+def _step_timer(node: Node) -> Iterator[Timer]:
+    if node.work.timeouts.total_s is not None:
+        yield Timer(total_deadline_us(node), node.path, TimerKind.STEP, node.attempt)
+
+
+def _wait_timer(node: Node) -> Timer:
+    return Timer(node.until_us, node.path, TimerKind.WAIT, node.attempt)
+
+
+def _after_failure(node: Node, event: ev.StepFailed) -> list[Effect]:
+    out: list[Effect] = []
+    if event.attempt and event.failure.type in _BY_TIMER:
+        out.append(Withdraw(event.step, event.attempt, event.failure.type))
+    if event.retry_at is not None:
+        out.append(Timer(node.until_us, node.path, TimerKind.RETRY, node.attempt))
+        out.extend(_step_timer(node))
+    return out

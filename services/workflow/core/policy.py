@@ -1,0 +1,43 @@
+"""Retries and joins: small pure rules over plans."""
+
+import math
+import zlib
+
+from stretto.contracts.failures import Failure
+from stretto.contracts.graph import Join, Retry
+
+_JITTER_STEPS = 1 << 16
+
+
+def may_retry(retry: Retry, failure: Failure, attempt: int) -> bool:
+    """Tell whether attempt number `attempt`, which failed so, is followed by another."""
+    if attempt >= retry.max_attempts or not failure.retryable or failure.type in retry.never:
+        return False
+    return not retry.only or failure.type in retry.only
+
+
+def backoff_s(retry: Retry, attempt: int, key: bytes) -> float:
+    """Seconds from the failure of `attempt` to the next one: exponential, bounded, spread by a
+    jitter
+    that is a function of `key`, so that the core needs no randomness."""
+    exponent = min(attempt - 1, 1_000)
+    try:
+        wait = retry.interval_s * retry.backoff**exponent
+    except OverflowError:
+        wait = math.inf
+    wait = min(wait, retry.max_interval_s)
+    share = zlib.crc32(key) % _JITTER_STEPS / (_JITTER_STEPS - 1) * 2 - 1
+    return wait * (1 + share * retry.jitter)
+
+
+def needed(join: Join, count: int) -> int:
+    """How many of `count` items must complete for the join to be satisfied."""
+    match join.mode:
+        case "all":
+            return count
+        case "any":
+            return 1
+        case "count":
+            return join.count
+        case "share":
+            return math.ceil(join.share * count)

@@ -1,0 +1,242 @@
+"""The state of a run in memory: nodes, scopes and what is to be done next."""
+
+from enum import IntEnum
+
+from stretto.contracts.events import COMPENSATION_SUFFIX
+from stretto.contracts.failures import Failure
+from stretto.contracts.graph import Compensation, Graph, ScopePlan, StepPlan
+
+
+class NodeStatus(IntEnum):
+    """Where a node stands. The order matters: from COMPLETED on it has ended."""
+
+    PENDING = 0
+    DECIDING = 1
+    SCHEDULED = 2
+    STARTED = 3
+    BACKOFF = 4
+    WAITING = 5
+    OPEN = 6
+    COMPLETED = 7
+    FAILED = 8
+    SKIPPED = 9
+    CANCELLED = 10
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+
+class Role(IntEnum):
+    """What a node is."""
+
+    STEP = 0
+    EACH = 1
+    ITEM = 2
+    COMPENSATION = 3
+
+
+class RunPhase(IntEnum):
+    """Where a run stands. From COMPLETED on it is closed."""
+
+    RUNNING = 0
+    FINISHING = 1
+    FAILING = 2
+    COMPENSATING = 3
+    COMPLETED = 4
+    FAILED = 5
+    CANCELLED = 6
+    TERMINATED = 7
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+
+OUT = (NodeStatus.SCHEDULED, NodeStatus.STARTED)
+"""An attempt is out with execution or a worker."""
+
+
+class Node:
+    """One step, item, for_each or compensation of a run."""
+
+    __slots__ = (
+        "attempt", "deadline_us", "each", "failure", "first_us", "index", "input", "output", "path",
+        "plan", "queue_deadline_us", "role", "scope", "since_us", "status", "target", "turn",
+        "until_us", "worker",
+    )  # fmt: skip
+
+    def __init__(self, path: str, plan: StepPlan, scope: "Scope", index: int, role: Role) -> None:
+        self.path = path
+        self.plan = plan
+        self.scope = scope
+        self.index = index
+        """Position in the scope; for an item, in its for_each."""
+        self.role = role
+        self.status = NodeStatus.PENDING
+        self.attempt = 0
+        self.turn = 0
+        self.first_us = 0
+        self.since_us = 0
+        self.until_us = 0
+        self.deadline_us = 0
+        self.queue_deadline_us = 0
+        self.input: bytes | None = None
+        self.output: bytes | None = None
+        self.failure: Failure | None = None
+        self.worker: str | None = None
+        self.each: Each | None = None
+        self.target: Node | None = None
+        """ITEM: its for_each. COMPENSATION: the node that it undoes."""
+
+    @property
+    def work(self) -> "StepPlan | Compensation":
+        """Who gives the task, the retry policy and the timeouts: the step or its compensation."""
+        if self.role is Role.COMPENSATION:
+            assert self.plan.compensate is not None
+            return self.plan.compensate
+        return self.plan
+
+    @property
+    def is_part(self) -> bool:
+        """An item or a compensation: it is not itself expanded over a list."""
+        return self.role in (Role.ITEM, Role.COMPENSATION)
+
+    @property
+    def ended(self) -> bool:
+        return self.status >= NodeStatus.COMPLETED
+
+
+class Each:
+    """The items of a for_each and how far it is."""
+
+    __slots__ = ("active", "completed", "failure", "items", "lost", "needed", "nodes", "stopping")
+
+    def __init__(self, items: list[bytes], needed: int) -> None:
+        self.items = items
+        self.needed = needed
+        """How many items must complete."""
+        self.nodes: list[Node] = []
+        """The items begun so far, in order: the next one to begin is `len(nodes)`."""
+        self.active = 0
+        self.completed = 0
+        self.lost = 0
+        """Items that ended otherwise."""
+        self.stopping = False
+        """The outcome is settled: no item begins, those that are out are cancelled."""
+        self.failure: Failure | None = None
+
+
+class Scope:
+    """Steps that see one another, in one of their lives."""
+
+    __slots__ = (
+        "by_name",
+        "hurt",
+        "nodes",
+        "open",
+        "outer",
+        "plan",
+        "prefix",
+        "unchosen",
+        "waiting",
+    )
+
+    def __init__(self, plan: ScopePlan, prefix: str = "", outer: Node | None = None) -> None:
+        count = len(plan.steps)
+        self.plan = plan
+        self.prefix = prefix
+        self.outer = outer
+        self.nodes: list[Node | None] = [None] * count
+        self.waiting = [len(step.needs) for step in plan.steps]
+        self.hurt: dict[int, str] = {}
+        """Steps of which a need was skipped or failed, with the reason."""
+        self.unchosen: set[int] = set()
+        self.open = count
+        self.by_name = {step.name: i for i, step in enumerate(plan.steps)}
+
+
+class Run:
+    """A run: the fold of its events."""
+
+    __slots__ = (
+        "by", "caller_id", "deadline_us", "ending", "failure", "graph", "id", "input", "labels",
+        "namespace", "nodes", "open", "output", "phase", "root", "seq", "started_us", "todo",
+        "touched_us", "traceparent", "turn", "uncompensated", "undo", "undoing", "version",
+        "workflow",
+    )  # fmt: skip
+
+    def __init__(self, run_id: bytes, graph: Graph) -> None:
+        self.id = run_id
+        self.graph = graph
+        self.namespace = ""
+        self.workflow = graph.name
+        self.version = graph.version
+        self.caller_id: str | None = None
+        self.labels: dict[str, str] = {}
+        self.input = b"{}"
+        self.output = b"null"
+        self.failure: Failure | None = None
+        self.ending = ""
+        self.by: str | None = None
+        self.phase = RunPhase.RUNNING
+        self.seq = 0
+        self.turn = 0
+        self.started_us = 0
+        self.touched_us = 0
+        self.deadline_us = 0
+        self.traceparent: str | None = None
+        self.root = Scope(graph.root)
+        self.nodes: dict[str, Node] = {}
+        self.open: dict[str, Node] = {}
+        self.todo: dict[str, None] = {}
+        self.undo: list[str] = []
+        """Completed nodes that can be undone, in order of completion."""
+        self.undoing: list[str] = []
+        """What is left to undo, the next one last."""
+        self.uncompensated: list[str] = []
+
+    @property
+    def closed(self) -> bool:
+        return self.phase >= RunPhase.COMPLETED
+
+    @property
+    def failing(self) -> bool:
+        return self.phase >= RunPhase.FAILING
+
+    @property
+    def compensates(self) -> bool:
+        return self.graph.on_failure == "compensate"
+
+    def node(self, path: str) -> Node:
+        """Find the node of a path, or make it, pending, where the run has not come to it yet.
+
+        Raises KeyError when the workflow has no such step.
+        """
+        found = self.nodes.get(path)
+        return found if found is not None else self._make(path)
+
+    def _make(self, path: str) -> Node:
+        if path.endswith(COMPENSATION_SUFFIX):
+            undone = self.nodes[path.removesuffix(COMPENSATION_SUFFIX)]
+            node = Node(path, undone.plan, undone.scope, undone.index, Role.COMPENSATION)
+            node.target = undone
+        elif path.endswith("]"):
+            outer, _, index = path[:-1].rpartition("[")
+            each = self.nodes[outer]
+            node = Node(path, each.plan, each.scope, int(index), Role.ITEM)
+            node.target = each
+        else:
+            scope, name = self._scope(path)
+            position = scope.by_name[name]
+            plan = scope.plan.steps[position]
+            role = Role.STEP if plan.for_each is None else Role.EACH
+            node = Node(path, plan, scope, position, role)
+            scope.nodes[position] = node
+        self.nodes[path] = node
+        return node
+
+    def _scope(self, path: str) -> tuple[Scope, str]:
+        if "." in path:
+            raise KeyError(path)
+        return self.root, path
