@@ -1,0 +1,91 @@
+"""Ask a service and read its answer, or the reason why there is none."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, TypeVar
+
+import msgspec
+
+from stretto.bus.request import RemoteError, Reply, Requests
+from stretto.client.errors import Rejected
+from stretto.contracts import subjects
+from stretto.runtime.errors import NotReachable, PermanentError, TransientError
+
+T = TypeVar("T")
+
+ASK_TIMEOUT_S = 5.0
+NOBODY_PAUSE_S = 0.1
+"""Pause before asking again while no instance of the service listens: it is being restarted."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Asks:
+    """Asks `stretto.api.*`; many at the same time are fine."""
+
+    def __init__(self, requests: Requests) -> None:
+        self._requests = requests
+        self._decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+
+    async def ask(
+        self,
+        service: str,
+        operation: str,
+        request: object,
+        answer: type[T],
+        timeout_s: float = ASK_TIMEOUT_S,
+    ) -> T:
+        """Ask `stretto.api.<service>.<operation>`; read the answer as `answer`.
+
+        Raises:
+            NotReachable: no instance of the service answered within `timeout_s`.
+            Rejected: the service answered with an error; its code and sentence.
+        """
+        subject = subjects.api(service, operation)
+        data = await self.ask_raw(service, operation, _encode(request), timeout_s)
+        decoder = self._decoders.get(answer)
+        if decoder is None:
+            decoder = self._decoders[answer] = msgspec.json.Decoder(answer)
+        try:
+            return decoder.decode(data)  # type: ignore[no-any-return]
+        except msgspec.DecodeError as error:
+            raise PermanentError(
+                "client.not_understood",
+                f"expected {subject} to answer in a form that this client knows, but {error}",
+            ) from error
+
+    async def ask_raw(
+        self, service: str, operation: str, data: bytes, timeout_s: float = ASK_TIMEOUT_S
+    ) -> bytes:
+        """As `ask`, with the JSON as it goes and as it comes."""
+        return (await self.request(subjects.api(service, operation), data, timeout_s)).data
+
+    async def request(self, subject: str, data: bytes, timeout_s: float) -> Reply:
+        """Send a request to any subject; asks again while nobody listens there.
+
+        Raises as `ask`.
+        """
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + timeout_s
+        while True:
+            try:
+                return await self._requests.ask(
+                    subject, data, timeout_s=max(0.0, deadline - clock())
+                )
+            except RemoteError as error:
+                raise Rejected(error.code, error.message) from error
+            except NotReachable as error:
+                if clock() + NOBODY_PAUSE_S >= deadline:
+                    raise _no_answer(subject, timeout_s, error) from error
+                await asyncio.sleep(NOBODY_PAUSE_S)
+            except TransientError as error:
+                raise _no_answer(subject, timeout_s, error) from error
+
+
+def _no_answer(subject: str, timeout_s: float, error: TransientError) -> NotReachable:
+    return NotReachable(
+        "client.no_answer",
+        f"expected an answer on {subject} within {timeout_s:g} s, but: {error.message}",
+        {"cause": error.code},
+    )

@@ -1,0 +1,354 @@
+"""The client: one connection, from which runs are started, found and watched."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterable, Mapping
+from types import TracebackType
+from typing import Any
+
+import msgspec
+
+from stretto.bus.connection import Connection, Credentials, connect
+from stretto.client.answered import define, store
+from stretto.client.endings import Followed
+from stretto.client.errors import Rejected
+from stretto.client.feed import RunEvent
+from stretto.client.feed import history as read_history
+from stretto.client.link import Link, link
+from stretto.client.run import Run
+from stretto.client.starting import Start, check_name, prepare, read_answer
+from stretto.contracts import ids
+from stretto.contracts.answers import (
+    DEFAULT_PAGE,
+    DefinitionSummary,
+    ListRequest,
+    QueueView,
+    RunPage,
+    RunView,
+    Stats,
+    StatsRequest,
+)
+from stretto.contracts.public import Defined, Presence
+
+URL_VARIABLE = "STRETTO_NATS_URL"
+DEFAULT_URL = "nats://127.0.0.1:4222"
+CONNECT_TIMEOUT_S = 5.0
+
+
+class _Definitions(msgspec.Struct):
+    definitions: list[DefinitionSummary] = []
+
+
+class _Queues(msgspec.Struct):
+    queues: list[QueueView] = []
+
+
+class _Devices(msgspec.Struct):
+    devices: list[Presence] = []
+
+
+class _Mistakes(msgspec.Struct):
+    mistakes: list[dict[str, Any]] = []
+
+
+class Client:
+    """Starts runs and waits for them; registers definitions; asks.
+
+    ::
+
+        async with Client.connect() as client:
+            run = await client.start("greet", {"name": "Ada"})
+            print(await run.result())
+
+    For any number of tasks of one event loop. The connection comes back by itself when it was lost.
+    """
+
+    def __init__(self, connection: Connection, namespace: str = "default") -> None:
+        """Use a connection that is there already; `close` leaves it open."""
+        check_name("namespace", namespace)
+        self._link: Link = link(connection, namespace)
+        self._owned: Connection | None = None
+        self._stop_hearing = connection.on_change(
+            lost=_nothing, back=self._link.endings.reconnected
+        )
+
+    @classmethod
+    def connect(
+        cls,
+        url: str | None = None,
+        namespace: str = "default",
+        *,
+        name: str = "stretto-client",
+        credentials: Credentials | None = None,
+        timeout_s: float = CONNECT_TIMEOUT_S,
+    ) -> Connecting:
+        """Connect: `async with Client.connect() as client`, or `client = await Client.connect()`.
+
+        Args:
+            url: `nats://host:4222`, several with commas between; None: the variable
+                STRETTO_NATS_URL, or this machine.
+            namespace: where runs are started and looked for.
+            name: shown by the server's monitoring.
+            timeout_s: how long to try when the server is not there.
+
+        Raises:
+            NotReachable: no server answered in time.
+            PermanentError: it refused our credentials, or the URL is wrong.
+        """
+        where = url or os.environ.get(URL_VARIABLE) or DEFAULT_URL
+        return Connecting(where, namespace, name, credentials, timeout_s)
+
+    @property
+    def namespace(self) -> str:
+        return self._link.namespace
+
+    @property
+    def connection(self) -> Connection:
+        """The connection to the bus, for what this client does not do."""
+        return self._link.connection
+
+    async def close(self) -> None:
+        """Stop, and close the connection if it was made by `connect`. Twice is fine."""
+        self._stop_hearing()
+        self._stop_hearing = _nothing
+        await self._link.publisher.close()
+        if self._owned is not None:
+            await self._owned.close()
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    # --- runs
+
+    async def start(
+        self,
+        workflow: str,
+        input: Any = None,  # noqa: A002 - the word of the contract
+        id: str | None = None,  # noqa: A002 - the word of the contract
+        *,
+        version: int | None = None,
+        labels: Mapping[str, str] | None = None,
+        run_id: str | None = None,
+        traceparent: str | None = None,
+        wait_accepted: bool = False,
+    ) -> Run:
+        """Start a run. When this returns the start is stored and cannot be lost.
+
+        Args:
+            input: anything that is JSON: plain values, dataclasses, msgspec structs, pydantic
+                models; `msgspec.Raw` for JSON that is ready.
+            id: the caller's own key: while a run with it is open, this gives that run
+                (`run.existing`).
+            version: of the workflow; None: the latest.
+            run_id: a UUID to use for the run; None: a new one.
+            traceparent: the W3C trace context of who starts it.
+            wait_accepted: wait until the workflow service has taken it, and raise if it refuses.
+                Always done with an `id`. Otherwise a refusal is raised by `run.result()`.
+
+        Raises:
+            NotReachable: it could not be stored in time, or no answer came.
+            Rejected: it was refused.
+        """
+        start = Start(
+            workflow=workflow,
+            input=input,
+            id=id,
+            version=version,
+            labels=dict(labels or {}),
+            run_id=run_id,
+            traceparent=traceparent,
+        )
+        await self._link.endings.open()
+        new_id, message = prepare(start, self.namespace)
+        run = self._new_run(new_id, start)
+        if id is None and not wait_accepted:
+            await store(self._link.publisher, [message])
+            return run
+        return self._answered_run(run, await self._link.answered.send(message))
+
+    async def start_many(self, starts: Iterable[Start | tuple[str, Any]]) -> list[Run]:
+        """Start many runs, as fast as the store takes them; the handles are in the same order.
+
+        `(workflow, input)` is short for a `Start`. A refused one is raised by its `run.result()`.
+
+        Raises:
+            NotReachable: not all could be stored in time, or those with an `id` were not answered;
+                some may be started.
+            Rejected: one has a bad name or input; then none is started.
+        """
+        await self._link.endings.open()
+        wanted = [Start(workflow=s[0], input=s[1]) if isinstance(s, tuple) else s for s in starts]
+        prepared = [prepare(start, self.namespace) for start in wanted]
+        runs = [
+            self._new_run(run_id, start)
+            for start, (run_id, _) in zip(wanted, prepared, strict=True)
+        ]
+        await store(
+            self._link.publisher,
+            [m for start, (_, m) in zip(wanted, prepared, strict=True) if start.id is None],
+        )
+        keyed = [i for i, start in enumerate(wanted) if start.id is not None]
+        answers = await self._link.answered.send_many([prepared[i][1] for i in keyed])
+        for i, answer in zip(keyed, answers, strict=True):
+            runs[i] = self._answered_run(runs[i], answer)
+        return runs
+
+    def _answered_run(self, run: Run, answer: bytes) -> Run:
+        """Give the run that an answer to a start names: the new one, or the one that was there."""
+        try:
+            run_id, existing = read_answer(answer)
+        except Rejected as error:
+            run.refuse(error)
+            return run
+        if run_id == run.id and not existing:
+            return run
+        return Run(self._link, run_id, workflow=run.workflow, key=run.key, existing=existing)
+
+    def get(self, run_id: str, workflow: str | None = None) -> Run:
+        """Give the handle of a run that is there already; nothing is asked yet.
+
+        Raises ValueError if the id is no UUID.
+        """
+        return Run(self._link, ids.run_id_text(ids.parse_run_id(run_id)), workflow=workflow)
+
+    def _new_run(self, run_id: str, start: Start) -> Run:
+        followed = Followed()
+        self._link.endings.follow(run_id, followed)
+        return Run(self._link, run_id, workflow=start.workflow, key=start.id, followed=followed)
+
+    # --- asking about runs
+
+    async def runs(
+        self,
+        *,
+        workflow: str | None = None,
+        status: str | None = None,
+        id: str | None = None,  # noqa: A002 - the word of the contract
+        search: str | None = None,
+        limit: int = DEFAULT_PAGE,
+        before: str | None = None,
+    ) -> RunPage:
+        """List runs of the namespace, the latest first; `before` is the `next` of a page."""
+        request = ListRequest(
+            namespace=self.namespace,
+            workflow=workflow,
+            status=status,
+            id=id,
+            search=search,
+            limit=limit,
+            before=before,
+        )
+        return await self._link.asks.ask("monitoring", "list", request, RunPage)
+
+    async def show(self, run_id: str) -> RunView:
+        """Give a run with its steps, attempts and durations (a moment behind the log)."""
+        return await self._link.asks.ask("monitoring", "show", {"run_id": run_id}, RunView)
+
+    async def stats(self, workflow: str | None = None) -> Stats:
+        """Give counts by status, latencies and rates of the namespace."""
+        request = StatsRequest(namespace=self.namespace, workflow=workflow)
+        return await self._link.asks.ask("monitoring", "stats", request, Stats)
+
+    async def history(
+        self, run_id: str, after_seq: int = 0, limit: int | None = None
+    ) -> list[RunEvent]:
+        """Read the events of a run, all of them or the first `limit` after `after_seq`."""
+        return await read_history(self._link.asks, run_id, after_seq, limit)
+
+    async def explain(self, run_id: str) -> dict[str, Any]:
+        """Ask why a run is still open."""
+        return await self.get(run_id).explain()
+
+    # --- definitions, queues
+
+    async def register(self, source: str) -> Defined:
+        """Register a definition (YAML). The same one again gives the version that it has.
+
+        Raises:
+            DefinitionMistakes: it was refused; all its mistakes with their places.
+            NotReachable: the workflow service did not answer in time.
+        """
+        return await define(self._link.asks, self.namespace, source)
+
+    async def validate(self, source: str) -> list[dict[str, Any]]:
+        """Give the mistakes of a definition without registering it; empty: there are none."""
+        answer = await self._link.asks.ask("workflow", "validate", {"source": source}, _Mistakes)
+        return answer.mistakes
+
+    async def definitions(self) -> list[DefinitionSummary]:
+        """List the workflows of the namespace, each with its latest version."""
+        request = {"namespace": self.namespace}
+        answer = await self._link.asks.ask("workflow", "definitions", request, _Definitions)
+        return answer.definitions
+
+    async def definition(self, workflow: str, version: int | None = None) -> dict[str, Any]:
+        """Give one definition with its source; the latest version where none is said."""
+        request: dict[str, Any] = {"namespace": self.namespace, "workflow": workflow}
+        if version is not None:
+            request["version"] = version
+        return await self._link.asks.ask("workflow", "definition", request, dict[str, Any])
+
+    async def queues(self) -> list[QueueView]:
+        """List the queues with what waits in them and who serves them."""
+        return (await self._link.asks.ask("execution", "queues", {}, _Queues)).queues
+
+    async def devices(self) -> list[Presence]:
+        """List the workers and devices that are present."""
+        return (await self._link.asks.ask("execution", "devices", {}, _Devices)).devices
+
+
+class Connecting:
+    """A connection to be made: `async with` it, or `await` it."""
+
+    def __init__(
+        self,
+        url: str,
+        namespace: str,
+        name: str,
+        credentials: Credentials | None,
+        timeout_s: float,
+    ) -> None:
+        check_name("namespace", namespace)
+        self._url = url
+        self._namespace = namespace
+        self._name = name
+        self._credentials = credentials
+        self._timeout_s = timeout_s
+        self._client: Client | None = None
+
+    def __await__(self) -> Generator[Any, None, Client]:
+        return self._connect().__await__()
+
+    async def __aenter__(self) -> Client:
+        self._client = await self._connect()
+        return self._client
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+    async def _connect(self) -> Client:
+        connection = await connect(
+            self._url, self._name, credentials=self._credentials, timeout_s=self._timeout_s
+        )
+        client = Client(connection, self._namespace)
+        client._owned = connection
+        return client
+
+
+def _nothing() -> None:
+    """Nothing is to be done."""

@@ -1,0 +1,172 @@
+"""The events of one run, in order and without gaps, from its first to its last.
+
+Live messages come by core NATS; what they leave out (the time before, a gap, a last message that
+was lost) is read from the log through the workflow service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from stretto.bus.connection import Connection
+from stretto.client.asking import Asks
+from stretto.client.endings import Followed
+from stretto.client.errors import Rejected, rejection
+from stretto.runtime.errors import NotReachable
+
+PAGE = 1000
+"""Events asked for at a time: a page is some hundred kilobytes."""
+
+WAITING_MESSAGES = 256
+"""Live messages kept for a slow reader; beyond it they are dropped and read from the log."""
+
+SILENCE_S = 5.0
+"""After this long without a message the log is asked, then after twice as long, and so on."""
+
+MAX_SILENCE_S = 60.0
+
+LAST_TYPES = frozenset({"run.completed", "run.failed", "run.cancelled", "run.terminated"})
+
+
+class RunEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact about a run. `seq` counts from 1; `step` is the path of the step it is about."""
+
+    seq: int
+    type: str
+    at: datetime
+    data: dict[str, Any] = {}
+    step: str | None = None
+
+
+class _Live(msgspec.Struct):
+    """What of an `EventsMessage` is read."""
+
+    events: list[RunEvent]
+
+
+class HistoryPage(msgspec.Struct):
+    """The answer of `workflow.history`."""
+
+    run_id: str = ""
+    events: list[RunEvent] = []
+
+
+_decode_live = msgspec.json.Decoder(_Live).decode
+
+
+async def history(
+    asks: Asks, run_id: str, after_seq: int = 0, limit: int | None = None
+) -> list[RunEvent]:
+    """Read the events of a run after `after_seq`, all of them or the first `limit`.
+
+    Raises Rejected if there is no such run, NotReachable if nobody answers.
+    """
+    found: list[RunEvent] = []
+    while limit is None or len(found) < limit:
+        size = PAGE if limit is None else min(PAGE, limit - len(found))
+        request = {"run_id": run_id, "after_seq": after_seq, "limit": size}
+        page = (await asks.ask("workflow", "history", request, HistoryPage)).events
+        found += page
+        if len(page) < size:
+            break
+        after_seq = page[-1].seq
+    return found
+
+
+class Feed:
+    """Subscribes to one run; `events` gives what happened and what happens.
+
+    Args:
+        subject: where its events are published.
+        after_seq: the last event that is known already.
+    """
+
+    def __init__(
+        self, connection: Connection, asks: Asks, run_id: str, subject: str, after_seq: int = 0
+    ) -> None:
+        self._connection = connection
+        self._asks = asks
+        self._run_id = run_id
+        self._subject = subject
+        self._live: asyncio.Queue[bytes] = asyncio.Queue(WAITING_MESSAGES)
+        self._seq = after_seq
+        self._reached = False
+
+    async def events(
+        self, followed: Followed | None = None, unknown_until: float = 0.0
+    ) -> AsyncGenerator[RunEvent, None]:
+        """Give events until the run's last one.
+
+        Args:
+            followed: is woken when the run's start was refused, when it has ended, and when the
+                connection is back.
+            unknown_until: up to this time of the event loop's clock the run need not be known: its
+                start may not have been taken yet.
+
+        Raises:
+            Rejected: the start was refused, or there is no such run.
+            NotReachable: the log could not be read at the beginning.
+        """
+        subscription = await self._connection.subscribe(self._subject, self._heard)
+        stop_listening = followed.listen(self._wake) if followed else None
+        try:
+            silence_s = 0.0  # the first thing is to read what happened before
+            while True:
+                batch = await self._next(silence_s, unknown_until)
+                for event in batch:
+                    self._seq = event.seq
+                    yield event
+                    if event.type in LAST_TYPES:
+                        return
+                if not batch and followed and followed.ending and followed.ending.refused:
+                    raise rejection(followed.ending.refused)
+                silence_s = SILENCE_S if batch else _longer(silence_s)
+        finally:
+            if stop_listening is not None:
+                stop_listening()
+            await self._connection.unsubscribe(subscription)
+
+    def _heard(self, _subject: bytes, _reply: bytes, _block: bytes, data: bytes) -> None:
+        if not self._live.full():
+            self._live.put_nowait(data)
+
+    def _wake(self) -> None:
+        """Let the log be read: something may have happened that was not heard."""
+        self._heard(b"", b"", b"", b"")
+
+    async def _next(self, silence_s: float, unknown_until: float) -> list[RunEvent]:
+        """Give the next events in order; empty if nothing happened for `silence_s`."""
+        try:
+            async with asyncio.timeout(silence_s):
+                data = await self._live.get()
+        except TimeoutError:
+            return await self._logged(unknown_until)
+        if not data:
+            return await self._logged(unknown_until)
+        events = [e for e in _decode_live(data).events if e.seq > self._seq]
+        if events and events[0].seq != self._seq + 1:
+            return await self._logged(unknown_until)
+        return events
+
+    async def _logged(self, unknown_until: float) -> list[RunEvent]:
+        try:
+            events = await history(self._asks, self._run_id, self._seq)
+        except NotReachable:
+            if not self._reached:
+                raise
+            return []  # being restarted: tried again after a while
+        except Rejected:
+            if asyncio.get_running_loop().time() >= unknown_until:
+                raise
+            events = []
+        self._reached = True
+        return events
+
+
+def _longer(silence_s: float) -> float:
+    return min(max(SILENCE_S, silence_s * 2), MAX_SILENCE_S)

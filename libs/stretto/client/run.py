@@ -1,0 +1,210 @@
+"""A run, as a client holds it: wait for it, watch it, tell it what to do."""
+
+# ruff: noqa: A002, ASYNC109 - `timeout` and `type` are the words that a caller expects
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+import msgspec
+
+from stretto.client.endings import Ending, Followed
+from stretto.client.errors import Rejected, ended, rejection
+from stretto.client.feed import Feed, RunEvent, history
+from stretto.contracts import subjects
+from stretto.contracts.failures import Failure, Reason
+from stretto.contracts.payload import NULL
+from stretto.contracts.public import CLOSED_STATUSES, Controlled
+from stretto.runtime.errors import NotReachable
+
+if TYPE_CHECKING:
+    from stretto.client.link import Link
+
+T = TypeVar("T")
+
+FIRST_POLL_S = 3.0
+"""After this long without news of a run its state is asked for, then after twice as long, ..."""
+
+MAX_POLL_S = 60.0
+
+UNKNOWN_FOR_S = 300.0
+"""How long a start that was stored may stay unknown before it is reported as lost: the backlog of
+starts would have to be this long."""
+
+
+class _State(msgspec.Struct):
+    """What of `workflow.state` is read to learn how a run ended."""
+
+    status: str
+    output: msgspec.Raw = NULL
+    failure: Failure | None = None
+
+
+class Run:
+    """A handle of one run; made by `Client.start` and `Client.get`.
+
+    Attributes:
+        id: the run's id (the text of a UUID).
+        workflow: the name of its workflow; None if the handle was made from an id alone.
+        key: the caller's own id that the run was started with.
+        existing: a run with that key was open already, and this is it.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        run_id: str,
+        *,
+        workflow: str | None = None,
+        key: str | None = None,
+        existing: bool = False,
+        followed: Followed | None = None,
+    ) -> None:
+        self.id = run_id
+        self.workflow = workflow
+        self.key = key
+        self.existing = existing
+        self._link = link
+        self._followed = followed
+        self._unknown_until = 0.0
+        if followed is not None:
+            self._unknown_until = asyncio.get_running_loop().time() + UNKNOWN_FOR_S
+
+    def __repr__(self) -> str:
+        return f"Run({self.id!r}, workflow={self.workflow!r})"
+
+    @overload
+    async def result(self, timeout: float | None = None) -> Any: ...
+    @overload
+    async def result(self, timeout: float | None = None, *, type: type[T]) -> T: ...
+    async def result(self, timeout: float | None = None, *, type: Any = Any) -> Any:
+        """Wait until the run has ended and give its output.
+
+        Args:
+            timeout: seconds; None waits as long as the run takes.
+            type: what to read the output as: a msgspec struct, dataclass, TypedDict, ...
+
+        Raises:
+            RunFailed, RunCancelled: it ended without an output.
+            Rejected: its start was refused, or there is no such run.
+            TimeoutError: it is still open after `timeout`.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                ending = await self._ended()
+        except TimeoutError:
+            raise TimeoutError(
+                f"expected run {self.id} to end within {timeout} s, but it is still open"
+            ) from None
+        if ending.refused is not None:
+            raise rejection(ending.refused)
+        if ending.status != "completed":
+            raise ended(self.id, ending.status, ending.failure)
+        return msgspec.json.decode(ending.output, type=type)
+
+    def events(self, after_seq: int = 0) -> AsyncGenerator[RunEvent, None]:
+        """Give every event of the run, from its first (or the one after `after_seq`) to its last.
+
+        Waits for those to come; ends with the run. Raises Rejected if its start was refused.
+        """
+        link = self._link
+        subject = subjects.events(link.namespace, self.workflow or "*", self.id)
+        feed = Feed(link.connection, link.asks, self.id, subject, after_seq)
+        return feed.events(self._followed, self._unknown_until)
+
+    async def status(self) -> str:
+        """Ask how the run stands: `running`, `completed`, `failed`, ..."""
+        return (await self._ask_state()).status
+
+    async def state(self) -> dict[str, Any]:
+        """Ask for the whole state of the run: its input, its steps, what it waits for."""
+        return await self._ask("state")
+
+    async def explain(self) -> dict[str, Any]:
+        """Ask why the run is still open: what it waits for, since when, until when."""
+        return await self._ask("explain")
+
+    async def history(self, after_seq: int = 0, limit: int | None = None) -> list[RunEvent]:
+        """Read the events so far, all of them or the first `limit` after `after_seq`."""
+        return await history(self._link.asks, self.id, after_seq, limit)
+
+    async def signal(self, name: str, payload: object = None) -> Controlled:
+        """Send a signal to the run."""
+        return await self.control("signal", name=name, payload=payload)
+
+    async def cancel(self, reason: str | None = None) -> Controlled:
+        """End the run in order: what is open is cancelled, what was done is undone."""
+        return await self.control("cancel", reason=reason)
+
+    async def terminate(self, reason: str | None = None) -> Controlled:
+        """End the run at once; nothing is undone."""
+        return await self.control("terminate", reason=reason)
+
+    async def pause(self, reason: str | None = None) -> Controlled:
+        """Begin nothing new in the run until it is resumed."""
+        return await self.control("pause", reason=reason)
+
+    async def resume(self) -> Controlled:
+        """Go on with a paused run."""
+        return await self.control("resume")
+
+    async def retry(self, step: str) -> Controlled:
+        """Try a failed step once more."""
+        return await self.control("retry", step=step)
+
+    async def skip(self, step: str) -> Controlled:
+        """Go on as if a step had been skipped."""
+        return await self.control("skip", step=step)
+
+    async def control(self, command: str, **fields: Any) -> Controlled:
+        """Send a command with its fields and wait until it was carried out.
+
+        Raises:
+            Rejected: it was refused, e.g. because the run has ended.
+            NotReachable: no answer in time; once stored it will be carried out all the same.
+        """
+        link = self._link
+        return await link.answered.control(link.namespace, self.id, command, fields)
+
+    def refuse(self, error: Rejected) -> None:
+        """Let `result` raise that the start was refused; for the client that heard it."""
+        reason = Reason(code=error.code, message=error.message, details=error.details or None)
+        if self._followed is not None:
+            self._followed.settle(Ending(status="rejected", refused=reason))
+
+    async def _ended(self) -> Ending:
+        followed = self._followed
+        if followed is None:
+            # Somebody else's run, or one from before: it may have ended long ago.
+            await self._link.endings.open()
+            followed = self._followed = Followed()
+            self._link.endings.follow(self.id, followed)
+            await self._look(followed)
+        patience_s = FIRST_POLL_S
+        while followed.ending is None:
+            await followed.change(patience_s)
+            if followed.ending is None:
+                await self._look(followed)
+                patience_s = min(patience_s * 2, MAX_POLL_S)
+        return followed.ending
+
+    async def _look(self, followed: Followed) -> None:
+        """Ask how the run stands and settle it if it has ended."""
+        try:
+            async with self._link.polling:
+                state = await self._ask_state()
+        except NotReachable:
+            return  # asked again later: the caller's timeout is what ends the wait
+        except Rejected:
+            if asyncio.get_running_loop().time() > self._unknown_until:
+                raise
+            return  # stored, but not taken yet
+        if state.status in CLOSED_STATUSES:
+            followed.settle(Ending(status=state.status, output=state.output, failure=state.failure))
+
+    async def _ask_state(self) -> _State:
+        return await self._link.asks.ask("workflow", "state", {"run_id": self.id}, _State)
+
+    async def _ask(self, operation: str) -> dict[str, Any]:
+        return await self._link.asks.ask("workflow", operation, {"run_id": self.id}, dict[str, Any])
