@@ -1,0 +1,210 @@
+"""The two servers of a stack: embedded, or somebody else's."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import asyncpg
+import nats
+from nats.errors import Error as NatsError
+
+from stretto.dev.plan import USUAL_NATS_PORT, USUAL_POSTGRES_PORT, port_near
+from stretto.runtime.errors import NotReachable
+from stretto.testkit.servers import NatsServer, PostgresServer
+
+DATABASE = "stretto"
+"""Made in the embedded Postgres. In somebody else's, the DSN names the database."""
+
+_LOOK_EVERY_S = 0.1
+_CONNECT_TIMEOUT_S = 5.0
+
+
+class Server(Protocol):
+    """NATS or Postgres, as a stack sees it."""
+
+    name: str
+    embedded: bool
+
+    @property
+    def pid(self) -> int | None: ...
+    async def start(self, timeout_s: float) -> None: ...
+    async def ended(self) -> int: ...
+    async def stop(self) -> None: ...
+    async def kill(self) -> None: ...
+
+
+class Nats:
+    """The bus: embedded with its store in `data`, or at `url`."""
+
+    name = "nats"
+
+    def __init__(self, data: Path, url: str | None) -> None:
+        self.embedded = url is None
+        self._given = url
+        self._data = data
+        self._server: NatsServer | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._server.pid if self._server else None
+
+    @property
+    def url(self) -> str:
+        """Where the bus is; known after the start."""
+        if self._server is not None:
+            return self._server.url
+        if self._given is None:
+            raise AssertionError("the URL is known after the start")
+        return self._given
+
+    @property
+    def shown(self) -> str:
+        """The URL without user and password, for people."""
+        return _without_password(self.url)
+
+    async def start(self, timeout_s: float) -> None:
+        """Start the server, on the usual port if it is free; or see that the given one answers.
+
+        Raises:
+            ServerFailed: the embedded one did not come up.
+            NotReachable: the given one does not answer.
+        """
+        if self._given is not None:
+            await _probe_nats(self._given)
+            return
+        if self._server is None:
+            self._server = NatsServer(self._data, port_near(USUAL_NATS_PORT))
+        await self._server.start()
+
+    async def ended(self) -> int:
+        """Wait until the embedded server has ended; return its exit code."""
+        if self._server is None:
+            raise AssertionError("only a server that was started here ends here")
+        return await _ended(self._server)
+
+    async def stop(self) -> None:
+        """Stop the embedded server; leave a given one alone."""
+        if self._server is not None:
+            await self._server.stop()
+
+    async def kill(self) -> None:
+        """Kill the embedded server; leave a given one alone."""
+        if self._server is not None:
+            await self._server.kill()
+
+
+class Postgres:
+    """The log's home: embedded with its cluster in `data`, or at `dsn`."""
+
+    name = "postgres"
+
+    def __init__(self, data: Path, dsn: str | None) -> None:
+        self.embedded = dsn is None
+        self._given = dsn
+        self._data = data
+        self._server: PostgresServer | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._server.pid if self._server else None
+
+    @property
+    def dsn(self) -> str:
+        """The connection string of the database; known after the start. Holds the password."""
+        if self._server is not None:
+            return self._server.dsn_for(DATABASE)
+        if self._given is None:
+            raise AssertionError("the DSN is known after the start")
+        return self._given
+
+    @property
+    def shown(self) -> str:
+        """The connection string without user and password, for people."""
+        parts = urlsplit(self.dsn)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+    async def start(self, timeout_s: float) -> None:
+        """Start the server, on our usual port if it is free; or see that the given one answers.
+
+        Raises:
+            ServerFailed: the embedded one did not come up.
+            NotReachable: the given one does not answer.
+        """
+        if self._given is not None:
+            await _probe_postgres(self._given, self.shown)
+            return
+        if self._server is None:
+            self._server = PostgresServer(self._data, port_near(USUAL_POSTGRES_PORT))
+        await self._server.start()
+        await _ensure_database(self._server.dsn, DATABASE)
+
+    async def ended(self) -> int:
+        """Wait until the embedded server has ended; return its exit code."""
+        if self._server is None:
+            raise AssertionError("only a server that was started here ends here")
+        return await _ended(self._server)
+
+    async def stop(self) -> None:
+        """Stop the embedded server; leave a given one alone."""
+        if self._server is not None:
+            await self._server.stop()
+
+    async def kill(self) -> None:
+        """Kill the embedded server; leave a given one alone."""
+        if self._server is not None:
+            await self._server.kill()
+
+
+async def _ended(server: NatsServer | PostgresServer) -> int:
+    # The server's own `wait` looks a hundred times a second: too often for one that runs for days.
+    while server.pid is not None:  # noqa: ASYNC110
+        await asyncio.sleep(_LOOK_EVERY_S)
+    return await server.wait()
+
+
+async def _ensure_database(dsn: str, name: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        if not await connection.fetchval("select true from pg_database where datname = $1", name):
+            await connection.execute(f'create database "{name}"')
+    finally:
+        await connection.close()
+
+
+async def _probe_nats(url: str) -> None:
+    try:
+        async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+            connection = await nats.connect(
+                url.split(","), allow_reconnect=False, connect_timeout=2, error_cb=_quiet
+            )
+            await connection.close()
+    except (OSError, TimeoutError, NatsError) as error:
+        raise NotReachable(
+            "dev.nats_not_reachable",
+            f"expected a NATS server at {_without_password(url)}, but it does not answer: "
+            f"{error or type(error).__name__}",
+        ) from error
+
+
+async def _quiet(_: Exception) -> None:
+    """The error arrives as an exception of `connect` as well."""
+
+
+async def _probe_postgres(dsn: str, shown: str) -> None:
+    try:
+        connection = await asyncpg.connect(dsn, timeout=_CONNECT_TIMEOUT_S)
+        await connection.close()
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise NotReachable(
+            "dev.postgres_not_reachable",
+            f"expected a Postgres server at {shown}, but it does not answer: "
+            f"{error or type(error).__name__}",
+        ) from error
+
+
+def _without_password(url: str) -> str:
+    scheme, _, rest = url.rpartition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}" if scheme else rest.rpartition("@")[2]

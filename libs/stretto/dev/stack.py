@@ -1,0 +1,215 @@
+"""All of it, in order: servers, then services; and back the other way."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import time
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from stretto.dev.environment import OTLP_ENDPOINT, service_environment
+from stretto.dev.keeping import Kept, Report, keep
+from stretto.dev.plan import USUAL_HTTP_PORT, DevOptions, Endpoints, port_near
+from stretto.dev.process import ServiceProcess
+from stretto.dev.ready_file import FILE_NAME, read_ready, remove_ready, write_ready
+from stretto.dev.servers import Nats, Postgres, Server
+from stretto.dev.traces import TraceReceiver
+from stretto.runtime.errors import PermanentError
+from stretto.testkit.ports import LOOPBACK
+
+GATEWAY = "gateway"
+
+
+class DataDirInUse(PermanentError):
+    """Another stack runs on this data directory."""
+
+
+class Silent:
+    """A report for who does not want one."""
+
+    def up(self, name: str, seconds: float, where: str | None = None) -> None:
+        """Say nothing."""
+
+    def down(self, name: str, exit_code: int | None, pause_s: float) -> None:
+        """Say nothing."""
+
+
+class DevStack:
+    """What runs. Made by `dev_stack`; alive until that context ends."""
+
+    def __init__(self, options: DevOptions, report: Report) -> None:
+        self.options = options
+        self.data = options.data.resolve()
+        self._report = report
+        self._files = [self.data / FILE_NAME]
+        if options.ready_file is not None:
+            self._files.append(options.ready_file.resolve())
+        self._nats = Nats(self.data / "nats", options.nats)
+        self._postgres = Postgres(self.data / "postgres", options.postgres)
+        self._receiver: TraceReceiver | None = None
+        self._services: list[tuple[str, ServiceProcess]] = []
+        self._endpoints: Endpoints | None = None
+        self._not_up: set[str] = set()
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Where everything is."""
+        if self._endpoints is None:
+            raise AssertionError("the endpoints are known once the servers are up")
+        return self._endpoints
+
+    @property
+    def log_dir(self) -> Path:
+        """Where each process of a service has its log."""
+        return self.data / "logs"
+
+    @property
+    def ready(self) -> bool:
+        """Whether every process is up."""
+        return self._endpoints is not None and not self._not_up
+
+    def pids(self) -> dict[str, list[int]]:
+        """Return the processes that run now, by service; none for a server of somebody else."""
+        found: dict[str, list[int]] = {name: [] for name in self._names()}
+        running = [(name, process.pid) for name, process in self._services]
+        running += [(server.name, server.pid) for server in (self._nats, self._postgres)]
+        for name, pid in running:
+            if pid is not None:
+                found[name].append(pid)
+        return found
+
+    def _names(self) -> list[str]:
+        return [service.name for service in self.options.services] + ["nats", "postgres"]
+
+    async def start(self) -> None:
+        """Start everything; return when all of it is ready.
+
+        Raises:
+            NotStarted, ServerFailed: something did not come up.
+            NotReachable: a given server does not answer.
+        """
+        self.log_dir.mkdir(parents=True, exist_ok=True)
+        remove_ready(self._files)
+        await _all([self._timed(self._nats), self._timed(self._postgres)])
+        if not (self.options.environment.get(OTLP_ENDPOINT) or os.environ.get(OTLP_ENDPOINT)):
+            self._receiver = TraceReceiver(self.data / "traces")
+            await self._receiver.start()
+        instances = self.options.instances()
+        has_gateway = any(service.name == GATEWAY for service, _ in instances)
+        self._endpoints = Endpoints(
+            nats=self._nats.url,
+            postgres=self._postgres.dsn,
+            http=f"http://{LOOPBACK}:{port_near(USUAL_HTTP_PORT)}" if has_gateway else None,
+            otlp=self._receiver.url if self._receiver else None,
+        )
+        environment_of = service_environment(self._endpoints, self.options.environment)
+        for service, name in instances:
+            log = self.log_dir / f"{name}.log"
+            process = ServiceProcess(name, service.command, log, environment_of(service.name))
+            self._services.append((service.name, process))
+        await _all(self._timed(process) for _, process in self._services)
+        write_ready(self._files, self.endpoints, self.pids())
+
+    async def _timed(self, one: Server | ServiceProcess) -> None:
+        began = time.monotonic()
+        await one.start(self.options.start_timeout_s)
+        self._report.up(one.name, time.monotonic() - began, self._where(one.name))
+
+    def _where(self, name: str) -> str | None:
+        match name:
+            case "nats":
+                return self._nats.shown
+            case "postgres":
+                return self._postgres.shown
+            case _:
+                return self.endpoints.http if name == GATEWAY else None
+
+    async def keep_running(self) -> None:
+        """Start again whatever ends; never returns."""
+        own: list[Kept] = [one for one in (self._nats, self._postgres) if one.embedded]
+        async with asyncio.TaskGroup() as group:
+            for kept in [*own, *(process for _, process in self._services)]:
+                group.create_task(keep(kept, self._report, self._changed))
+
+    def _changed(self, name: str, up: bool) -> None:
+        """Write the ready file when all is up again, remove it while something is not."""
+        (self._not_up.discard if up else self._not_up.add)(name)
+        if self.ready:
+            write_ready(self._files, self.endpoints, self.pids())
+        else:
+            remove_ready(self._files)
+
+    async def stop(self) -> None:
+        """Stop everything: services first, all at once, then the servers they need."""
+        remove_ready(self._files)
+        try:
+            await _all(process.stop() for _, process in self._services)
+        finally:
+            if self._receiver is not None:
+                await self._receiver.stop()
+            await _all([self._nats.stop(), self._postgres.stop()])
+
+    async def kill(self) -> None:
+        """End every process by force: for who does not want to wait for `stop`."""
+        remove_ready(self._files)
+        await _all([process.kill() for _, process in self._services])
+        await _all([self._nats.kill(), self._postgres.kill()])
+
+
+@asynccontextmanager
+async def dev_stack(options: DevOptions, report: Report | None = None) -> AsyncIterator[DevStack]:
+    """Run everything while the context is open: ready when it is entered, gone when it is left.
+
+    Only in the main thread: the processes die with the thread that made them.
+
+    Raises:
+        DataDirInUse: another stack has the data directory.
+        NotStarted, ServerFailed, NotReachable: see `DevStack.start`.
+    """
+    stack = DevStack(options, report or Silent())
+    with _locked(stack.data):
+        try:
+            await stack.start()
+            async with asyncio.TaskGroup() as group:
+                keeping = group.create_task(stack.keep_running())
+                try:
+                    yield stack
+                finally:
+                    keeping.cancel()
+        finally:
+            await stack.stop()
+
+
+@contextmanager
+def _locked(data: Path) -> Iterator[None]:
+    """Hold the data directory, so that no second stack starts on it."""
+    data.mkdir(parents=True, exist_ok=True)
+    lock = os.open(data / "dev.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            other = read_ready(data)
+            where = f" (bus: {other.nats}, process {other.supervisor})" if other else ""
+            raise DataDirInUse(
+                "dev.data_dir_in_use",
+                f"expected to run in {data}, but another `stretto dev` runs there{where}: "
+                "use it, stop it, or give another --data",
+            ) from None
+        yield
+    finally:
+        os.close(lock)
+
+
+async def _all(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Do several things at once; when one fails, raise its error and give up the others."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for one in work:
+                group.create_task(one)
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from errors.exceptions[0].__cause__
