@@ -30,6 +30,7 @@ from typing import BinaryIO, NamedTuple
 import psutil
 
 from stretto.runtime.errors import PermanentError
+from stretto.telemetry.names import LOG_PID, LOG_SERVER, LOG_SIGNAL
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ class ChildProcess:
         old = self._left_behind()
         if old is None:
             return
-        logger.warning("server left behind by an earlier process", extra={"server_pid": old.pid})
+        logger.warning("server left behind by an earlier process", extra={LOG_PID: old.pid})
         for number, wait_s in ((self._death_signal, patience_s), (signal.SIGKILL, patience_s)):
             try:
                 old.send_signal(number)
@@ -166,7 +167,8 @@ class ChildProcess:
             if await until(lambda: process.poll() is not None, wait_s):
                 break
             logger.warning(
-                "server did not stop in time", extra={"server": self.name, "signal": number.name}
+                "server did not stop in time",
+                extra={LOG_SERVER: self.name, LOG_SIGNAL: number.name},
             )
         if process.poll() is None:
             raise self.failure("stop", f"it still runs as process {process.pid}")

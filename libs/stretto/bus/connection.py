@@ -1,0 +1,382 @@
+"""One connection of a process to the bus: it reconnects for ever and says how it is."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import ssl
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import NamedTuple
+
+from nats import errors as nats_errors
+from nats.aio.client import Server
+from nats.aio.subscription import Subscription
+from nats.protocol.parser import AUTHORIZATION_VIOLATION
+
+from stretto.runtime.errors import NotReachable, PermanentError, TransientError
+from stretto.telemetry.names import LOG_CONNECTION, LOG_GENERATION, LOG_REASON
+
+from .nats_core import CoreClient, Sink
+from .request import REQUEST_TIMEOUT_S, Reply, Requests
+from .wire import header_block, publish_command, subject_bytes
+
+logger = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT_S = 10.0
+# What may wait here while the server is away: room for the frames of a second at full load.
+PENDING_LIMIT_BYTES = 32 * 1024 * 1024
+# The first try comes at once; then waits double, with jitter, so that a fleet does not come back
+# in the same instant and a server that is back is noticed within two seconds.
+RECONNECT_FIRST_WAIT_S = 0.05
+RECONNECT_MAX_WAIT_S = 2.0
+_DIAL_TIMEOUT_S = 5
+# A peer that vanished without a word (power, network) is noticed after two of these.
+PING_INTERVAL_S = 15
+_CLOSE_TIMEOUT_S = 5.0
+
+
+class Credentials(NamedTuple):
+    """How we prove who we are; all None for a server that asks nothing (or the URL says it).
+
+    ``creds_file`` and ``nkey_seed_file`` are paths; ``tls`` brings client certificates.
+    """
+
+    user: str | None = None
+    password: str | None = None
+    token: str | None = None
+    creds_file: str | None = None
+    nkey_seed_file: str | None = None
+    tls: ssl.SSLContext | None = None
+
+
+class Connection:
+    """A connection to NATS; made by ``connect``.
+
+    Observable: ``is_connected``, ``generation`` (counts connections; a new number means that what
+    the server knew of us is gone), ``wait_connected()``, ``wait_closed()``, and listeners that are
+    called, as plain functions, when the connection is lost and when it is back.
+    """
+
+    def __init__(self, name: str, inbox_prefix: str) -> None:
+        self.name = name
+        self.inbox_prefix = inbox_prefix
+        self.generation = 0
+        self._client = CoreClient(on_lost=self._lost, on_bug=self._bug)
+        self._connected = asyncio.Event()
+        self._closed = asyncio.Event()
+        self._lost_listeners: list[Callable[[], None]] = []
+        self._back_listeners: list[Callable[[], None]] = []
+        self._last_error: Exception | None = None
+        self._bugs: list[Exception] = []
+        self._starting = True
+        self._requests = Requests(self)
+
+    # --- how it is
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the server is there now, as far as we know."""
+        return self._connected.is_set()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether ``close`` was called: it will not come back."""
+        return self._closed.is_set()
+
+    @property
+    def max_payload_bytes(self) -> int:
+        """The largest message the server takes, headers included."""
+        return int(self._client.max_payload)
+
+    @property
+    def unsent_bytes(self) -> int:
+        """How much waits here because the server is away or slow."""
+        return self._client.unsent_bytes
+
+    async def wait_connected(self) -> None:
+        """Wait until the server is there."""
+        await self._connected.wait()
+
+    async def wait_closed(self) -> None:
+        """Wait until the connection was closed.
+
+        Raises:
+            Exception: the error of a sink, which is a bug and closed the connection.
+        """
+        await self._closed.wait()
+        if self._bugs:
+            raise self._bugs[0]
+
+    def on_change(
+        self, *, lost: Callable[[], None], back: Callable[[], None]
+    ) -> Callable[[], None]:
+        """Call ``lost`` whenever the connection is lost and ``back`` when it is there again.
+
+        Returns a function that ends this.
+        """
+        self._lost_listeners.append(lost)
+        self._back_listeners.append(back)
+
+        def end() -> None:
+            self._lost_listeners.remove(lost)
+            self._back_listeners.remove(back)
+
+        return end
+
+    # --- sending and receiving
+
+    def send(self, command: bytes) -> None:
+        """Send protocol bytes made by ``wire``; kept while cut off. The caller bounds how much."""
+        if self._closed.is_set():
+            raise _closed_error(self.name)
+        self._client.send(command)
+
+    async def publish(
+        self,
+        subject: str,
+        data: bytes,
+        *,
+        headers: Mapping[str, str] | None = None,
+        reply: str = "",
+    ) -> None:
+        """Publish without acknowledgement: at most once; cheap. Waits while too much is unsent.
+
+        Raises:
+            PermanentError: bad subject or headers, or larger than the server takes.
+            TransientError: closed, or the server did not take what waits within a few seconds.
+        """
+        block = header_block(None, headers)
+        self.check_size(len(block) + len(data))
+        target = subject_bytes(subject)
+        if self._client.unsent_bytes > PENDING_LIMIT_BYTES:
+            await self._room()
+        self.send(publish_command(target, reply.encode(), block, data))
+
+    async def _room(self) -> None:
+        """Wait until less is unsent.
+
+        Raises:
+            TransientError: it did not become less in time.
+        """
+        deadline = asyncio.get_running_loop().time() + CONNECT_TIMEOUT_S
+        while self._client.unsent_bytes > PENDING_LIMIT_BYTES:
+            if asyncio.get_running_loop().time() > deadline:
+                raise TransientError(
+                    "bus.buffer_full",
+                    f"expected the server to take {self._client.unsent_bytes} bytes within "
+                    f"{CONNECT_TIMEOUT_S:.0f} s, but it did not",
+                )
+            await asyncio.sleep(RECONNECT_FIRST_WAIT_S)
+
+    def check_size(self, size_bytes: int) -> None:
+        """Refuse what the server would answer with a broken connection.
+
+        Raises:
+            PermanentError: headers and data are larger than the server takes.
+        """
+        if size_bytes > self._client._max_payload:
+            raise PermanentError(
+                "bus.message_too_large",
+                f"expected a message of at most {self.max_payload_bytes} bytes, but it has "
+                f"{size_bytes}",
+            )
+
+    async def subscribe(self, subject: str, sink: Sink, *, queue: str = "") -> Subscription:
+        """Call ``sink(subject, reply, header_block, data)`` for each message (core NATS).
+
+        The sink is a plain, quick function that does not raise. Subscribed again after reconnects.
+        """
+        if self._closed.is_set():
+            raise _closed_error(self.name)
+        return await self._client.add_sink(subject, queue, sink)
+
+    async def unsubscribe(self, subscription: Subscription) -> None:
+        """End a subscription; twice is fine."""
+        await self._client.remove_sink(subscription)
+
+    async def request(
+        self,
+        subject: str,
+        data: bytes = b"",
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float = REQUEST_TIMEOUT_S,
+    ) -> Reply:
+        """Send a request and return the answer; see ``Requests.ask`` for what it raises."""
+        return await self._requests.ask(subject, data, headers=headers, timeout_s=timeout_s)
+
+    async def flush(self, timeout_s: float = CONNECT_TIMEOUT_S) -> None:
+        """Wait until the server has read all that was sent before.
+
+        Raises:
+            TransientError: it has not, in time.
+        """
+        try:
+            await asyncio.wait_for(self._client.flush(timeout=max(1, int(timeout_s))), timeout_s)
+        except (nats_errors.Error, TimeoutError) as error:
+            raise TransientError(
+                "bus.flush_failed",
+                f"expected the server to answer within {timeout_s} s, but it did not: {error!r}",
+            ) from error
+
+    async def close(self) -> None:
+        """Send what is pending when the server is there, and close. Twice is fine."""
+        self._closed.set()
+        self._connected.clear()
+        if self._client.is_closed:
+            return
+        try:
+            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                await self._client.close()
+        except TimeoutError:
+            logger.warning(
+                "bus connection did not close in time", extra={LOG_CONNECTION: self.name}
+            )
+
+    async def __aenter__(self) -> Connection:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    # --- called by nats-py
+
+    async def _dial(self, url: str, credentials: Credentials) -> None:
+        await self._client.connect(
+            servers=url.split(","),
+            name=self.name,
+            inbox_prefix=self.inbox_prefix,
+            user=credentials.user,
+            password=credentials.password,
+            token=credentials.token,
+            user_credentials=credentials.creds_file,
+            nkeys_seed=credentials.nkey_seed_file,
+            tls=credentials.tls,
+            connect_timeout=_DIAL_TIMEOUT_S,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=RECONNECT_FIRST_WAIT_S,  # type: ignore[arg-type] # seconds to sleep
+            reconnect_to_server_handler=_next_server,
+            ping_interval=PING_INTERVAL_S,
+            max_outstanding_pings=2,
+            pending_size=PENDING_LIMIT_BYTES,
+            error_cb=self._failed,
+            reconnected_cb=self._back,
+            closed_cb=self._ended,
+        )
+        self._starting = False
+        self._came_up()
+
+    def _came_up(self) -> None:
+        self.generation += 1
+        self._last_error = None
+        self._connected.set()
+
+    def _lost(self) -> None:
+        if not self._connected.is_set():
+            return
+        self._connected.clear()
+        logger.warning("bus connection lost", extra={LOG_CONNECTION: self.name})
+        for listener in list(self._lost_listeners):
+            listener()
+
+    async def _back(self) -> None:
+        self._came_up()
+        logger.info(
+            "bus connection is back",
+            extra={LOG_CONNECTION: self.name, LOG_GENERATION: self.generation},
+        )
+        for listener in list(self._back_listeners):
+            listener()
+
+    async def _ended(self) -> None:
+        self._connected.clear()
+        self._closed.set()
+        logger.info("bus connection closed", extra={LOG_CONNECTION: self.name})
+
+    async def _failed(self, error: Exception) -> None:
+        # While the server is away every try fails the same way: say it once.
+        if repr(error) != repr(self._last_error):
+            logger.warning("bus error", extra={LOG_CONNECTION: self.name, LOG_REASON: repr(error)})
+        self._last_error = error
+        if self._starting and AUTHORIZATION_VIOLATION in str(error).lower():
+            raise PermanentError(
+                "bus.not_authorized",
+                "expected the server to accept our credentials, but it refused them",
+            ) from error
+
+    def _bug(self, error: Exception) -> None:
+        """A sink raised: close, and let ``wait_closed`` raise it."""
+        logger.error("bus sink failed", extra={LOG_CONNECTION: self.name}, exc_info=error)
+        self._bugs.append(error)
+        self._closed.set()
+        self._connected.clear()
+        for listener in list(self._lost_listeners):
+            listener()
+
+
+async def connect(
+    url: str,
+    name: str,
+    *,
+    credentials: Credentials | None = None,
+    inbox_prefix: str = "_INBOX",
+    timeout_s: float = CONNECT_TIMEOUT_S,
+) -> Connection:
+    """Connect to NATS and return the connection.
+
+    Args:
+        url: ``nats://[user:password@]host:port``, several with commas between.
+        name: shown by the server's monitoring, put into our logs.
+        inbox_prefix: where answers come back; a user with few permissions has its own.
+        timeout_s: how long to try when the server is not there.
+
+    Raises:
+        NotReachable: no server answered in time.
+        PermanentError: it refused our credentials, or the URL is wrong.
+    """
+    connection = Connection(name, inbox_prefix)
+    try:
+        async with asyncio.timeout(timeout_s):
+            await connection._dial(url, credentials or Credentials())
+    except TimeoutError as error:
+        await connection.close()
+        raise NotReachable(
+            "bus.not_reachable",
+            f"expected NATS at {_without_password(url)} to answer within {timeout_s:g} s, "
+            f"but: {connection._last_error or 'nothing answered'}",
+        ) from error
+    except (nats_errors.Error, ValueError) as error:
+        await connection.close()
+        raise PermanentError(
+            "bus.bad_url",
+            f"expected a URL like nats://host:4222, but {_without_password(url)!r} is not: {error}",
+        ) from error
+    except BaseException:
+        await connection.close()
+        raise
+    logger.info("bus connected", extra={LOG_CONNECTION: name})
+    return connection
+
+
+def _next_server(servers: list[Server], _info: Mapping[str, object]) -> tuple[Server | None, float]:
+    """Choose the server that failed least often, and how long to wait before trying it."""
+    least = min(server.reconnects for server in servers)
+    chosen = random.choice([server for server in servers if server.reconnects == least])
+    wait_s = min(RECONNECT_FIRST_WAIT_S * 2 ** min(least, 10), RECONNECT_MAX_WAIT_S)
+    return chosen, random.uniform(0, wait_s)
+
+
+def _without_password(url: str) -> str:
+    """Return the URL as it may be shown."""
+    return ",".join(part.rpartition("@")[2] for part in url.split(","))
+
+
+def _closed_error(name: str) -> TransientError:
+    return TransientError("bus.closed", f"expected connection {name} to be open, but it was closed")

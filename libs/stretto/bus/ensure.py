@@ -1,0 +1,134 @@
+"""Make the server's streams and consumers like the declared ones; from any number of processes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from stretto.runtime.errors import PermanentError, TransientError
+from stretto.telemetry.names import LOG_REASON, LOG_STREAM
+
+from .api import Answer, ask_api
+from .api_errors import STREAM_EXISTS_DIFFERENTLY, Missing
+from .connection import Connection
+from .topology import Consumer, Stream, consumer_config, stream_config
+
+logger = logging.getLogger(__name__)
+
+ENSURE_TIMEOUT_S = 30.0
+_FIRST_WAIT_S = 0.05
+_MAX_WAIT_S = 1.0
+
+Item = TypeVar("Item")
+
+
+class StreamAnswer(Answer, frozen=True, kw_only=True):
+    """What we read of the answers about a stream."""
+
+    created: str = ""
+
+
+class ConsumerAnswer(Answer, frozen=True, kw_only=True):
+    """What we read of the answers about a consumer."""
+
+    created: str = ""
+
+
+async def ensure(
+    connection: Connection,
+    streams: Sequence[Stream],
+    consumers: Sequence[Consumer] = (),
+    *,
+    timeout_s: float = ENSURE_TIMEOUT_S,
+) -> None:
+    """Create or update streams, then consumers. Idempotent; several processes may do it at once.
+
+    Errors that may pass (JetStream is not up yet, another process was faster) are tried again
+    until the timeout.
+
+    Raises:
+        TransientError: not possible within ``timeout_s``; ``NotReachable`` among them.
+        PermanentError: the server refuses, for instance because what exists cannot be changed
+            into what is declared.
+    """
+    deadline = asyncio.get_running_loop().time() + timeout_s
+    await _each(streams, lambda stream: _ensure_stream(connection, stream), deadline)
+    await _each(consumers, lambda consumer: _ensure_consumer(connection, consumer), deadline)
+
+
+async def _each(
+    items: Sequence[Item], make: Callable[[Item], Awaitable[None]], deadline: float
+) -> None:
+    try:
+        async with asyncio.TaskGroup() as group:
+            for item in items:
+                group.create_task(_insist(item, make, deadline))
+    except ExceptionGroup as errors:
+        # Callers handle our errors, not groups of them: the first one says enough.
+        raise errors.exceptions[0] from None
+
+
+async def _insist(item: Item, make: Callable[[Item], Awaitable[None]], deadline: float) -> None:
+    """Try again while the error may pass and there is time."""
+    loop = asyncio.get_running_loop()
+    wait_s = _FIRST_WAIT_S
+    while True:
+        try:
+            await make(item)
+            return
+        except TransientError as error:
+            if loop.time() + wait_s > deadline:
+                raise
+            logger.info("topology not ready, trying again", extra={LOG_REASON: str(error)})
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, _MAX_WAIT_S)
+
+
+async def _ensure_stream(connection: Connection, stream: Stream) -> None:
+    config = stream_config(stream)
+    asked = f"have stream {stream.name} as declared"
+    try:
+        await ask_api(connection, f"STREAM.CREATE.{stream.name}", config, StreamAnswer, asked=asked)
+    except PermanentError as error:
+        if error.detail.get("err_code") != STREAM_EXISTS_DIFFERENTLY:
+            raise
+        # When it vanishes between the two requests the update says Missing, which is transient.
+        await ask_api(connection, f"STREAM.UPDATE.{stream.name}", config, StreamAnswer, asked=asked)
+        logger.info("stream updated", extra={LOG_STREAM: stream.name})
+
+
+async def _ensure_consumer(connection: Connection, consumer: Consumer) -> None:
+    body = {"stream_name": consumer.stream, "config": consumer_config(consumer), "action": ""}
+    operation = f"CONSUMER.CREATE.{consumer.stream}.{consumer.name}"
+    if len(consumer.filter_subjects) == 1:
+        operation += f".{consumer.filter_subjects[0]}"
+    asked = f"have consumer {consumer.name} of {consumer.stream} as declared"
+    await ask_api(connection, operation, body, ConsumerAnswer, asked=asked)
+
+
+async def delete_stream(connection: Connection, name: str) -> bool:
+    """Delete a stream; return whether it was there."""
+    try:
+        await ask_api(
+            connection, f"STREAM.DELETE.{name}", None, Answer, asked=f"delete stream {name}"
+        )
+    except Missing:
+        return False
+    return True
+
+
+async def delete_consumer(connection: Connection, stream: str, name: str) -> bool:
+    """Delete a consumer; return whether it was there."""
+    try:
+        await ask_api(
+            connection,
+            f"CONSUMER.DELETE.{stream}.{name}",
+            None,
+            Answer,
+            asked=f"delete consumer {name} of {stream}",
+        )
+    except Missing:
+        return False
+    return True

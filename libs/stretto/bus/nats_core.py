@@ -1,0 +1,205 @@
+"""The one place that knows the insides of nats-py (2.16): a client with a fast path.
+
+``CoreClient`` is nats-py's client with four changes, each for a measured reason:
+
+* its own parser (``Parser``), which hands a message to a *sink*, a plain function, in the same turn
+  of the event loop: no ``Msg`` object, no queue, no task for each subscription;
+* ``send`` puts a command into nats-py's pending list and writes once at the end of the turn, with
+  everything else that was sent in that turn: no future and no task switch for each command;
+* an error line of the server is reported and, when it is about more than a permission, answered
+  with a reconnect: nats-py would close the connection for good;
+* an unexpected error while reconnecting is reported and tried again: nats-py's task would end.
+
+``tests/unit/bus/test_nats_core.py`` fails when the insides it relies on change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+from nats import errors
+from nats.aio.client import Client
+from nats.aio.subscription import Subscription
+from nats.protocol.parser import PERMISSIONS_ERR
+
+Sink = Callable[[bytes, bytes, bytes, bytes], None]
+"""Called with subject, reply, header block (both may be empty) and data of a message."""
+
+# The server's limit of a line is 4096 unless raised; INFO lines of large clusters are long.
+MAX_LINE_BYTES = 1024 * 1024
+RETRY_RECONNECT_S = 0.5
+
+_CRLF = b"\r\n"
+_M, _H, _P, _PLUS, _MINUS, _I = b"MHP+-I"
+
+
+class Parser:
+    """Parse what the server sends and give each message to the sink of its subscription."""
+
+    def __init__(self, client: CoreClient) -> None:
+        self._client = client
+        self._chunks: list[bytes] = []
+        self._have = 0
+        self._need = 0
+
+    def reset(self) -> None:
+        """Forget what was half received: a new connection begins with a new line."""
+        self._chunks = []
+        self._have = 0
+        self._need = 0
+
+    async def parse(self, data: bytes = b"") -> None:
+        """Take the next bytes; messages and commands that are complete are handled at once.
+
+        Raises:
+            nats.errors.ProtocolError: this is not the NATS protocol.
+        """
+        if self._chunks:
+            self._chunks.append(data)
+            self._have += len(data)
+            if self._have < self._need:
+                return  # a large message: do not look at it again before all of it is here
+            data = b"".join(self._chunks)
+            self.reset()
+        rest = await self._consume(data)
+        if rest:
+            self._chunks = [rest]
+            self._have = len(rest)
+
+    async def _consume(self, buffer: bytes) -> bytes:
+        """Handle all that is complete in the buffer and return the rest."""
+        sinks = self._client.sinks
+        position, end = 0, len(buffer)
+        while position < end:
+            line_end = buffer.find(_CRLF, position)
+            if line_end < 0:
+                if end - position > MAX_LINE_BYTES:
+                    raise errors.ProtocolError
+                break
+            kind = buffer[position]
+            if kind not in (_M, _H):
+                await self._control(buffer[position:line_end])
+                position = line_end + 2
+                continue
+            words = buffer[position:line_end].split()
+            start = line_end + 2
+            try:
+                stop = start + int(words[-1])
+                body = start + int(words[-2]) if kind == _H else start
+                sid = int(words[2])
+            except (ValueError, IndexError) as error:
+                raise errors.ProtocolError from error
+            if stop + 2 > end:
+                self._need = stop + 2 - position
+                break
+            position = stop + 2
+            sink = sinks.get(sid)
+            if sink is not None:
+                # MSG subject sid [reply] size; HMSG subject sid [reply] header-size size
+                reply = words[3] if len(words) == (6 if kind == _H else 5) else b""
+                try:
+                    sink(words[1], reply, buffer[start:body], buffer[body:stop])
+                except Exception as error:  # noqa: BLE001 - the read loop must survive; a bug ends us
+                    self._client.on_bug(error)
+        return buffer[position:]
+
+    async def _control(self, line: bytes) -> None:
+        client = self._client
+        if line == b"PING":
+            client.send(b"PONG\r\n")
+        elif line == b"PONG":
+            await client._process_pong()
+        elif line.startswith(b"-ERR"):
+            await client._process_err(line[4:].strip(b" '").decode("utf-8", "replace").lower())
+        elif line.startswith(b"INFO"):
+            await client.process_info_line(line[4:])
+        elif not line.startswith(b"+OK"):
+            raise errors.ProtocolError
+
+
+class CoreClient(Client):
+    """nats-py's client with sinks instead of message queues; see the module's docstring."""
+
+    def __init__(self, *, on_lost: Callable[[], None], on_bug: Callable[[Exception], None]) -> None:
+        super().__init__()
+        self.sinks: dict[int, Sink] = {}
+        self.on_bug = on_bug
+        self._on_lost = on_lost
+        self._ps: Any = Parser(self)
+        self._write_planned = False
+
+    def send(self, command: bytes) -> None:
+        """Send a command with all others of this turn of the event loop; kept while cut off."""
+        self._pending.append(command)
+        self._pending_data_size += len(command)
+        if not self._write_planned:
+            self._write_planned = True
+            asyncio.get_running_loop().call_soon(self._write)
+
+    def _write(self) -> None:
+        self._write_planned = False
+        if self._status != Client.CONNECTED or self._transport is None or not self._pending:
+            return  # nats-py sends what is pending once it has reconnected
+        pending, self._pending = self._pending, []
+        self._pending_data_size = 0
+        self._transport.write(b"".join(pending) if len(pending) > 1 else pending[0])
+
+    @property
+    def unsent_bytes(self) -> int:
+        """How much is waiting here or in the transport because the server does not take it."""
+        writer = getattr(self._transport, "_io_writer", None)
+        waiting = writer.transport.get_write_buffer_size() if writer is not None else 0
+        return self._pending_data_size + waiting
+
+    async def add_sink(self, subject: str, queue: str, sink: Sink) -> Subscription:
+        """Subscribe with a sink; nats-py subscribes again after a reconnect."""
+        # subscribe() takes the next id before it awaits anything: no message comes before its sink.
+        sid = self._sid + 1
+        self.sinks[sid] = sink
+        try:
+            subscription: Subscription = await self.subscribe(subject, queue=queue)
+        except BaseException:
+            self.sinks.pop(sid, None)
+            raise
+        assert subscription._id == sid
+        return subscription
+
+    async def remove_sink(self, subscription: Subscription) -> None:
+        """Unsubscribe; messages still on their way are dropped."""
+        self.sinks.pop(subscription._id, None)
+        if not self.is_closed and not subscription._closed:
+            await subscription.unsubscribe()
+
+    async def process_info_line(self, line: bytes) -> None:
+        """Take the server's description of itself (INFO)."""
+        try:
+            description = json.loads(line)
+        except ValueError as error:
+            raise errors.ProtocolError from error
+        self._server_info = description
+        self._max_payload = description.get("max_payload", self._max_payload)
+        await self._process_info(description)
+
+    async def _process_op_err(self, e: Exception) -> None:
+        if self._status == Client.CONNECTED:
+            self._on_lost()
+        await super()._process_op_err(e)
+
+    async def _process_err(self, err_msg: str) -> None:
+        error = errors.Error(f"nats: {err_msg}")
+        await self._error_cb(error)
+        if PERMISSIONS_ERR not in err_msg:
+            await self._process_op_err(error)
+
+    async def _attempt_reconnect(self) -> None:
+        while True:
+            try:
+                await super()._attempt_reconnect()
+                return
+            except Exception as error:  # noqa: BLE001 - whatever it was: reconnect for ever
+                await self._error_cb(error)
+                self._status = Client.RECONNECTING
+                await asyncio.sleep(RETRY_RECONNECT_S)

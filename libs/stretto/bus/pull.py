@@ -1,0 +1,451 @@
+"""A pull consumer with a request outstanding at all times, and natural batches.
+
+::
+
+            start, lost connection,             consumer is there,
+            missed heartbeats, 409                 the same one
+    ┌───────────────────────────────► UNSURE ─────────────────────┐
+    │                                   │ ▲                       ▼
+    └── PULLING ◄───────────────────────┼─┼─────────────────── PULLING
+            │                   missing │ │ made again (another epoch)
+            └── 404, 503 ─────────────► MISSING: on_missing(), again after a wait
+
+1. What was asked for, what is buffered and what is held never exceed ``capacity``.
+2. The server counts what it owes us; it tells what it did not deliver when a request ends
+   (``Nats-Pending-Messages``), so ``_owed`` is exact without knowing which request a message
+   answers (the server serves them in turn).
+3. A lost request is noticed by missing heartbeats. Then the inbox is given up and a new one is
+   used: what was owed to the old one is void.
+4. An *epoch* is the life of one consumer, from its creation to its loss. Acknowledgements of
+   another epoch are dropped: in a store that was made again the same sequence number is another
+   message. While it is not known whether the consumer is still the same one, they wait.
+5. Nothing runs in the background: requests are sent when messages arrive, everything else
+   happens in ``next_batch``.
+
+Protocol: ``$JS.API.CONSUMER.MSG.NEXT``, NATS ADR-13 (pull), ADR-42 (priority groups).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+
+import msgspec
+from nats.aio.subscription import Subscription
+
+from stretto.runtime.errors import NotReachable, PermanentError, TransientError
+from stretto.telemetry.names import LOG_CONSUMER, LOG_REASON
+
+from .api import API, ask_api
+from .api_errors import Missing
+from .connection import Connection
+from .ensure import ConsumerAnswer
+from .message import Message
+from .request import NO_RESPONDERS
+from .wire import new_inbox, parse_headers, parse_status, publish_command
+
+logger = logging.getLogger(__name__)
+
+BATCH = 500
+"""A group commit of a few hundred rows is where more does not help."""
+
+REQUEST_BYTES = 64 * 1024 * 1024
+"""What one request may bring: several of the largest messages; bounds the buffer in bytes."""
+
+EXPIRES_S = 30.0
+PINNED_EXPIRES_S = 1.0
+HEARTBEAT_S = 5.0
+# The server beats every HEARTBEAT_S while a request waits; two missed ones and a bit are a loss.
+_SILENCE = 2.5
+_BACKOFF_FIRST_S = 0.05
+_BACKOFF_MAX_S = 2.0
+# What the server never delivers: our mark for "answered at once, nothing was delivered".
+_REFUSED_AT_ONCE = frozenset({404, 412, 423})
+_BAD_REQUEST = 400
+_WRONG_PIN = 423
+_HEARTBEAT = 100
+_STATUS_AT = len(b"NATS/1.0")
+_PENDING = "Nats-Pending-Messages"
+_PIN = "Nats-Pin-Id"
+_NEVER = b"\r\n\r\n\r\n"  # in no header block
+
+
+class PullLoop:
+    """Pull from a durable consumer; one task calls ``next_batch`` in a loop.
+
+    Args:
+        connection: over which.
+        stream, consumer: which; made by ``ensure``.
+        batch: the most that one request asks for and one batch holds.
+        capacity: how many messages may be asked for, buffered and held together; default twice
+            the batch. Change it with ``set_capacity``.
+        hold: messages count against the capacity from when they are handed out until
+            ``release``: for workers, who pull no more than their free slots.
+        expires_s: how long a request waits at the server; default 30, with ``group`` 1. With
+            ``group`` it must be below the consumer's ``priority_timeout_s``: asking again is what
+            keeps the pin.
+        group: the priority group of a pinned consumer.
+        on_missing: called when stream or consumer is not there; makes it, for instance with
+            ``ensure``. Without it the loop waits until somebody else does.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        stream: str,
+        consumer: str,
+        batch: int = BATCH,
+        *,
+        capacity: int | None = None,
+        hold: bool = False,
+        expires_s: float | None = None,
+        heartbeat_s: float = HEARTBEAT_S,
+        max_bytes: int = REQUEST_BYTES,
+        group: str | None = None,
+        on_missing: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._connection = connection
+        self.stream = stream
+        self.consumer = consumer
+        self._batch = batch
+        self._capacity = 2 * batch if capacity is None else capacity
+        self._hold = hold
+        usual_s = EXPIRES_S if group is None else PINNED_EXPIRES_S
+        self._expires_s = usual_s if expires_s is None else expires_s
+        # The server wants at least two heartbeats before a request expires.
+        self._heartbeat_s = min(heartbeat_s, self._expires_s / 2.5)
+        self._max_bytes = max_bytes
+        self._group = group
+        self._on_missing = on_missing
+        self._loop = asyncio.get_running_loop()
+        self._next_subject = f"{API}.CONSUMER.MSG.NEXT.{stream}.{consumer}".encode()
+        self._forget = connection.on_change(lost=self._lost, back=self._wake)
+
+        self._buffer: deque[Message] = deque()
+        self._held = 0
+        self._owed = 0
+        self._requests: dict[int, int] = {}
+        self._last_request = 0
+        self._inbox = b""
+        self._subscription: Subscription | None = None
+        self._pin: str | None = None
+        self._pin_bytes = _NEVER
+
+        self._sure = False
+        self._missing = False
+        self._refused: str | None = None
+        self._created: str | None = None
+        self._epoch = 0
+        self._parked: list[bytes] = []
+        self._dropped_acks = 0
+        self._failures = 0
+
+        self._heard = 0.0
+        self._waiter: asyncio.Future[None] | None = None
+        self._closed = False
+
+    # --- how it is
+
+    @property
+    def buffered(self) -> int:
+        """How many messages are here and not handed out yet."""
+        return len(self._buffer)
+
+    @property
+    def capacity(self) -> int:
+        """What may be asked for, buffered and held together."""
+        return self._capacity
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the server sends the group's messages to us, as far as we know."""
+        return self._pin is not None
+
+    @property
+    def dropped_acks(self) -> int:
+        """How many acknowledgements were dropped because their store is gone."""
+        return self._dropped_acks
+
+    def set_capacity(self, capacity: int) -> None:
+        """Change how much may be ahead; less takes effect as requests are used up or expire."""
+        self._capacity = capacity
+        self._top_up()
+
+    def release(self, count: int) -> None:
+        """Free the capacity that messages have held (``hold``): they are done."""
+        self._held = max(0, self._held - count)
+        self._top_up()
+
+    # --- taking
+
+    async def next_batch(
+        self, max_messages: int | None = None, timeout_s: float | None = None
+    ) -> list[Message]:
+        """Return what has arrived, at least one message; at most ``max_messages``.
+
+        With ``timeout_s`` it returns an empty list when nothing came in that time, and never
+        raises for what may pass. Lost connections, a lost store and a missing consumer are
+        handled in here.
+
+        Raises:
+            PermanentError: the server refuses the request or the consumer: our mistake.
+            TransientError: the loop was closed.
+        """
+        limit = self._batch if max_messages is None else max_messages
+        deadline = None if timeout_s is None else self._loop.time() + timeout_s
+        while not self._buffer:
+            if self._closed or self._connection.is_closed:
+                raise TransientError(
+                    "bus.closed", f"expected to pull from {self.consumer}, but it was closed"
+                )
+            if deadline is not None and self._loop.time() >= deadline:
+                return []
+            if self._connection.is_connected and not self._sure:
+                await self._make_sure(deadline)
+            else:
+                await self._wait(deadline)
+        taken = [self._buffer.popleft() for _ in range(min(limit, len(self._buffer)))]
+        if self._hold:
+            self._held += len(taken)
+        self._top_up()
+        return taken
+
+    async def close(self) -> None:
+        """Stop pulling and give back what was not handed out, so that others get it now."""
+        if self._closed:
+            return
+        self._closed = True
+        self._forget()
+        for message in self._buffer:
+            message.give_back()
+        self._buffer.clear()
+        await self._drop_inbox()
+        self._wake()
+
+    async def __aenter__(self) -> PullLoop:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def _wait(self, deadline: float | None) -> None:
+        """Wait for a message or a change; notice silence."""
+        now = self._loop.time()
+        silent_at = self._heard + self._heartbeat_s * _SILENCE
+        if self._sure and self._owed > 0 and now >= silent_at:
+            logger.warning("pull request lost", extra={LOG_CONSUMER: self.consumer})
+            self._lost()
+            return
+        until = silent_at if self._sure and self._owed > 0 else now + _BACKOFF_MAX_S
+        if deadline is not None:
+            until = min(until, deadline)
+        self._waiter = waiter = self._loop.create_future()
+        alarm = self._loop.call_at(until, self._wake)
+        try:
+            await waiter
+        finally:
+            alarm.cancel()
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    # --- being sure
+
+    def _lost(self) -> None:
+        """The connection or a request is lost: whatever was owed is void."""
+        self._sure = False
+        self._owed = 0
+        self._requests.clear()
+        self._wake()
+
+    async def _make_sure(self, deadline: float | None) -> None:
+        """Find out whether the consumer is there and the same, and pull through a new inbox."""
+        if self._refused is not None:
+            raise PermanentError(
+                "bus.pull_refused",
+                f"expected to pull from {self.consumer} of {self.stream}, but the server says: "
+                f"{self._refused}",
+            )
+        if self._failures > 1:
+            # It ended without a message or a heartbeat since: do not ask in a hot loop.
+            await self._pause(None, deadline)
+        try:
+            if self._missing and self._on_missing is not None:
+                await self._on_missing()
+            answer = await ask_api(
+                self._connection,
+                f"CONSUMER.INFO.{self.stream}.{self.consumer}",
+                None,
+                ConsumerAnswer,
+                asked=f"pull from {self.consumer} of {self.stream}",
+            )
+            generation = self._connection.generation
+            await self._drop_inbox()
+            await self._new_inbox()
+        except (Missing, NotReachable) as error:
+            await self._pause(error, deadline)
+            self._missing = True
+            self._failures += 1
+            return
+        except TransientError as error:
+            await self._pause(error, deadline)
+            self._failures += 1
+            return
+        if not self._connection.is_connected or generation != self._connection.generation:
+            return  # lost again meanwhile
+        self._found(answer.created)
+
+    def _found(self, created: str) -> None:
+        if self._created is not None and created != self._created:
+            logger.warning("consumer was made again", extra={LOG_CONSUMER: self.consumer})
+            self._epoch += 1
+            self._dropped_acks += len(self._parked)
+            self._parked.clear()
+        self._created = created
+        self._sure = True
+        self._missing = False
+        self._heard = self._loop.time()
+        for command in self._parked:
+            self._connection.send(command)
+        self._parked.clear()
+        self._top_up()
+
+    async def _pause(self, error: TransientError | None, deadline: float | None) -> None:
+        if self._failures == 0:
+            logger.warning(
+                "cannot pull, trying again",
+                extra={LOG_CONSUMER: self.consumer, LOG_REASON: str(error)},
+            )
+        wait_s = min(_BACKOFF_FIRST_S * 2 ** min(self._failures, 10), _BACKOFF_MAX_S)
+        if deadline is not None:
+            wait_s = max(0.0, min(wait_s, deadline - self._loop.time()))
+        await asyncio.sleep(wait_s)
+
+    async def _new_inbox(self) -> None:
+        self._owed = 0
+        self._requests.clear()
+        self._inbox = new_inbox(self._connection.inbox_prefix).encode()
+        self._subscription = await self._connection.subscribe(
+            (self._inbox + b"*").decode(), self._received
+        )
+
+    async def _drop_inbox(self) -> None:
+        subscription, self._subscription = self._subscription, None
+        if subscription is not None:
+            await self._connection.unsubscribe(subscription)
+
+    # --- asking
+
+    def _top_up(self) -> None:
+        """Ask for more when there is room and what is owed runs low."""
+        if not self._sure or self._closed:
+            return
+        want = min(self._capacity - len(self._buffer) - self._owed - self._held, self._batch)
+        if want <= 0:
+            return
+        if self._owed > 0:
+            # One request at a time with a pin: the server serves no other before it has one.
+            low = 0 if self._group is not None else self._batch // 2
+            if self._owed > low or want < self._batch // 4:
+                return
+        self._last_request = number = self._last_request + 1
+        self._requests[number] = want
+        if self._owed == 0:
+            self._heard = self._loop.time()
+        self._owed += want
+        self._connection.send(
+            publish_command(
+                self._next_subject, b"%b%d" % (self._inbox, number), b"", self._request(want)
+            )
+        )
+
+    def _request(self, want: int) -> bytes:
+        body: dict[str, object] = {
+            "batch": want,
+            "expires": round(self._expires_s * 1e9),
+            "idle_heartbeat": round(self._heartbeat_s * 1e9),
+            "max_bytes": self._max_bytes,
+        }
+        if self._group is not None:
+            body["group"] = self._group
+            if self._pin is not None:
+                body["id"] = self._pin
+        return msgspec.json.encode(body)
+
+    # --- receiving
+
+    def _received(self, subject: bytes, reply: bytes, block: bytes, data: bytes) -> None:
+        self._heard = self._loop.time()
+        if not subject.startswith(self._inbox) or not self._inbox:
+            if not reply:
+                return  # not from a stream
+            if self._group is not None and self._pin_bytes not in block:
+                self._take_pin(block)
+            self._buffer.append(Message(subject, reply, block, data, self, self._epoch))
+            self._owed -= 1
+            self._failures = 0
+            if self._waiter is not None:
+                self._wake()
+            self._top_up()
+        elif block[_STATUS_AT : _STATUS_AT + 1] == b" ":
+            self._status(subject, block)
+
+    def _take_pin(self, block: bytes) -> None:
+        """Remember who the server thinks we are; it goes into the next requests."""
+        self._pin = parse_headers(block).get(_PIN)
+        self._pin_bytes = _NEVER if self._pin is None else self._pin.encode()
+
+    def _status(self, subject: bytes, block: bytes) -> None:
+        """Take what the server says about a request; its text does not matter to us."""
+        code, text = parse_status(block)
+        if code == _HEARTBEAT:
+            self._failures = 0
+            return
+        number = subject[len(self._inbox) :]
+        asked = self._requests.pop(int(number), None) if number.isdigit() else None
+        if asked is None:
+            return
+        pending = parse_headers(block).get(_PENDING)
+        if code == _WRONG_PIN:
+            self._pin, self._pin_bytes = None, _NEVER
+        if code == NO_RESPONDERS:
+            self._missing = True
+            self._lost()
+        elif code == _BAD_REQUEST:
+            self._refused = text
+            self._lost()
+        elif pending is not None:
+            self._owed = max(0, self._owed - int(pending))
+            self._top_up()
+        elif code in _REFUSED_AT_ONCE:
+            self._owed = max(0, self._owed - asked)
+            self._top_up()
+        else:
+            # 409: the consumer or its leader is gone, or a limit of the consumer; not said how
+            # much was delivered.
+            logger.info("pull request ended", extra={LOG_CONSUMER: self.consumer, LOG_REASON: text})
+            self._failures += 1
+            self._lost()
+
+    # --- settling (called by messages)
+
+    def settle(self, epoch: int, commands: list[bytes]) -> None:
+        """Send acknowledgements, or keep them while we are not sure, or drop them: invariant 4."""
+        if epoch != self._epoch:
+            self._dropped_acks += len(commands)
+        elif self._sure and self._connection.is_connected:
+            self._connection.send(commands[0] if len(commands) == 1 else b"".join(commands))
+        elif self._closed:
+            self._dropped_acks += len(commands)
+        else:
+            self._parked += commands
