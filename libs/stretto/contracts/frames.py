@@ -64,7 +64,9 @@ class DispatchRecord(msgspec.Struct, frozen=True, array_like=True):
     """One attempt to be admitted, bound and sent. Deadlines: 0 is none.
 
     `accept`: the workflow service wants to be told when a worker begins. `again`: it may be out
-    already (sent again after a restart or by the sweep).
+    already (sent again after a restart or by the sweep). `run_s`: the limit of the attempt from
+    when a
+    worker begins.
     """
 
     run_id: bytes
@@ -81,6 +83,7 @@ class DispatchRecord(msgspec.Struct, frozen=True, array_like=True):
     accept: bool = False
     traceparent: str | None = None
     again: bool = False
+    run_s: float = 0.0
 
 
 class WithdrawRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -8,7 +8,7 @@ import sys
 from typing import Any, Literal, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -42,6 +42,8 @@ class ServiceSettings(BaseSettings):
     nats_password: str | None = Field(None, repr=False)
     nats_creds: str | None = None
     """Path of a credentials file, in place of user and password."""
+    nats_inbox_prefix: str = Field("_INBOX", pattern=r"^[A-Za-z0-9_.-]+$")
+    """Where answers come back: a bus user with few permissions has a prefix of its own."""
     postgres_dsn: str | None = Field(None, repr=False)
 
     instance: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)
@@ -49,7 +51,9 @@ class ServiceSettings(BaseSettings):
     partitions: int = Field(4, ge=1, le=MAX_PARTITIONS)
     """Partitions of the workflow service; the same number for all services of an installation."""
     lanes: int = Field(1, ge=1, le=MAX_LANES)
-    """Lanes of the execution service; the same number for all services of an installation."""
+    """Lanes of the execution service, at most as many as partitions; the same number for all."""
+    stream_replicas: Literal[1, 3, 5] = 1
+    """Copies of each stream, for a bus that is a cluster of at least so many servers."""
 
     health_host: str = "127.0.0.1"
     health_port: int | None = Field(None, ge=0, le=65_535)
@@ -83,6 +87,15 @@ class ServiceSettings(BaseSettings):
             if parts.scheme not in ("http", "https") or not parts.hostname:
                 raise ValueError("a URL like http://host:4318")
         return value
+
+    @model_validator(mode="after")
+    def _has_a_partition_each_lane(self) -> "ServiceSettings":
+        if self.lanes > self.partitions:
+            raise ValueError(
+                f"expected STRETTO_LANES to be at most STRETTO_PARTITIONS ({self.partitions}), "
+                f"but got {self.lanes}"
+            )
+        return self
 
     @property
     def nats_servers(self) -> list[str]:
@@ -123,8 +136,10 @@ def _exit_usage(message: str) -> NoReturn:
 
 
 def _sentence(kind: type[BaseSettings], error: ErrorDetails) -> str:
-    place = str(error["loc"][0]) if error["loc"] else ""
     wanted = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if not error["loc"]:
+        return wanted  # about several fields: the validator wrote the whole sentence
+    place = str(error["loc"][0])
     variable = _variable(kind, place)
     if error["type"] == "missing":
         return f"expected {variable} to be set, but it is not"

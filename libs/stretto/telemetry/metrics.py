@@ -26,16 +26,26 @@ MAX_SERIES = 2_000
 
 
 class Counter:
-    """A number that only grows."""
+    """A number that only grows: add to it, or let it be asked for when somebody reads."""
 
-    __slots__ = ("value",)
+    __slots__ = ("_ask", "_value")
 
     def __init__(self) -> None:
-        self.value: float = 0
+        self._value: float = 0
+        self._ask: Callable[[], float] | None = None
 
     def add(self, amount: float = 1) -> None:
         """Count `amount` more."""
-        self.value += amount
+        self._value += amount
+
+    def follow(self, ask: Callable[[], float]) -> None:
+        """Ask for the value whenever it is read, from now on; it must only grow."""
+        self._ask = ask
+
+    @property
+    def value(self) -> float:
+        """The value now."""
+        return self._value if self._ask is None else self._ask()
 
 
 class Gauge:
