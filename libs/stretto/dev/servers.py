@@ -8,9 +8,8 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 import asyncpg
-import nats
-from nats.errors import Error as NatsError
 
+from stretto.bus.connection import connect
 from stretto.dev.plan import USUAL_NATS_PORT, USUAL_POSTGRES_PORT, port_near
 from stretto.runtime.errors import NotReachable
 from stretto.testkit.servers import NatsServer, PostgresServer
@@ -33,7 +32,6 @@ class Server(Protocol):
     async def start(self, timeout_s: float) -> None: ...
     async def ended(self) -> int: ...
     async def stop(self) -> None: ...
-    async def kill(self) -> None: ...
 
 
 class Nats:
@@ -73,7 +71,8 @@ class Nats:
             NotReachable: the given one does not answer.
         """
         if self._given is not None:
-            await _probe_nats(self._given)
+            connection = await connect(self._given, "stretto-dev", timeout_s=_CONNECT_TIMEOUT_S)
+            await connection.close()
             return
         if self._server is None:
             self._server = NatsServer(self._data, port_near(USUAL_NATS_PORT))
@@ -89,11 +88,6 @@ class Nats:
         """Stop the embedded server; leave a given one alone."""
         if self._server is not None:
             await self._server.stop()
-
-    async def kill(self) -> None:
-        """Kill the embedded server; leave a given one alone."""
-        if self._server is not None:
-            await self._server.kill()
 
 
 class Postgres:
@@ -152,11 +146,6 @@ class Postgres:
         if self._server is not None:
             await self._server.stop()
 
-    async def kill(self) -> None:
-        """Kill the embedded server; leave a given one alone."""
-        if self._server is not None:
-            await self._server.kill()
-
 
 async def _ended(server: NatsServer | PostgresServer) -> int:
     # The server's own `wait` looks a hundred times a second: too often for one that runs for days.
@@ -172,25 +161,6 @@ async def _ensure_database(dsn: str, name: str) -> None:
             await connection.execute(f'create database "{name}"')
     finally:
         await connection.close()
-
-
-async def _probe_nats(url: str) -> None:
-    try:
-        async with asyncio.timeout(_CONNECT_TIMEOUT_S):
-            connection = await nats.connect(
-                url.split(","), allow_reconnect=False, connect_timeout=2, error_cb=_quiet
-            )
-            await connection.close()
-    except (OSError, TimeoutError, NatsError) as error:
-        raise NotReachable(
-            "dev.nats_not_reachable",
-            f"expected a NATS server at {_without_password(url)}, but it does not answer: "
-            f"{error or type(error).__name__}",
-        ) from error
-
-
-async def _quiet(_: Exception) -> None:
-    """The error arrives as an exception of `connect` as well."""
 
 
 async def _probe_postgres(dsn: str, shown: str) -> None:

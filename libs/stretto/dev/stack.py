@@ -68,6 +68,11 @@ class DevStack:
         return self.data / "logs"
 
     @property
+    def trace_dir(self) -> Path:
+        """Where spans are kept that go nowhere else."""
+        return self.data / "traces"
+
+    @property
     def ready(self) -> bool:
         """Whether every process is up."""
         return self._endpoints is not None and not self._not_up
@@ -96,7 +101,7 @@ class DevStack:
         remove_ready(self._files)
         await _all([self._timed(self._nats), self._timed(self._postgres)])
         if not (self.options.environment.get(OTLP_ENDPOINT) or os.environ.get(OTLP_ENDPOINT)):
-            self._receiver = TraceReceiver(self.data / "traces")
+            self._receiver = TraceReceiver(self.trace_dir)
             await self._receiver.start()
         instances = self.options.instances()
         has_gateway = any(service.name == GATEWAY for service, _ in instances)
@@ -152,12 +157,6 @@ class DevStack:
             if self._receiver is not None:
                 await self._receiver.stop()
             await _all([self._nats.stop(), self._postgres.stop()])
-
-    async def kill(self) -> None:
-        """End every process by force: for who does not want to wait for `stop`."""
-        remove_ready(self._files)
-        await _all([process.kill() for _, process in self._services])
-        await _all([self._nats.kill(), self._postgres.kill()])
 
 
 @asynccontextmanager

@@ -1,0 +1,96 @@
+"""The group of all commands. A command's module is imported when the command is used.
+
+Importing all of them would take longer than most commands do.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import NamedTuple
+
+import click
+
+from stretto import __version__
+from stretto.cli.exits import end_with
+
+
+class _Entry(NamedTuple):
+    module: str
+    help: str
+
+
+_COMMANDS: dict[str, _Entry] = {
+    "dev": _Entry("dev", "Run everything on this machine: NATS, Postgres, all services."),
+    "validate": _Entry("definitions", "Find the mistakes of a definition."),
+    "apply": _Entry("definitions", "Register a definition."),
+    "definitions": _Entry("definitions", "List the workflows, or print one's definition."),
+    "run": _Entry("starting", "Register a definition, start a run of it, watch it."),
+    "start": _Entry("starting", "Start a run."),
+    "list": _Entry("runs", "List runs, the latest first."),
+    "show": _Entry("runs", "Show a run: its steps, attempts, output."),
+    "explain": _Entry("runs", "Say why a run is still open."),
+    "history": _Entry("history", "Print the events of a run as a story, and their fold."),
+    "trace": _Entry("trace", "Print the trace of a run as a tree of spans."),
+    "watch": _Entry("watch", "Watch a run until it ends."),
+    "events": _Entry("watch", "Print events of all runs as they happen."),
+    "cancel": _Entry("control", "End a run in order: what was done is undone."),
+    "terminate": _Entry("control", "End a run at once: nothing is undone."),
+    "queues": _Entry("fleet", "List the queues: what waits, who serves them."),
+    "devices": _Entry("fleet", "List the workers and devices that are present."),
+    "worker": _Entry("worker", "Run the workers of a Python module or file."),
+    "bench": _Entry("bench", "Measure latency and throughput."),
+}
+
+
+class _Commands(click.Group):
+    """Knows the names and one-line helps; loads a command when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = _COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        module = importlib.import_module(f"stretto.cli.commands.{entry.module}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in _COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(args[0], _COMMANDS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else " See `stretto --help`."
+            ctx.fail(f"expected a command, but {args[0]!r} is none.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="stretto")
+def commands() -> None:
+    """Durable workflow orchestration over NATS.
+
+    Exit codes: 0 completed, 1 the run failed, 2 asked wrongly, 3 not reachable.
+    STRETTO_NATS_URL says where the bus is.
+    """
+
+
+def main() -> None:
+    """Run the command line; never returns."""
+    try:
+        commands(prog_name="stretto", standalone_mode=True)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - said and turned into a code
+        end_with(error)
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""Tables, durations and JSON, alike in all commands."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+STATUS_STYLES = {
+    "completed": "green",
+    "failed": "red",
+    "failing": "red",
+    "terminated": "red",
+    "cancelled": "yellow",
+    "skipped": "dim",
+    "waiting": "yellow",
+    "paused": "yellow",
+}
+RUNNING_STYLE = "cyan"
+
+_json = msgspec.json.Encoder().encode
+
+
+def out() -> Console:
+    """Return the console for what was asked for (stdout)."""
+    return Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
+
+
+def aside() -> Console:
+    """Return the console for what a script does not read (stderr)."""
+    return Console(stderr=True, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON: indented for a person, in one line for a program."""
+    data = _json(value)
+    if sys.stdout.isatty():
+        data = msgspec.json.format(data, indent=2)
+    print_line(data)
+
+
+def print_line(data: bytes) -> None:
+    """Print a line at once, so that a program at the other end of a pipe sees it."""
+    sys.stdout.write(data.decode() + "\n")
+    sys.stdout.flush()
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> None:
+    """Print rows under columns, or a sentence when there are none. Cells may hold markup."""
+    shown = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        shown.add_column(column, overflow="fold", no_wrap=column in ("run", "status"))
+    for row in rows:
+        shown.add_row(*row)
+    if shown.row_count:
+        out().print(shown)
+    else:
+        aside().print(empty)
+
+
+def status(text: str) -> str:
+    """Return a status with its colour."""
+    return f"[{STATUS_STYLES.get(text, RUNNING_STYLE)}]{escape(text)}[/]"
+
+
+def seconds(value: float | None) -> str:
+    """Write a duration in seconds for a person: `12 ms`, `1.24 s`, `3 min 20 s`, `2 h 5 min`."""
+    if value is None:
+        return ""
+    if value < 1:
+        return f"{value * 1000:.0f} ms" if value >= 0.0095 else f"{value * 1000:.1f} ms"
+    if value < 60:
+        return f"{value:.2f} s"
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def milliseconds(value: float | None) -> str:
+    """Write a duration in milliseconds for a person."""
+    return seconds(None if value is None else value / 1000)
+
+
+def local_time(text: str | None) -> str:
+    """Write an instant (RFC 3339) in the time zone of this machine; the date if not today."""
+    if not text:
+        return ""
+    instant = datetime.fromisoformat(text).astimezone()
+    today = datetime.now(UTC).astimezone().date()
+    return instant.strftime("%H:%M:%S" if instant.date() == today else "%Y-%m-%d %H:%M:%S")
+
+
+def short(value: Any, limit: int = 100) -> str:
+    """Write a value as JSON on one line, cut where it is long."""
+    text = _json(value).decode()
+    return text if len(text) <= limit else text[: limit - 1] + "…"
