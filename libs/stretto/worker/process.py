@@ -1,0 +1,117 @@
+"""A process of workers: found in a module, run together, ended by signals."""
+
+import asyncio
+import importlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from stretto.runtime.errors import PermanentError
+from stretto.telemetry import names
+from stretto.telemetry.logging import configure_logging
+from stretto.worker.worker import Worker
+
+EXIT_DRAINED = 0
+EXIT_FAILED = 1
+
+logger = logging.getLogger(__name__)
+
+
+class NoWorkers(PermanentError):
+    """A module that should hold workers cannot be imported, or holds none."""
+
+
+def load_workers(target: str) -> list[Worker]:
+    """Import a module and return the workers in it.
+
+    Args:
+        target: `package.module`, `path/to/file.py`, or either with `:name` of one worker.
+
+    Raises:
+        NoWorkers: it cannot be imported, or there is no such worker in it.
+    """
+    place, _, name = target.partition(":")
+    module = _import(place)
+    found = {k: v for k, v in vars(module).items() if isinstance(v, Worker)}
+    if name:
+        found = {k: v for k, v in found.items() if k == name}
+    if not found:
+        what = f"a worker called {name!r}" if name else "a worker, as in `worker = Worker(...)`,"
+        raise NoWorkers("worker.none", f"expected {what} in {place}, but there is none")
+    return list(dict.fromkeys(found.values()))
+
+
+def _import(place: str) -> object:
+    path = Path(place)
+    try:
+        if path.suffix == ".py":
+            # As a script would be: what lies beside it can be imported, also by child processes.
+            sys.path.insert(0, str(path.resolve().parent))
+            if not path.is_file():
+                raise ImportError(f"there is no file {place}")
+            return importlib.import_module(path.stem)
+        sys.path.insert(0, str(Path.cwd()))
+        return importlib.import_module(place)
+    except ImportError as error:
+        raise NoWorkers(
+            "worker.not_importable", f"expected to import {place}, but: {error}"
+        ) from error
+
+
+def run_workers(workers: Sequence[Worker]) -> int:
+    """Run workers in this process until SIGTERM or SIGINT; return the exit code.
+
+    The first signal drains, the second ends at once.
+    """
+    if not logging.getLogger().handlers:
+        configure_logging("info", "console", service="worker", instance=workers[0].name)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        code = runner.run(_serve(workers))
+    if any(worker.busy_threads for worker in workers):
+        # A handler that blocks for ever would keep the interpreter from ending.
+        logging.shutdown()
+        os._exit(code)
+    return code
+
+
+async def _serve(workers: Sequence[Worker]) -> int:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    own = asyncio.current_task()
+    assert own is not None, "runs as a task"
+
+    def signalled(number: int) -> None:
+        logger.info("signal", extra={names.LOG_SIGNAL: signal.Signals(number).name})
+        if stopping.is_set():
+            own.cancel()
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, signalled, number)
+    try:
+        async with asyncio.TaskGroup() as group:
+            for worker in workers:
+                group.create_task(worker.run(stopping), name=worker.name)
+    except ExceptionGroup as errors:
+        for error in errors.exceptions:
+            logger.error("worker failed", exc_info=error)
+        return EXIT_FAILED
+    except asyncio.CancelledError:
+        logger.warning("workers ended at once")
+        return EXIT_FAILED
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+    return EXIT_DRAINED
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return uvloop's loops; None, the usual ones, where it does not exist (Windows)."""
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop

@@ -1,0 +1,340 @@
+"""One life of a worker on the bus: from its connection to its last acknowledgement.
+
+::
+
+    up     connection ► work consumer ► presence ► pulling
+    work   pull ─► ledger ─► runner ─► outbox ─► acknowledge          (each arrow: natural batches)
+           beside it: in progress (open messages), presence, withdrawals
+    down   1. pulling stops; what was not handed out is given back
+           2. what is here ends, for at most `drain_timeout_s`; then it is given up
+           3. results are stored, their messages acknowledged, the others given back
+           4. presence says `gone`; the connection closes
+
+No more messages are asked for than there are free slots for their attempts; see `_allowance`.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from stretto.bus.connection import Connection
+from stretto.bus.deadletter import DeadLetters
+from stretto.bus.ensure import ensure
+from stretto.bus.message import Message, ack_all, in_progress_all
+from stretto.bus.publisher import Publisher
+from stretto.bus.pull import PullLoop
+from stretto.bus.wire import publish_command
+from stretto.contracts import subjects
+from stretto.contracts.codec import decode_work, json_encode
+from stretto.contracts.public import Presence, Progress
+from stretto.runtime.clock import Clock
+from stretto.runtime.errors import StrettoError, TransientError
+from stretto.runtime.topology import WORK_ACK_WAIT_S, streams_for, work_consumer
+from stretto.telemetry import names
+from stretto.telemetry.tracing import Tracer
+from stretto.worker.handler import Handler
+from stretto.worker.ledger import Delivery, Ledger
+from stretto.worker.outbox import Outbox
+from stretto.worker.pools import Pools
+from stretto.worker.runner import WITHDRAWN, WORKER_ENDS, Runner
+
+PRESENCE_INTERVAL_S = 3.0
+"""How often a worker says that it is there; it counts as gone after three times as long."""
+
+IN_PROGRESS_INTERVAL_S = WORK_ACK_WAIT_S / 3
+SHARE_OF_SLOTS = 4
+"""A message holds attempts for at most this part of the slots of its smallest worker."""
+
+MAX_ATTEMPTS_A_MESSAGE = 100
+"""More do not make a record cheaper, and would keep it longer from a free worker."""
+
+STORE_TIMEOUT_S = 10.0
+"""At the end, results wait this long for the store; then their attempts are left to others."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """What a worker is: where it works, what it can do."""
+
+    name: str
+    namespace: str
+    queue: str
+    slots: int
+    handlers: Mapping[str, Handler]
+    attributes: Mapping[str, Any]
+    labels: Mapping[str, str]
+    capabilities: tuple[str, ...]
+    drain_timeout_s: float
+
+
+class Withdrawal(msgspec.Struct, frozen=True):
+    """`stretto.withdraw.<ns>.<queue>`: nobody wants these attempts any more."""
+
+    ids: list[str] = []
+
+
+_decode_withdrawal = msgspec.json.Decoder(Withdrawal).decode
+
+
+class Session:
+    """See the module's docstring; `run` once."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        connection: Connection,
+        publisher: Publisher,
+        clock: Clock,
+        tracer: Tracer,
+    ) -> None:
+        self._profile = profile
+        self._connection = connection
+        self._publisher = publisher
+        self._clock = clock
+        self._tracer = tracer
+        self._letters = DeadLetters(publisher, "worker")
+        self._ledger = Ledger()
+        self._pools = Pools(profile.slots)
+        self._quiet = asyncio.Event()
+        self._per_message = min(max(1, profile.slots // SHARE_OF_SLOTS), MAX_ATTEMPTS_A_MESSAGE)
+        self._pull = PullLoop(
+            connection,
+            subjects.STREAM_WORK,
+            subjects.work_consumer(profile.namespace, profile.queue),
+            batch=self._allowance(profile.slots),
+            capacity=self._allowance(profile.slots),
+            on_missing=self._ensure,
+        )
+        self._runner: Runner
+        self._outbox: Outbox
+
+    @property
+    def busy_threads(self) -> int:
+        """Handlers that still run in threads, although nobody waits for them any more."""
+        return self._pools.busy_threads
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Work until `stopping` is set, then drain and return.
+
+        Raises:
+            PermanentError: the bus refuses what the worker needs.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._wire(group)
+                await self._ensure()
+                withdrawals = await self._connection.subscribe(
+                    subjects.withdraw(self._profile.namespace, self._profile.queue),
+                    self._withdrawn,
+                )
+                background = [
+                    group.create_task(self._connection.wait_closed(), name="bug-watch"),
+                    group.create_task(self._stay_present(), name="presence"),
+                    group.create_task(self._keep_open(), name="in-progress"),
+                ]
+                pulling = group.create_task(self._take(), name="pull")
+                await stopping.wait()
+                logger.info("worker drains", extra=self._who() | self._counts())
+                pulling.cancel()
+                await self._drain()
+                for task in background:
+                    task.cancel()
+                await self._connection.unsubscribe(withdrawals)
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            self._pools.close()
+        logger.info("worker stopped", extra=self._who())
+
+    def _wire(self, group: asyncio.TaskGroup) -> None:
+        profile = self._profile
+        self._outbox = Outbox(
+            self._publisher, profile.name, self._stored, group.create_task, self._clock.sleep
+        )
+        self._runner = Runner(
+            worker=profile.name,
+            slots=profile.slots,
+            handlers=profile.handlers,
+            ledger=self._ledger,
+            outbox=self._outbox,
+            pools=self._pools,
+            clock=self._clock,
+            tracer=self._tracer,
+            send_progress=self._send_progress,
+            group=group,
+            freed=self._freed,
+        )
+
+    async def _ensure(self) -> None:
+        """Make the stream and the queue's consumer; whoever comes first does."""
+        consumer = work_consumer(self._profile.namespace, self._profile.queue)
+        await ensure(self._connection, streams_for("worker"), [consumer])
+
+    # --- taking work
+
+    async def _take(self) -> None:
+        logger.info(
+            "worker started", extra=self._who() | {names.LOG_COUNT: len(self._profile.handlers)}
+        )
+        async with self._pull:
+            while True:
+                if self._outbox.full:
+                    self._pull.set_capacity(0)
+                    await self._outbox.wait_room()
+                self._set_capacity()
+                for message in await self._pull.next_batch():
+                    await self._begin(message)
+
+    async def _begin(self, message: Message) -> None:
+        try:
+            work = decode_work(message.data)
+        except msgspec.DecodeError as error:
+            await self._refuse(message, error)
+            return
+        delivery = Delivery(message)
+        for reply, result in self._ledger.take(delivery, work.tasks):
+            self._outbox.add(reply, result)
+        if not delivery.waiting:
+            message.ack()  # an empty one
+            return
+        self._runner.fill()
+
+    async def _refuse(self, message: Message, error: msgspec.DecodeError) -> None:
+        """Put what is no work into the dead letters; it is delivered again until it is there."""
+        try:
+            await self._letters.bury(message, "worker.bad_work", f"expected work, but: {error}")
+        except StrettoError as refused:
+            logger.warning("dead letter not stored", extra={names.LOG_REASON: str(refused)})
+
+    def _allowance(self, free: int) -> int:
+        """How many messages may be asked for, so that their attempts find free slots.
+
+        A message may hold up to `_per_message` attempts. With fewer free slots than that one
+        message is asked for all the same: else slots would stay empty while there is work.
+        """
+        return max(1, free // self._per_message) if free > 0 else 0
+
+    def _set_capacity(self) -> None:
+        free = self._profile.slots - self._ledger.running - self._ledger.queued
+        self._pull.set_capacity(self._allowance(free))
+
+    def _freed(self) -> None:
+        """A slot is free again."""
+        if not self._outbox.full:
+            self._set_capacity()
+        if not self._ledger.running:
+            self._quiet.set()
+
+    def _stored(self, ids: list[str]) -> None:
+        done = self._ledger.stored(ids)
+        if done:
+            ack_all([message_of(delivery) for delivery in done])
+
+    def _withdrawn(self, _subject: bytes, _reply: bytes, _block: bytes, data: bytes) -> None:
+        try:
+            ids = _decode_withdrawal(data).ids
+        except msgspec.DecodeError as error:
+            logger.warning("withdrawal not understood", extra={names.LOG_REASON: str(error)})
+            return
+        for attempt in self._ledger.withdraw(ids):
+            if attempt.runner is not None:
+                attempt.runner.stop(WITHDRAWN)
+
+    # --- beside the work
+
+    async def _keep_open(self) -> None:
+        """Tell the server that open messages are worked on: else another worker gets them."""
+        while True:
+            await self._clock.sleep(IN_PROGRESS_INTERVAL_S)
+            in_progress_all([message_of(delivery) for delivery in self._ledger.open])
+
+    async def _stay_present(self) -> None:
+        back = asyncio.Event()
+        forget = self._connection.on_change(lost=lambda: None, back=back.set)
+        try:
+            while True:
+                await self._say_present(gone=False)
+                back.clear()
+                try:
+                    await asyncio.wait_for(back.wait(), PRESENCE_INTERVAL_S)
+                except TimeoutError:
+                    continue  # the usual case: nothing happened, it is time again
+        finally:
+            forget()
+
+    async def _say_present(self, *, gone: bool) -> None:
+        profile = self._profile
+        presence = Presence(
+            device=profile.name,
+            tasks=sorted(profile.handlers),
+            queue=profile.queue,
+            capabilities=list(profile.capabilities),
+            attributes=dict(profile.attributes),
+            labels=dict(profile.labels),
+            slots=profile.slots,
+            busy=self._ledger.running,
+            gone=gone,
+        )
+        if not self._connection.is_connected:
+            return  # said again as soon as it is back
+        try:
+            await self._connection.publish(
+                subjects.presence(profile.namespace, profile.name), json_encode(presence)
+            )
+        except TransientError as error:
+            logger.warning("presence not sent", extra={names.LOG_REASON: str(error)})
+
+    def _send_progress(self, progress: Progress) -> None:
+        if self._connection.is_connected:
+            run_id = progress.id.partition(":")[0]
+            subject = subjects.progress(self._profile.namespace, run_id)
+            self._connection.send(
+                publish_command(subject.encode(), b"", b"", json_encode(progress))
+            )
+
+    # --- the end
+
+    async def _drain(self) -> None:
+        try:
+            async with asyncio.timeout(self._profile.drain_timeout_s):
+                while self._ledger.running or self._ledger.queued:
+                    self._quiet.clear()
+                    await self._quiet.wait()
+        except TimeoutError:
+            logger.warning("worker gives up attempts", extra=self._who() | self._counts())
+            self._ledger.close()
+            self._runner.stop_all(WORKER_ENDS)
+        try:
+            async with asyncio.timeout(STORE_TIMEOUT_S):
+                while self._ledger.running:
+                    self._quiet.clear()
+                    await self._quiet.wait()
+                await self._outbox.wait_empty()
+        except TimeoutError:
+            logger.warning("results not stored at the end", extra=self._who() | self._counts())
+        for delivery in self._ledger.open:
+            message_of(delivery).give_back()
+        await self._say_present(gone=True)
+
+    def _who(self) -> dict[str, object]:
+        return {
+            names.LOG_WORKER: self._profile.name,
+            names.LOG_NAMESPACE: self._profile.namespace,
+            names.LOG_QUEUE: self._profile.queue,
+        }
+
+    def _counts(self) -> dict[str, object]:
+        return {names.LOG_COUNT: self._ledger.running + self._ledger.queued}
+
+
+def message_of(delivery: Delivery) -> Message:
+    """Return the bus's message of a delivery."""
+    message = delivery.message
+    assert isinstance(message, Message), "the session makes deliveries of messages only"
+    return message
