@@ -72,10 +72,15 @@ class Answered:
             async with asyncio.timeout(timeout_s):
                 return [await answer for _, answer in expected]
         except TimeoutError as error:
-            missing = [m for m, (_, a) in zip(messages, expected, strict=True) if not a.done()]
+            # The one that was waited for is cancelled, those after it may not be done.
+            missing = next(
+                m
+                for m, (_, answer) in zip(messages, expected, strict=True)
+                if answer.cancelled() or not answer.done()
+            )
             raise NotReachable(
                 "client.not_answered",
-                f"expected an answer to {missing[0].subject!r} within {timeout_s:g} s, but none "
+                f"expected an answer to {missing.subject!r} within {timeout_s:g} s, but none "
                 "came: it is stored and will be handled when the workflow service is there",
             ) from error
         finally:

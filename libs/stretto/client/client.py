@@ -11,7 +11,6 @@ import msgspec
 
 from stretto.bus.connection import Connection, Credentials, connect
 from stretto.client.answered import define, store
-from stretto.client.endings import Followed
 from stretto.client.errors import Rejected
 from stretto.client.feed import RunEvent
 from stretto.client.feed import history as read_history
@@ -221,8 +220,7 @@ class Client:
         return Run(self._link, ids.run_id_text(ids.parse_run_id(run_id)), workflow=workflow)
 
     def _new_run(self, run_id: str, start: Start) -> Run:
-        followed = Followed()
-        self._link.endings.follow(run_id, followed)
+        followed = self._link.endings.follow(run_id)
         return Run(self._link, run_id, workflow=start.workflow, key=start.id, followed=followed)
 
     # --- asking about runs

@@ -99,8 +99,14 @@ class Endings:
         ):
             await self._connection.subscribe(subject, heard)
 
-    def follow(self, run_id: str, followed: Followed) -> None:
-        self._followed[run_id.encode()] = followed
+    def follow(self, run_id: str) -> Followed:
+        """Give what knows the ending of a run; the same for all handles of the run."""
+        key = run_id.encode()
+        followed = self._followed.get(key)
+        if followed is None or (followed.ending is not None and followed.ending.refused):
+            # What was refused may be started again under the same id.
+            followed = self._followed[key] = Followed()
+        return followed
 
     def reconnected(self) -> None:
         """Wake every waiter: what was said meanwhile was not heard."""

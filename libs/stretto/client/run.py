@@ -178,8 +178,7 @@ class Run:
         if followed is None:
             # Somebody else's run, or one from before: it may have ended long ago.
             await self._link.endings.open()
-            followed = self._followed = Followed()
-            self._link.endings.follow(self.id, followed)
+            followed = self._followed = self._link.endings.follow(self.id)
             await self._look(followed)
         patience_s = FIRST_POLL_S
         while followed.ending is None:
