@@ -64,6 +64,10 @@ class Connection:
         self.inbox_prefix = inbox_prefix
         self.generation = 0
         self._client = CoreClient(on_lost=self._lost, on_bug=self._bug)
+        self.is_connected = False
+        """Whether the server is there now, as far as we know."""
+        self.is_closed = False
+        """Whether it was closed: it will not come back."""
         self._connected = asyncio.Event()
         self._closed = asyncio.Event()
         self._lost_listeners: list[Callable[[], None]] = []
@@ -76,16 +80,6 @@ class Connection:
     # --- how it is
 
     @property
-    def is_connected(self) -> bool:
-        """Whether the server is there now, as far as we know."""
-        return self._connected.is_set()
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether ``close`` was called: it will not come back."""
-        return self._closed.is_set()
-
-    @property
     def max_payload_bytes(self) -> int:
         """The largest message the server takes, headers included."""
         return int(self._client.max_payload)
@@ -96,7 +90,13 @@ class Connection:
         return self._client.unsent_bytes
 
     async def wait_connected(self) -> None:
-        """Wait until the server is there."""
+        """Wait until the server is there.
+
+        Raises:
+            TransientError: the connection was closed.
+        """
+        if self.is_closed:
+            raise _closed_error(self.name)
         await self._connected.wait()
 
     async def wait_closed(self) -> None:
@@ -129,7 +129,7 @@ class Connection:
 
     def send(self, command: bytes) -> None:
         """Send protocol bytes made by ``wire``; kept while cut off. The caller bounds how much."""
-        if self._closed.is_set():
+        if self.is_closed:
             raise _closed_error(self.name)
         self._client.send(command)
 
@@ -188,7 +188,7 @@ class Connection:
 
         The sink is a plain, quick function that does not raise. Subscribed again after reconnects.
         """
-        if self._closed.is_set():
+        if self.is_closed:
             raise _closed_error(self.name)
         return await self._client.add_sink(subject, queue, sink)
 
@@ -223,13 +223,10 @@ class Connection:
 
     async def close(self) -> None:
         """Send what is pending when the server is there, and close. Twice is fine."""
-        self._closed.set()
-        self._connected.clear()
-        if self._client.is_closed:
-            return
+        self._set_closed()
         try:
             async with asyncio.timeout(_CLOSE_TIMEOUT_S):
-                await self._client.close()
+                await self._client.shut()
         except TimeoutError:
             logger.warning(
                 "bus connection did not close in time", extra={LOG_CONNECTION: self.name}
@@ -276,15 +273,25 @@ class Connection:
     def _came_up(self) -> None:
         self.generation += 1
         self._last_error = None
+        self.is_connected = True
         self._connected.set()
 
-    def _lost(self) -> None:
-        if not self._connected.is_set():
+    def _set_closed(self) -> None:
+        if self.is_closed:
             return
+        self.is_closed = True
+        self.is_connected = False
+        self._connected.clear()
+        self._closed.set()
+        self._tell(self._lost_listeners)
+
+    def _lost(self) -> None:
+        if not self.is_connected:
+            return
+        self.is_connected = False
         self._connected.clear()
         logger.warning("bus connection lost", extra={LOG_CONNECTION: self.name})
-        for listener in list(self._lost_listeners):
-            listener()
+        self._tell(self._lost_listeners)
 
     async def _back(self) -> None:
         self._came_up()
@@ -292,12 +299,15 @@ class Connection:
             "bus connection is back",
             extra={LOG_CONNECTION: self.name, LOG_GENERATION: self.generation},
         )
-        for listener in list(self._back_listeners):
+        self._tell(self._back_listeners)
+
+    @staticmethod
+    def _tell(listeners: list[Callable[[], None]]) -> None:
+        for listener in list(listeners):
             listener()
 
     async def _ended(self) -> None:
-        self._connected.clear()
-        self._closed.set()
+        self._set_closed()
         logger.info("bus connection closed", extra={LOG_CONNECTION: self.name})
 
     async def _failed(self, error: Exception) -> None:
@@ -315,10 +325,7 @@ class Connection:
         """A sink raised: close, and let ``wait_closed`` raise it."""
         logger.error("bus sink failed", extra={LOG_CONNECTION: self.name}, exc_info=error)
         self._bugs.append(error)
-        self._closed.set()
-        self._connected.clear()
-        for listener in list(self._lost_listeners):
-            listener()
+        self._set_closed()
 
 
 async def connect(

@@ -1,6 +1,6 @@
 """The one place that knows the insides of nats-py (2.16): a client with a fast path.
 
-``CoreClient`` is nats-py's client with four changes, each for a measured reason:
+``CoreClient`` is nats-py's client with these changes:
 
 * its own parser (``Parser``), which hands a message to a *sink*, a plain function, in the same turn
   of the event loop: no ``Msg`` object, no queue, no task for each subscription;
@@ -8,6 +8,7 @@
   everything else that was sent in that turn: no future and no task switch for each command;
 * an error line of the server is reported and, when it is about more than a permission, answered
   with a reconnect: nats-py would close the connection for good;
+* the socket of a try to connect that failed is closed: nats-py would leak it;
 * an unexpected error while reconnecting is reported and tried again: nats-py's task would end.
 
 ``tests/unit/bus/test_nats_core.py`` fails when the insides it relies on change.
@@ -21,7 +22,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nats import errors
-from nats.aio.client import Client
+from nats.aio.client import Client, Srv
 from nats.aio.subscription import Subscription
 from nats.protocol.parser import PERMISSIONS_ERR
 
@@ -173,6 +174,18 @@ class CoreClient(Client):
         if not self.is_closed and not subscription._closed:
             await subscription.unsubscribe()
 
+    async def shut(self) -> None:
+        """Close for good, whatever state it is in; what is pending is sent if that is possible."""
+        if self._flush_queue is None or self.is_closed:
+            return  # connect() was not reached, or it is done
+        if self._status != Client.CONNECTED:
+            self._pending = []
+            self._pending_data_size = 0
+        try:
+            await self.close()
+        except OSError as error:
+            await self._error_cb(error)  # the server went away at the same time
+
     async def process_info_line(self, line: bytes) -> None:
         """Take the server's description of itself (INFO)."""
         try:
@@ -193,6 +206,12 @@ class CoreClient(Client):
         await self._error_cb(error)
         if PERMISSIONS_ERR not in err_msg:
             await self._process_op_err(error)
+
+    async def _connect_to_server(self, s: Srv) -> None:
+        if self._transport:
+            # nats-py forgets the socket of a try that failed after it was connected.
+            self._transport.close()
+        await super()._connect_to_server(s)
 
     async def _attempt_reconnect(self) -> None:
         while True:

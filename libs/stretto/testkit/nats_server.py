@@ -202,6 +202,7 @@ async def _greeting(port: int) -> dict[str, object]:
                 line = await reader.readline()
             finally:
                 writer.close()
+                await writer.wait_closed()
     except (OSError, TimeoutError):
         return {}
     operation, _, body = line.partition(b" ")
