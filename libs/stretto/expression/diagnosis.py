@@ -1,0 +1,176 @@
+"""The native library's messages, read and said again in ours.
+
+It reports mistakes of the text as ``ERROR: <input>:line:column: message`` (several, each with an
+excerpt), and errors of the values as ``STATUS: message``. Both are prose, so this is the one place
+that reads prose; what it does not know it passes on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from stretto.expression.errors import Code, EvaluationError, ExpressionError, nearest
+from stretto.expression.paths import show_value
+
+__all__ = ["compile_error", "evaluation_error"]
+
+_MISTAKE = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
+_OVERLOAD = re.compile(r"found no matching overload for '(.+?)' applied to '(.*)'")
+_OPERAND = re.compile(r"expression of type '(.+?)' cannot be the operand of a select operation")
+_UNDECLARED = re.compile(r"undeclared reference to '(.+?)'")
+_MISMATCHED = re.compile(r"Syntax error: (?:mismatched|extraneous) input '(.+?)' expecting (.*)")
+_MISSING = re.compile(r"Syntax error: missing '(.+?)' at '(.+?)'")
+_NOT_VIABLE = re.compile(r"Syntax error: no viable alternative at input '(.*)'")
+_TOKEN = re.compile(r"Syntax error: token recognition error at: '(.*)'")
+
+_TOO_DEEP = "recursion"
+_END = "<EOF>"
+
+_OPERATORS: Mapping[str, str] = {
+    "_+_": "+", "_-_": "-", "_*_": "*", "_/_": "/", "_%_": "%", "-_": "-", "!_": "!",
+    "_<_": "<", "_<=_": "<=", "_>_": ">", "_>=_": ">=", "_==_": "==", "_!=_": "!=",
+    "_&&_": "&&", "_||_": "||", "@in": "in", "_[_]": "[ ]", "_?_:_": "? :", "_?._": ".?",
+    "_[?_]": "[? ]",
+}  # fmt: skip
+
+_FUNCTIONS = (
+    "all", "exists", "exists_one", "filter", "map", "has", "size", "contains", "startsWith",
+    "endsWith", "matches", "int", "uint", "double", "string", "bytes", "bool", "timestamp",
+    "duration", "type", "dyn", "getFullYear", "getMonth", "getDayOfMonth", "getDayOfWeek",
+    "getDayOfYear", "getHours", "getMinutes", "getSeconds", "getMilliseconds", "charAt", "format",
+    "indexOf", "lastIndexOf", "join", "lowerAscii", "upperAscii", "replace", "reverse", "split",
+    "substring", "trim", "slice", "flatten", "distinct", "sort", "sortBy", "first", "last",
+    "orValue", "hasValue", "value", "optMap", "always", "failed", "cancelled", "succeeded",
+    "default", "pick", "omit", "merge",
+)  # fmt: skip
+"""Names that a person may have meant."""
+
+
+def compile_error(text: str, source: str) -> ExpressionError | None:
+    """Read the first mistake that the library reports about a source; None where it reports only
+    numbers of different kinds beside one another, which evaluation is more tolerant about."""
+    if _TOO_DEEP in text:
+        return ExpressionError(
+            "expected an expression nested at most 32 deep, but this one is deeper", source=source
+        )
+    mistakes = list(_MISTAKE.finditer(text))
+    if not mistakes:
+        message = f"expected an expression, but {text.splitlines()[0]}"
+        return ExpressionError(message, source=source)
+    for line, column, message in (found.groups() for found in mistakes):
+        if not _only_numbers(message):
+            return _mistake(source, max(1, int(line)), max(1, int(column)), message)
+    return None
+
+
+_NUMBERS = frozenset({"int", "uint", "double", "dyn", "list", "bool"})
+_COMPARISONS = frozenset({
+    "_<_", "_<=_", "_>_", "_>=_", "_==_", "_!=_", "_?_:_", "@in",
+})  # fmt: skip
+
+
+def _only_numbers(message: str) -> bool:
+    """Whether numbers of different kinds are compared or chosen from, which works nevertheless."""
+    found = _OVERLOAD.match(message)
+    if found is None or found[1] not in _COMPARISONS:
+        return False
+    types = re.findall(r"\w+", found[2])
+    if found[1] == "_?_:_":
+        return types[0] in {"bool", "dyn"} and set(types[1:]) <= _NUMBERS - {"bool"}
+    return set(types) <= _NUMBERS - {"bool"}
+
+
+def _mistake(source: str, line: int, column: int, text: str) -> ExpressionError:
+    message, suggestion, back = _said_again(text)
+    return ExpressionError(
+        message, line=line, column=max(1, column - back), source=source, suggestion=suggestion
+    )
+
+
+def _said_again(message: str) -> tuple[str, str | None, int]:
+    """The message in our words, a name that was probably meant, and how far left it begins."""
+    if found := _OVERLOAD.match(message):
+        name, types = found.groups()
+        if name in _OPERATORS:
+            return f"expected operands that `{_OPERATORS[name]}` takes, but got {types}", None, 0
+        return f"expected arguments that `{name}` takes, but got {types}", None, 0
+    if found := _OPERAND.match(message):
+        return f"expected a map to take a field of, but got {found[1]}", None, 0
+    if found := _UNDECLARED.match(message):
+        name = found[1].rsplit(".", 1)[-1]
+        if name in _FUNCTIONS:
+            return f"expected `{name}` on a value (`value.{name}(...)`)", None, len(name)
+        meant = nearest(name, _FUNCTIONS)
+        return f"expected a known function, but `{name}` is not", meant, len(name)
+    if found := _MISMATCHED.match(message):
+        return f"expected {_wanted(found[2])}, but {_got(found[1])}", None, 0
+    if found := _MISSING.match(message):
+        return f"expected `{found[1]}`, but {_got(found[2])}", None, 0
+    if found := _NOT_VIABLE.match(message):
+        return f"expected an expression, but cannot read `{found[1]}`", None, 0
+    if found := _TOKEN.match(message):
+        return f"expected an expression, but got `{found[1]}`", None, 0
+    return f"expected an expression, but {message}", None, 0
+
+
+def _got(token: str) -> str:
+    return "the expression ends" if token == _END else f"got `{token}`"
+
+
+def _wanted(tokens: str) -> str:
+    if "IDENTIFIER" in tokens and "NUM_INT" in tokens:
+        return "a value"
+    if tokens.startswith("{"):
+        return "one of " + tokens.strip("{}")
+    return "the end" if tokens == _END else tokens
+
+
+_RUNTIME_OVERLOAD = re.compile(r"No matching overloads found : (\S+?)\((.*)\)")
+_KEY = re.compile(r"Key not found in map : (.*)")
+_INDEX = re.compile(r"Index error: index=(-?\d+) size=(\d+)")
+
+_KNOWN: tuple[tuple[str, Code, str], ...] = (
+    ("divide by zero", "division_by_zero", "expected a divisor other than zero"),
+    ("modulus by zero", "division_by_zero", "expected a divisor other than zero"),
+    ("Iteration budget exceeded", "cost_exceeded", "expected at most 10000 rounds of macros"),
+    ("integer overflow", "overflow", "expected a result within 64 bits"),
+    ("OUT_OF_RANGE", "overflow", ""),
+    ("out of range", "overflow", ""),
+    ("overflow", "overflow", ""),
+    ("Applying SELECT", "type_mismatch", "expected a map to take a field of"),
+    ("Invalid container type", "type_mismatch", "expected a list or map to take an item of"),
+    ("Index error: expected", "type_mismatch", "expected a whole number as index of a list"),
+    ("Unsupported map key type", "type_mismatch", ""),
+    ("Invalid map key type", "type_mismatch", ""),
+)
+"""Pieces of the library's messages, what they mean and how we say it; first fit; else `invalid`."""
+
+
+def evaluation_error(text: str, operands: Mapping[str, object]) -> EvaluationError:
+    """Read an error of the values; `operands` are the ones that were handed in, by path."""
+    message = re.sub(r"^[A-Z_]+: ", "", text.splitlines()[0])
+    message = re.sub(r" \[[A-Z_]+\]$", "", message)
+    shown = _shown(operands)
+    if found := _RUNTIME_OVERLOAD.search(message):
+        name, types = found.groups()
+        operator = _OPERATORS.get(name, name)
+        return EvaluationError(
+            "type_mismatch", f"expected values that `{operator}` takes, but got {types}{shown}"
+        )
+    if found := _KEY.search(message):
+        return EvaluationError("missing_path", f"expected the key {found[1]}, but it is not there")
+    if found := _INDEX.search(message):
+        index, size = found.groups()
+        return EvaluationError(
+            "missing_path", f"expected item {index}, but the list has {size} items"
+        )
+    for piece, code, said in _KNOWN:
+        if piece in text:
+            return EvaluationError(code, f"{said or f'expected a result, but {message}'}{shown}")
+    return EvaluationError("invalid", f"expected a result, but {message}{shown}")
+
+
+def _shown(operands: Mapping[str, object]) -> str:
+    pairs = [f"{path} = {show_value(value)}" for path, value in operands.items()]
+    return f" ({', '.join(pairs)})" if pairs else ""
