@@ -82,7 +82,8 @@ def _scale(values: tuple[str, ...]) -> dict[str, int]:
 @click.option("--postgres", metavar="DSN", help="Use this Postgres in place of an embedded one.")
 @click.option("--logs", is_flag=True, help="Show the logs of the services.")
 def dev_command(
-    *data: Path,
+    *,
+    data: Path,
     ready_file: Path | None,
     scale: tuple[str, ...],
     nats: str | None,

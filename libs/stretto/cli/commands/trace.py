@@ -1,0 +1,68 @@
+"""`stretto trace`: the spans of a run as a tree with times."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from rich.markup import escape
+from rich.tree import Tree
+
+from stretto.cli.calling import data_option
+from stretto.cli.exits import EXIT_RUN_FAILED
+from stretto.cli.printing import aside, out, print_json, seconds
+from stretto.contracts import ids
+from stretto.dev.traces import Node, Span, TraceStore, tree_of
+
+_NAMES = ("stretto.task", "stretto.worker", "stretto.attempt", "stretto.queue")
+
+
+@click.command("trace")
+@click.argument("run_id", metavar="RUN")
+@data_option
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+def trace_command(run_id: str, data: Path, as_json: bool) -> None:
+    """Print the trace of a run as a tree of spans, as `stretto dev` of this machine kept it.
+
+    The trace id of a run is its run id without dashes: any tracing backend finds it by that.
+    """
+    try:
+        trace_id = ids.parse_run_id(run_id).hex()
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    spans = TraceStore.read_from(data / "traces", trace_id)
+    if not spans:
+        aside().print(
+            f"expected spans of trace {trace_id} in {data / 'traces'}, but there are none: the run "
+            "was not sampled, its spans have not arrived yet, or they went to another receiver "
+            "(OTEL_EXPORTER_OTLP_ENDPOINT)",
+            markup=False,
+        )
+        sys.exit(EXIT_RUN_FAILED)
+    if as_json:
+        print_json({"trace_id": trace_id, "spans": spans})
+        return
+    roots = tree_of(spans)
+    began = min(span.start_ns for span in spans)
+    for root in roots:
+        tree = Tree(_label(root.span, began))
+        _grow(tree, root, began)
+        out().print(tree)
+
+
+def _grow(tree: Tree, node: Node, began_ns: int) -> None:
+    pending = [(tree, node)]
+    while pending:
+        branch, parent = pending.pop()
+        pending += [(branch.add(_label(c.span, began_ns)), c) for c in parent.children]
+
+
+def _label(span: Span, began_ns: int) -> str:
+    at = seconds((span.start_ns - began_ns) / 1e9)
+    facts = " ".join(f"{span.attributes[n]}" for n in _NAMES if n in span.attributes)
+    wrong = f"  [red]{escape(span.error or 'failed')}[/]" if span.error is not None else ""
+    return (
+        f"{escape(span.name)}  [cyan]{seconds(span.seconds)}[/]  "
+        f"[dim]+{at}  {escape(span.service)}  {escape(facts)}[/]{wrong}"
+    )
