@@ -10,6 +10,7 @@ graph      a compiled workflow: what the core walks and the decision service eva
 events     the log: one type a fact, its tag frozen for ever
 public     the messages of the public contract, in JSON
 frames     the messages between the services, in msgpack: records of many runs
+durations  how a length of time is written
 codec      one encoder and one decoder a message type, made once
 ========== ===================================================================================
 

@@ -37,6 +37,7 @@ class RunStarted(Event, frozen=True, kw_only=True, omit_defaults=True):
     labels: dict[str, str] = {}
     deadline: datetime | None = None
     traceparent: str | None = None
+    caller_traceparent: str | None = None
 
 
 class RunFailing(Event, frozen=True, kw_only=True, omit_defaults=True):

@@ -82,7 +82,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `accept`: the worker sends `{"accepted": id, "worker": name}` to `reply` when it begins.
     `deadline`
-    (RFC 3339): a result after it is refused.
+    (RFC 3339): a result after it is refused. `timeout_s`: the same from when the worker begins.
     """
 
     id: str
@@ -93,6 +93,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     input: msgspec.Raw
     reply: str
     deadline: str | None = None
+    timeout_s: float | None = None
     heartbeat_s: float | None = None
     traceparent: str | None = None
     accept: bool = False

@@ -9,7 +9,7 @@ from stretto.contracts import events as ev
 from stretto.contracts.events import COMPENSATION_SUFFIX
 
 
-def apply(run: Run, event: ev.Event, seq: int, at_us: int) -> None:  # noqa: PLR0912
+def apply(run: Run, event: ev.Event, seq: int, at_us: int) -> None:
     """Change `run` by one event, number `seq`, that happened at `at_us` (µs since the epoch)."""
     run.seq = seq
     run.touched_us = at_us
@@ -46,6 +46,13 @@ def apply(run: Run, event: ev.Event, seq: int, at_us: int) -> None:  # noqa: PLR
             node = _begin(run, event.step, at_us)
             _enter(run, node, NodeStatus.WAITING, at_us)
             node.until_us = micros(event.until)
+        case _:
+            _apply_to_run(run, event, seq, at_us)
+
+
+def _apply_to_run(run: Run, event: ev.Event, seq: int, at_us: int) -> None:
+    """The arms of the events of the run itself."""
+    match event:
         case ev.RunStarted():
             _started(run, event, at_us)
         case ev.RunFinishing():
@@ -84,6 +91,7 @@ def _started(run: Run, event: ev.RunStarted, at_us: int) -> None:
     run.started_us = at_us
     run.deadline_us = micros(event.deadline)
     run.traceparent = event.traceparent
+    run.caller_traceparent = event.caller_traceparent
     _open_scope(run, run.root)
 
 

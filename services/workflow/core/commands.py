@@ -35,6 +35,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     caller_id: str | None = None
     labels: dict[str, str] = {}
     traceparent: str | None = None
+    caller_traceparent: str | None = None
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):

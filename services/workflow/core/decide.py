@@ -64,6 +64,7 @@ def _start(run: Run, command: cm.Start, now_us: int) -> Outcome:
             labels={**run.graph.labels, **command.labels},
             deadline=None if timeout is None else instant(now_us, timeout),
             traceparent=command.traceparent,
+            caller_traceparent=command.caller_traceparent,
         )
     ]
 

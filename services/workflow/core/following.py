@@ -126,10 +126,7 @@ def schedule(node: Node, attempt: int, now_us: int, value: bytes | None) -> ev.S
     task = work.task
     assert task is not None
     queue_s = work.timeouts.queue_s
-    if attempt > 1:
-        payload = NULL
-    else:
-        payload = msgspec.Raw(task.input if value is None else value)
+    payload = NULL if attempt > 1 else msgspec.Raw(task.input if value is None else value)
     return ev.StepScheduled(
         step=node.path,
         attempt=attempt,

@@ -160,7 +160,8 @@ class Run:
     """A run: the fold of its events."""
 
     __slots__ = (
-        "by", "caller_id", "deadline_us", "ending", "failure", "graph", "id", "input", "labels",
+        "by", "caller_id", "caller_traceparent", "deadline_us", "ending", "failure", "graph", "id",
+        "input", "labels",
         "namespace", "nodes", "open", "output", "phase", "root", "seq", "started_us", "todo",
         "touched_us", "traceparent", "turn", "uncompensated", "undo", "undoing", "version",
         "workflow",
@@ -186,6 +187,7 @@ class Run:
         self.touched_us = 0
         self.deadline_us = 0
         self.traceparent: str | None = None
+        self.caller_traceparent: str | None = None
         self.root = Scope(graph.root)
         self.nodes: dict[str, Node] = {}
         self.open: dict[str, Node] = {}

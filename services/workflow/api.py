@@ -1,0 +1,220 @@
+"""What can be asked of the workflow service: reads, from the log, by any instance."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import msgspec
+
+from services.workflow.loading import Loader
+from services.workflow.registry import Registry
+from services.workflow.slots import Slot, Written
+from services.workflow.store import Store, StoredEvent
+from services.workflow.views import causes, state
+from stretto.bus.service import Refusal
+from stretto.contracts.codec import json_encode
+from stretto.contracts.ids import parse_run_id, run_id_text
+from stretto.definition import load
+from stretto.runtime.clock import rfc3339
+
+MAX_PAGE = 5_000
+"""Events of one answer; ask again with `after_seq`."""
+
+MAX_PAGE_BYTES = 4 * 1024 * 1024
+"""An answer stays below what one message may hold."""
+
+Handler = Callable[[bytes], Awaitable[bytes]]
+
+Q = TypeVar("Q")
+
+
+class RunQuery(msgspec.Struct, frozen=True):
+    run_id: str
+    after_seq: int = 0
+    limit: int = 1_000
+    at_seq: int | None = None
+
+
+class DefinitionQuery(msgspec.Struct, frozen=True):
+    workflow: str
+    namespace: str = "default"
+    version: int | None = None
+
+
+class NamespaceQuery(msgspec.Struct, frozen=True):
+    namespace: str = "default"
+
+
+class SourceQuery(msgspec.Struct, frozen=True):
+    source: str
+    file: str = "<definition>"
+
+
+class OpenQuery(msgspec.Struct, frozen=True):
+    lane: int = 0
+
+
+class ExportQuery(msgspec.Struct, frozen=True):
+    after: tuple[str, int] | None = None
+    limit: int = 1_000
+
+
+class Api:
+    """The operations of `stretto.api.workflow.*`."""
+
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        loader: Loader,
+        resend: Callable[[int], Awaitable[int]],
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._loader = loader
+        self._resend = resend
+
+    def operations(self) -> dict[str, Handler]:
+        return {
+            "history": self.history,
+            "state": self.state,
+            "explain": self.explain,
+            "definition": self.definition,
+            "definitions": self.definitions,
+            "validate": self.validate,
+            "open": self.open,
+            "export": self.export,
+        }
+
+    async def history(self, data: bytes) -> bytes:
+        """Events of a run, in order, from `after_seq` on."""
+        query = _read(RunQuery, data)
+        run_id = _run_id(query.run_id)
+        limit = max(1, min(query.limit, MAX_PAGE))
+        stored = _within(await self._store.history(run_id, query.after_seq, limit))
+        if not stored and not await self._store.runs([run_id]):
+            raise _unknown(query.run_id)
+        answer = {"run_id": run_id_text(run_id), "events": [_event(e) for e in stored]}
+        return json_encode(answer)
+
+    async def _fold(self, query: RunQuery) -> Slot:
+        rows = await self._store.runs([_run_id(query.run_id)])
+        if not rows:
+            raise _unknown(query.run_id)
+        [(slot, events)] = await self._loader.from_log(rows)
+        if query.at_seq is not None:
+            early = [e for e in events if e.seq <= query.at_seq]
+            slot = Slot.of_log(rows[0], slot.run.graph, early, 1)
+        return slot
+
+    async def state(self, data: bytes) -> bytes:
+        """The fold of a run; with `at_seq`, as it was after that event."""
+        return json_encode(state(await self._fold(_read(RunQuery, data))))
+
+    async def explain(self, data: bytes) -> bytes:
+        """Why a run is still open, in sentences."""
+        slot = await self._fold(_read(RunQuery, data))
+        view = state(slot)
+        pending = list(causes(slot.run))
+        answer = {k: view[k] for k in ("run_id", "workflow", "status")} | {"pending": pending}
+        if "failure" in view:
+            answer["failure"] = view["failure"]
+        return json_encode(answer)
+
+    async def definition(self, data: bytes) -> bytes:
+        """The source and graph of a version, or of the latest."""
+        query = _read(DefinitionQuery, data)
+        found = await self._registry.source(query.namespace, query.workflow, query.version)
+        if found is None:
+            raise Refusal(
+                "workflow_unknown",
+                f"expected workflow {query.workflow[:100]!r} to be registered, but it is not",
+            )
+        version, source, graph, created_us = found
+        return json_encode(
+            {
+                "workflow": query.workflow,
+                "version": version,
+                "source": source,
+                "graph": msgspec.Raw(graph),
+                "created_at": rfc3339(created_us),
+            }
+        )
+
+    async def definitions(self, data: bytes) -> bytes:
+        """Every workflow of a namespace with its latest version."""
+        query = _read(NamespaceQuery, data)
+        listed = await self._registry.listed(query.namespace)
+        for each in listed:
+            created_us = each.pop("created_us")
+            assert isinstance(created_us, int)
+            each["created_at"] = rfc3339(created_us)
+        return json_encode({"definitions": listed})
+
+    async def validate(self, data: bytes) -> bytes:
+        """The mistakes and warnings of a definition, without registering it."""
+        query = _read(SourceQuery, data)
+        loaded = load(query.source, query.file)
+        return json_encode({"mistakes": list(loaded.mistakes), "warnings": list(loaded.warnings)})
+
+    async def open(self, data: bytes) -> bytes:
+        """Dispatch again what is open on a lane (execution asks, after its start)."""
+        query = _read(OpenQuery, data)
+        return json_encode({"sent": await self._resend(query.lane)})
+
+    async def export(self, data: bytes) -> bytes:
+        """A page of the whole log in the order of (run_id, seq)."""
+        query = _read(ExportQuery, data)
+        after = (bytes(16), 0) if query.after is None else (_run_id(query.after[0]), query.after[1])
+        rows = await self._store.page(after, max(1, min(query.limit, MAX_PAGE)))
+        page: list[dict[str, object]] = []
+        size = 0
+        for row, stored in rows:
+            size += len(stored.data) + 300
+            if page and size > MAX_PAGE_BYTES:
+                break
+            event = _event(stored)
+            event["run_id"] = run_id_text(row.run_id)
+            event["namespace"], event["workflow"] = row.namespace, row.workflow
+            event["version"], event["id"] = row.version, row.caller_id
+            page.append(event)
+        return json_encode({"events": page})
+
+
+def _read(kind: type[Q], data: bytes) -> Q:
+    try:
+        return msgspec.json.decode(data or b"{}", type=kind)
+    except msgspec.MsgspecError as error:
+        raise Refusal("request_invalid", f"expected a {kind.__name__}, but {error}") from error
+
+
+def _run_id(text: str) -> bytes:
+    try:
+        return parse_run_id(text)
+    except ValueError as error:
+        raise Refusal("run_id_invalid", str(error)) from error
+
+
+def _unknown(run_id: str) -> Refusal:
+    return Refusal("run_unknown", f"expected run {run_id[:60]} to exist, but it does not")
+
+
+def _within(stored: list[StoredEvent]) -> list[StoredEvent]:
+    size = 0
+    for count, each in enumerate(stored):
+        size += len(each.data) + 200
+        if size > MAX_PAGE_BYTES and count:
+            return stored[:count]
+    return stored
+
+
+def _event(stored: StoredEvent) -> dict[str, object]:
+    event: dict[str, object] = {
+        "seq": stored.seq,
+        "type": stored.type,
+        "at": rfc3339(stored.at_us),
+        "data": msgspec.Raw(stored.data),
+    }
+    step = Written.of_log(stored).step
+    if step is not None:
+        event["step"] = step
+    return event

@@ -1,0 +1,113 @@
+"""Definitions from the bus: registered durably, answered to those who asked.
+
+The stream of definitions sends no acknowledgement of its own, so a request's only answer is ours:
+it
+is given by whichever instance's queue subscription gets the message. The same message also waits
+in the
+stream, for the case that nobody was there; registering it twice is the same version.
+"""
+
+import asyncio
+import logging
+
+from services.workflow.feeding import MAX_MESSAGES, Pull
+from services.workflow.registry import Registry
+from stretto.bus.connection import Connection
+from stretto.bus.deadletter import DeadLetters
+from stretto.bus.publisher import Publisher
+from stretto.contracts import subjects
+from stretto.contracts.codec import json_encode
+from stretto.contracts.failures import Reason
+from stretto.contracts.public import Defined, Refused, Rejected
+from stretto.runtime.errors import StrettoError, TransientError
+from stretto.runtime.topology import workflow_definitions
+
+logger = logging.getLogger(__name__)
+
+QUEUE_GROUP = "workflow-definitions"
+MAX_WAITING = 256
+"""Requests that may wait for their answer here; more are answered by the stream only."""
+
+MAX_SOURCE_BYTES = 1024 * 1024
+
+
+class Definitions:
+    """Takes definitions and announces new versions."""
+
+    def __init__(
+        self, connection: Connection, publisher: Publisher, registry: Registry, pull: Pull
+    ) -> None:
+        self._connection = connection
+        self._publisher = publisher
+        self._registry = registry
+        self._pull = pull
+        self._dead_letters = DeadLetters(publisher, "workflow")
+        self._asked: asyncio.Queue[tuple[str, str, bytes]] = asyncio.Queue(MAX_WAITING)
+
+    async def run(self) -> None:
+        """Read the stream, answer requests and follow announcements, until cancelled."""
+        await self._connection.subscribe("stretto.definitions.*", self._ask, queue=QUEUE_GROUP)
+        await self._connection.subscribe(subjects.DEFINED, self._announced)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._answer())
+            group.create_task(self._read())
+
+    def _ask(self, subject: bytes, reply: bytes, _headers: bytes, data: bytes) -> None:
+        if reply and not self._asked.full():
+            self._asked.put_nowait((subject.decode(), reply.decode(), bytes(data)))
+
+    def _announced(self, subject: bytes, _reply: bytes, _headers: bytes, _data: bytes) -> None:
+        _, _, namespace, workflow = subject.decode().split(".")
+        self._registry.forget_latest(namespace, workflow)
+
+    async def _answer(self) -> None:
+        while True:
+            subject, reply, data = await self._asked.get()
+            try:
+                answer = await self.register(subject, data)
+            except StrettoError as error:
+                answer = Refused(rejected=Reason(code=error.code, message=error.message))
+            await self._publisher.publish_core(reply, json_encode(answer))
+
+    async def _read(self) -> None:
+        async with self._pull(workflow_definitions(), MAX_MESSAGES) as loop:
+            while True:
+                for message in await loop.next_batch():
+                    try:
+                        await self.register(message.subject, message.data)
+                    except TransientError as error:
+                        logger.warning("definition put off", extra={"reason": error.message})
+                    except (StrettoError, ValueError) as error:
+                        await self._dead_letters.bury(message, "definition_unreadable", str(error))
+                    else:
+                        message.ack()
+
+    async def register(self, subject: str, data: bytes) -> Defined | Refused:
+        """Register one definition; a refusal is published too, a new version announced."""
+        namespace = subjects.parse_definitions(subject)
+        answer = await self._decide(namespace, data)
+        if isinstance(answer, Refused):
+            rejected = Rejected(subject=subject, reason=answer.rejected)
+            await self._publisher.publish_core(subjects.rejected(namespace), json_encode(rejected))
+        elif answer.created:
+            announced = subjects.defined(namespace, answer.workflow)
+            await self._publisher.publish_core(announced, json_encode(answer))
+            logger.info(
+                "definition registered",
+                extra={"workflow": answer.workflow, "version": answer.version},
+            )
+        return answer
+
+    async def _decide(self, namespace: str, data: bytes) -> Defined | Refused:
+        if not subjects.is_name(namespace):
+            text = f"expected a namespace {subjects.NAME_PATTERN}, but got {namespace[:60]!r}"
+            return Refused(rejected=Reason(code="namespace_invalid", message=text))
+        if len(data) > MAX_SOURCE_BYTES:
+            text = f"expected at most {MAX_SOURCE_BYTES} bytes, but got {len(data)}"
+            return Refused(rejected=Reason(code="definition_too_large", message=text))
+        try:
+            source = data.decode()
+        except UnicodeDecodeError as error:
+            text = f"expected UTF-8, but {error}"
+            return Refused(rejected=Reason(code="definition_invalid", message=text))
+        return await self._registry.register(namespace, source)

@@ -1,0 +1,180 @@
+"""Pull loops: one per consumer that this instance reads, each filling the inbox.
+
+Starts, controls and definitions are read by every instance; results, decisions and forwarded
+frames by
+the owner of their partition only.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from services.workflow.inbox import Arrival, Inbox, Item
+from services.workflow.intake import (
+    Reader,
+    Unreadable,
+    arrival,
+    forwarded,
+    read_control,
+    read_decided,
+    read_inbox,
+    read_results,
+    read_start,
+)
+from stretto.bus.deadletter import DeadLetters
+from stretto.bus.message import Message
+from stretto.bus.publisher import Outgoing, Publisher
+from stretto.bus.pull import PullLoop
+from stretto.bus.topology import Consumer
+from stretto.contracts import subjects
+from stretto.contracts.codec import json_encode, pack
+from stretto.contracts.failures import Reason
+from stretto.contracts.ids import partition_of
+from stretto.contracts.public import Refused, Rejected
+from stretto.runtime.errors import TransientError
+from stretto.runtime.topology import (
+    workflow_control,
+    workflow_partition_consumers,
+    workflow_starts,
+)
+
+logger = logging.getLogger(__name__)
+
+Pull = Callable[[Consumer, int], PullLoop]
+
+MAX_MESSAGES = 500
+"""Messages of one batch; a message may hold hundreds of records."""
+
+
+class Feeders:
+    """Runs the pull loops; which partitions, follows `own`."""
+
+    def __init__(
+        self,
+        *,
+        pull: Pull,
+        publisher: Publisher,
+        inbox: Inbox,
+        partitions: int,
+        group: asyncio.TaskGroup,
+    ) -> None:
+        self._pull = pull
+        self._publisher = publisher
+        self._dead_letters = DeadLetters(publisher, "workflow")
+        self._inbox = inbox
+        self._partitions = partitions
+        self._group = group
+        self._owned: dict[int, asyncio.Task[None]] = {}
+        self._common: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin to read what every instance reads."""
+        for consumer, reader in (
+            (workflow_starts(), read_start),
+            (workflow_control(), read_control),
+        ):
+            task = self._group.create_task(self._feed(consumer, reader, self._shared))
+            self._common.append(task)
+
+    async def stop(self) -> None:
+        """Stop reading everything; what was not handled comes to another instance."""
+        common, self._common = self._common, []
+        for task in common:
+            task.cancel()
+        await self.disown(set(self._owned))
+        if common:
+            await asyncio.wait(common)
+
+    def own(self, partitions: set[int]) -> None:
+        """Begin to read what the owner of these partitions reads."""
+        for partition in partitions - self._owned.keys():
+            self._owned[partition] = self._group.create_task(self._feed_partition(partition))
+
+    async def disown(self, partitions: set[int]) -> None:
+        """Stop reading for partitions; what was taken and not handled comes to the next owner."""
+        tasks = [task for p in partitions if (task := self._owned.pop(p, None)) is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _feed_partition(self, partition: int) -> None:
+        consumers = workflow_partition_consumers(partition)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._feed(consumers.results, read_results, self._mine))
+            group.create_task(self._feed(consumers.decided, read_decided, self._mine))
+            group.create_task(self._feed(consumers.inbox, read_inbox, self._mine))
+
+    async def _feed(
+        self,
+        consumer: Consumer,
+        reader: Reader,
+        deliver: Callable[[list[Arrival]], Awaitable[None]],
+    ) -> None:
+        async with self._pull(consumer, MAX_MESSAGES) as loop:
+            while True:
+                messages = await loop.next_batch()
+                arrivals: list[Arrival] = []
+                for message in messages:
+                    read = arrival(message, reader)
+                    if isinstance(read, Unreadable):
+                        await self._unreadable(message, read)
+                    else:
+                        arrivals.append(read)
+                if arrivals:
+                    await deliver(arrivals)
+
+    async def _unreadable(self, message: Message, why: Unreadable) -> None:
+        """To the dead letters, and to the publisher where it is known who that is."""
+        reason = Reason(code="message_unreadable", message=str(why))
+        try:
+            await self._dead_letters.bury(message, reason.code, reason.message)
+        except TransientError as error:
+            # Not acknowledged: it comes again when the store takes dead letters again.
+            logger.warning("dead letter not stored", extra={"reason": error.message})
+            return
+        await self._tell(message, reason)
+
+    async def _tell(self, message: Message, reason: Reason) -> None:
+        kind, namespace = message.subject.split(".")[1:3]
+        if kind not in ("start", "control"):
+            return
+        rejected = Rejected(subject=message.subject, reason=reason)
+        await self._publisher.publish_core(subjects.rejected(namespace), json_encode(rejected))
+        reply = message.headers.get(subjects.HEADER_REPLY)
+        if reply is not None:
+            await self._publisher.publish_core(reply, json_encode(Refused(rejected=reason)))
+
+    async def _mine(self, arrivals: list[Arrival]) -> None:
+        await self._inbox.put(arrivals)
+
+    async def _shared(self, arrivals: list[Arrival]) -> None:
+        """Keep what is for our partitions; forward the rest, then acknowledge it."""
+        mine: list[Arrival] = []
+        others: dict[int, list[tuple[Item, Message]]] = {}
+        for each in arrivals:
+            item = each.items[0]
+            partition = partition_of(item.run_id, self._partitions)
+            assert each.message is not None
+            if partition in self._owned:
+                mine.append(each)
+            else:
+                others.setdefault(partition, []).append((item, each.message))
+        if mine:
+            await self._inbox.put(mine)
+        for partition, items in others.items():
+            await self._forward(partition, items)
+
+    async def _forward(self, partition: int, items: list[tuple[Item, Message]]) -> None:
+        frame = forwarded((item, message.data) for item, message in items)
+        # The same messages make the same id: a second delivery is forwarded once.
+        first, last = items[0][1], items[-1][1]
+        key = f"{first.subject}:{first.stream_seq}-{last.stream_seq}:{len(items)}"
+        out = Outgoing(subjects.inbox(partition), pack(frame), key)
+        try:
+            await self._publisher.publish_many([out])
+        except TransientError as error:
+            logger.warning("forwarding failed", extra={"reason": error.message})
+            return
+        for _, message in items:
+            message.ack()

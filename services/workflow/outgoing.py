@@ -1,0 +1,255 @@
+"""From what was decided to what is sent: one frame per destination, one event message per run."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from services.workflow.batch import Touched
+from services.workflow.core.effects import Ask, Dispatch, Timer, Withdraw
+from services.workflow.core.values import value_of
+from services.workflow.slots import Slot, Written, public_status
+from stretto.bus.publisher import Outgoing
+from stretto.contracts import subjects
+from stretto.contracts.codec import json_encode, pack
+from stretto.contracts.frames import (
+    DecideFrame,
+    DecideRecord,
+    DispatchFrame,
+    DispatchRecord,
+    LogEvent,
+    LogFrame,
+    LogRecord,
+    WithdrawRecord,
+)
+from stretto.contracts.public import Closed
+from stretto.runtime.clock import rfc3339
+from stretto.runtime.topology import lane_of
+from stretto.telemetry.trace_ids import step_span_id, traceparent
+
+MAX_FRAME_RECORDS = 256
+"""Larger frames would only wait: the reader handles a frame in one go."""
+
+MAX_FRAME_BYTES = 1024 * 1024
+"""Well below the largest message that the server takes (8 MiB)."""
+
+
+class Asks:
+    """Decide frames in the making: equal plans and values are sent once a frame."""
+
+    def __init__(self, now_us: int) -> None:
+        self._now_us = now_us
+        self.frames: list[bytes] = []
+        self._clear()
+
+    def _clear(self) -> None:
+        self._plans: dict[bytes, int] = {}
+        self._values: dict[int, int] = {}
+        self._value_list: list[bytes] = []
+        self._records: list[DecideRecord] = []
+        self._bytes = 0
+
+    def add(self, slot: Slot, effect: Ask) -> None:
+        run = slot.run
+        node = run.nodes[effect.path] if effect.path else None
+        indices = []
+        for ref in effect.ask.refs:
+            value = value_of(run, node, ref)
+            indices.append(-1 if value is None else self._value(value))
+        plan = effect.ask.plan
+        plan_index = self._plans.setdefault(plan, len(self._plans))
+        parent = _parent(slot, effect.path)
+        self._records.append(
+            DecideRecord(
+                run.id, effect.path, effect.turn, slot.partition, plan_index, tuple(indices), parent
+            )
+        )
+        self._bytes += len(plan) + 64
+        if len(self._records) >= MAX_FRAME_RECORDS or self._bytes >= MAX_FRAME_BYTES:
+            self.cut()
+
+    def _value(self, value: bytes) -> int:
+        index = self._values.get(id(value))
+        if index is None:
+            index = self._values[id(value)] = len(self._value_list)
+            self._value_list.append(value)
+            self._bytes += len(value)
+        return index
+
+    def cut(self) -> None:
+        """End the frame in the making."""
+        if self._records:
+            frame = DecideFrame(list(self._plans), self._value_list, self._records, self._now_us)
+            self.frames.append(pack(frame))
+            self._clear()
+
+
+def _parent(slot: Slot, path: str) -> str | None:
+    """The traceparent that a record for a step takes along; None when the run is not sampled."""
+    if slot.run.traceparent is None:
+        return None
+    return traceparent(slot.run.id, step_span_id(slot.run.id, path))
+
+
+class Frames:
+    """What goes to the decision and execution services."""
+
+    def __init__(self, now_us: int, lanes: int) -> None:
+        self._now_us = now_us
+        self._lanes = lanes
+        self._asks = Asks(now_us)
+        self._dispatches: dict[int, list[DispatchRecord]] = {}
+        self._withdrawn: dict[int, list[WithdrawRecord]] = {}
+        self.timers: list[tuple[bytes, Timer]] = []
+
+    def add(self, slot: Slot, effects: Iterable[object], *, again: bool = False) -> None:
+        for effect in effects:
+            match effect:
+                case Ask():
+                    self._asks.add(slot, effect)
+                case Dispatch():
+                    lane = lane_of(slot.partition, self._lanes)
+                    record = _dispatch_record(slot, effect, again)
+                    self._dispatches.setdefault(lane, []).append(record)
+                case Withdraw():
+                    lane = lane_of(slot.partition, self._lanes)
+                    self._withdrawn.setdefault(lane, []).append(
+                        WithdrawRecord(slot.run.id, effect.path, effect.attempt, effect.reason)
+                    )
+                case Timer():
+                    self.timers.append((slot.run.id, effect))
+                case _:
+                    raise AssertionError(f"an effect of type {type(effect).__name__}")
+
+    def messages(self) -> list[Outgoing]:
+        """The frames, ready to be published."""
+        self._asks.cut()
+        out = [Outgoing(subjects.decide(), frame) for frame in self._asks.frames]
+        for lane in self._dispatches.keys() | self._withdrawn.keys():
+            subject = subjects.dispatch(lane)
+            withdrawn = self._withdrawn.get(lane, [])
+            out.extend(
+                Outgoing(subject, pack(DispatchFrame(chunk, [], self._now_us)))
+                for chunk in _chunks(self._dispatches.get(lane, []))
+            )
+            for start in range(0, len(withdrawn), MAX_FRAME_RECORDS):
+                part = withdrawn[start : start + MAX_FRAME_RECORDS]
+                out.append(Outgoing(subject, pack(DispatchFrame([], part, self._now_us))))
+        return out
+
+
+def _chunks(records: list[DispatchRecord]) -> Iterable[list[DispatchRecord]]:
+    chunk: list[DispatchRecord] = []
+    size = 0
+    for record in records:
+        chunk.append(record)
+        size += len(record.input) + 128
+        if len(chunk) >= MAX_FRAME_RECORDS or size >= MAX_FRAME_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
+
+
+def _dispatch_record(slot: Slot, effect: Dispatch, again: bool) -> DispatchRecord:
+    timeouts = effect.timeouts
+    return DispatchRecord(
+        slot.run.id,
+        effect.path,
+        effect.attempt,
+        slot.run.namespace,
+        effect.task.name,
+        effect.task.queue,
+        effect.input,
+        slot.partition,
+        effect.deadline_us,
+        effect.queue_deadline_us,
+        timeouts.heartbeat_s or 0.0,
+        timeouts.queue_s is not None or timeouts.run_s is not None,
+        _parent(slot, effect.path),
+        again,
+        timeouts.run_s or 0.0,
+    )
+
+
+def event_message(slot: Slot, written: list[Written], at: str) -> Outgoing:
+    """The CloudEvent (binary mode) of one run's events in one commit."""
+    head = slot.head + public_status(slot.run).encode() + b'"}'
+    body = b",".join([_public_event(w.seq, w.type, at, w.step, w.data) for w in written])
+    first, last = written[0].seq, written[-1].seq
+    key = f"{slot.text}:{first}-{last}"
+    row = slot.row
+    headers = {
+        "Nats-Msg-Id": key,
+        "ce-specversion": "1.0",
+        "ce-id": key,
+        "ce-source": f"/stretto/{row.namespace}/{row.workflow}",
+        "ce-type": "stretto.run.events.v1",
+        "ce-subject": slot.text,
+        "ce-time": at,
+        "content-type": "application/json",
+    }
+    data = b'{"run":' + head + b',"events":[' + body + b"]}"
+    return Outgoing(slot.subject, data, None, headers)
+
+
+def _public_event(seq: int, kind: str, at: str, step: str | None, data: bytes) -> bytes:
+    """A `PublicEvent` as JSON. Types, instants and paths hold no character that JSON escapes."""
+    if step is None:
+        return b'{"seq":%d,"type":"%s","at":"%s","data":%s}' % (
+            seq, kind.encode(), at.encode(), data,
+        )  # fmt: skip
+    return b'{"seq":%d,"type":"%s","at":"%s","step":"%s","data":%s}' % (
+        seq, kind.encode(), at.encode(), step.encode(), data,
+    )  # fmt: skip
+
+
+def closed_message(slot: Slot, closed_us: int) -> Outgoing:
+    """The one message of a run's end."""
+    run = slot.run
+    status = public_status(run)
+    closed = Closed(
+        run_id=slot.text,
+        status=status,
+        started_at=rfc3339(run.started_us),
+        closed_at=rfc3339(closed_us),
+        id=run.caller_id,
+        output=msgspec.Raw(run.output),
+        failure=run.failure,
+    )
+    subject = subjects.closed(run.namespace, run.workflow, status)
+    return Outgoing(subject, json_encode(closed), f"{slot.text}:closed")
+
+
+def log_messages(touched: Iterable[Touched]) -> list[Outgoing]:
+    """The committed events as frames for the monitoring service, one a partition."""
+    by_partition: dict[int, list[LogRecord]] = {}
+    for each in touched:
+        row = each.slot.row
+        record = LogRecord(
+            row.run_id,
+            row.namespace,
+            row.workflow,
+            row.version,
+            row.caller_id,
+            [LogEvent(w.seq, w.type, w.at_us, w.data) for w in each.written],
+        )
+        by_partition.setdefault(each.slot.partition, []).append(record)
+    return [
+        Outgoing(subjects.log(partition), pack(LogFrame(partition, part)))
+        for partition, records in by_partition.items()
+        for part in _log_chunks(records)
+    ]
+
+
+def _log_chunks(records: list[LogRecord]) -> Iterable[list[LogRecord]]:
+    chunk: list[LogRecord] = []
+    size = 0
+    for record in records:
+        weight = sum(len(e.data) + 40 for e in record.events)
+        if chunk and (size + weight > MAX_FRAME_BYTES or len(chunk) >= MAX_FRAME_RECORDS):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(record)
+        size += weight
+    if chunk:
+        yield chunk

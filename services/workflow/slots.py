@@ -1,0 +1,91 @@
+"""A run in memory and what the shell keeps beside it: its head on the bus, its way to the log."""
+
+from services.workflow.core import Run, apply
+from services.workflow.store import RunRow, StoredEvent
+from stretto.contracts import subjects
+from stretto.contracts.codec import json_encode
+from stretto.contracts.events import Event
+from stretto.contracts.graph import Graph
+from stretto.contracts.ids import partition_of, run_id_text, shard_of
+from stretto.contracts.public import CLOSED_STATUSES
+
+
+class Slot:
+    """One run that this instance holds."""
+
+    __slots__ = (
+        "committed_seq", "head", "partition", "row", "run", "stored", "subject", "swept_us", "text",
+    )  # fmt: skip
+
+    def __init__(self, run: Run, row: RunRow, partitions: int, *, stored: bool) -> None:
+        self.run = run
+        self.row = row
+        self.stored = stored
+        """Whether `workflow.run` has its row already."""
+        self.text = run_id_text(run.id)
+        self.partition = partition_of(run.id, partitions)
+        self.committed_seq = run.seq
+        self.swept_us = 0
+        self.subject = subjects.events(row.namespace, row.workflow, self.text)
+        self.head = head_json(row, self.text)
+
+    @classmethod
+    def of_log(
+        cls, row: RunRow, graph: Graph, events: list[StoredEvent], partitions: int
+    ) -> "Slot":
+        """Fold a run from the log."""
+        run = Run(row.run_id, graph)
+        for stored in events:
+            apply(run, stored.decoded(), stored.seq, stored.at_us)
+        return cls(run, row, partitions, stored=True)
+
+
+def head_json(row: RunRow, text: str) -> bytes:
+    """The unchanging beginning of a run's public head, up to its status."""
+    head = {
+        "run_id": text,
+        "namespace": row.namespace,
+        "workflow": row.workflow,
+        "version": row.version,
+    }
+    if row.caller_id is not None:
+        head["id"] = row.caller_id
+    return json_encode(head)[:-1] + b',"status":"'
+
+
+def new_row(run_id: bytes, namespace: str, workflow: str, version: int, started_us: int) -> RunRow:
+    return RunRow(
+        run_id=run_id,
+        shard=shard_of(run_id),
+        namespace=namespace,
+        workflow=workflow,
+        version=version,
+        caller_id=None,
+        started_us=started_us,
+    )
+
+
+class Written:
+    """An event that was applied, encoded: a row of the log, and what the bus will say of it."""
+
+    __slots__ = ("at_us", "data", "event", "seq", "step", "type")
+
+    def __init__(self, seq: int, at_us: int, event: Event) -> None:
+        self.seq = seq
+        self.at_us = at_us
+        self.event = event
+        self.type = event.type
+        self.data = json_encode(event)
+        self.step: str | None = getattr(event, "step", None)
+
+    @classmethod
+    def of_log(cls, stored: StoredEvent) -> "Written":
+        return cls(stored.seq, stored.at_us, stored.decoded())
+
+
+def public_status(run: Run) -> str:
+    """The status that the outside sees."""
+    word = run.phase.word
+    if word in CLOSED_STATUSES:
+        return word
+    return "failing" if run.failing else "running"

@@ -1,0 +1,236 @@
+"""The log in Postgres: appending in groups, reading back, and the tables beside it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from stretto.contracts.codec import decode_event
+from stretto.contracts.events import Event
+from stretto.contracts.ids import SHARDS
+from stretto.postgres import Database
+
+SCHEMA = "workflow"
+ROLE = "stretto_workflow"
+MIGRATIONS = Path(__file__).parent / "sql"
+
+LOAD_RUNS_AT_ONCE = 500
+"""Runs folded from one query: bounds the memory of a take-over."""
+
+
+@dataclass(slots=True)
+class Append:
+    """Rows of one commit, as columns. An event's `data` is JSON."""
+
+    run_ids: list[bytes] = field(default_factory=list)
+    seqs: list[int] = field(default_factory=list)
+    types: list[str] = field(default_factory=list)
+    instants_us: list[int] = field(default_factory=list)
+    data: list[bytes] = field(default_factory=list)
+    started: list["RunRow"] = field(default_factory=list)
+    closed: list[tuple[bytes, str, int]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.run_ids)
+
+
+class RunRow(msgspec.Struct, kw_only=True):
+    """A row of `workflow.run`: enough to fold the run, and to find it."""
+
+    run_id: bytes
+    shard: int
+    namespace: str
+    workflow: str
+    version: int
+    caller_id: str | None
+    started_us: int
+    status: str = "running"
+    closed_us: int | None = None
+
+
+class StoredEvent(msgspec.Struct, frozen=True, gc=False):
+    seq: int
+    type: str
+    at_us: int
+    data: bytes
+
+    def decoded(self) -> Event:
+        return decode_event(self.type, self.data)
+
+
+_APPEND = """
+with e as (
+    insert into workflow.event (run_id, seq, type, at, data)
+    select * from unnest($1::uuid[], $2::int[], $3::text[], $4::timestamptz[], $5::jsonb[])
+), r as (
+    insert into workflow.run
+        (run_id, shard, namespace, workflow, version, caller_id, status, started_at, closed_at)
+    select * from unnest($6::uuid[], $7::smallint[], $8::text[], $9::text[], $10::int[],
+    $11::text[],
+                         $12::text[], $13::timestamptz[], $14::timestamptz[])
+)
+update workflow.run set status = c.status, closed_at = c.at
+from unnest($15::uuid[], $16::text[], $17::timestamptz[]) as c (run_id, status, at)
+where run.run_id = c.run_id
+"""
+
+_APPEND_EVENTS = """
+insert into workflow.event (run_id, seq, type, at, data)
+select * from unnest($1::uuid[], $2::int[], $3::text[], $4::timestamptz[], $5::jsonb[])
+"""
+
+_RUN = (
+    "select run_id, shard, namespace, workflow, version, caller_id, status, started_at, closed_at "
+    "from workflow.run "
+)
+
+
+class Store:
+    """Reads and writes of the workflow service. One statement a commit."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def append(self, rows: Append) -> None:
+        """Commit all rows or none.
+
+        Raises Conflict when another writer was first, BadValue when a value cannot be stored,
+        TransientError when Postgres cannot be reached: then it is not known whether the rows are
+        in.
+        """
+        events = (rows.run_ids, rows.seqs, rows.types, rows.instants_us, rows.data)
+        if not rows.started and not rows.closed:
+            await self._db.execute(_APPEND_EVENTS, *events)
+            return
+        started = rows.started
+        await self._db.execute(
+            _APPEND,
+            *events,
+            [r.run_id for r in started],
+            [r.shard for r in started],
+            [r.namespace for r in started],
+            [r.workflow for r in started],
+            [r.version for r in started],
+            [r.caller_id for r in started],
+            [r.status for r in started],
+            [r.started_us for r in started],
+            [r.closed_us for r in started],
+            [c[0] for c in rows.closed],
+            [c[1] for c in rows.closed],
+            [c[2] for c in rows.closed],
+        )
+
+    async def runs(self, run_ids: Sequence[bytes]) -> list[RunRow]:
+        rows = await self._db.fetch(_RUN + "where run_id = any($1::uuid[])", list(run_ids))
+        return [_run_row(r) for r in rows]
+
+    async def open_runs(self, shards: Iterable[int]) -> list[RunRow]:
+        """The open runs of some shards, oldest first."""
+        rows = await self._db.fetch(
+            _RUN + "where closed_at is null and shard = any($1::smallint[]) order by run_id",
+            list(shards),
+        )
+        return [_run_row(r) for r in rows]
+
+    async def events_of(self, run_ids: Sequence[bytes]) -> dict[bytes, list[StoredEvent]]:
+        """The events of some runs, each run's in order."""
+        found: dict[bytes, list[StoredEvent]] = {run_id: [] for run_id in run_ids}
+        for start in range(0, len(run_ids), LOAD_RUNS_AT_ONCE):
+            rows = await self._db.fetch(
+                "select run_id, seq, type, at, data from workflow.event "
+                "where run_id = any($1::uuid[]) order by run_id, seq",
+                list(run_ids[start : start + LOAD_RUNS_AT_ONCE]),
+            )
+            for run_id, seq, kind, at, data in rows:
+                found[run_id].append(StoredEvent(seq, kind, at, data))
+        return found
+
+    async def history(self, run_id: bytes, after_seq: int, limit: int) -> list[StoredEvent]:
+        rows = await self._db.fetch(
+            "select seq, type, at, data from workflow.event "
+            "where run_id = $1 and seq > $2 order by seq limit $3",
+            run_id,
+            after_seq,
+            limit,
+        )
+        return [StoredEvent(*row) for row in rows]
+
+    async def page(self, after: tuple[bytes, int], limit: int) -> list[tuple[RunRow, StoredEvent]]:
+        """A page of the whole log in the order of (run_id, seq), for readers that rebuild."""
+        rows = await self._db.fetch(
+            "select r.run_id, shard, namespace, workflow, version, caller_id, status, started_at, "
+            "closed_at, seq, type, at, data from workflow.event e "
+            "join workflow.run r using (run_id) "
+            "where (e.run_id, e.seq) > ($1, $2) order by e.run_id, e.seq limit $3",
+            *after,
+            limit,
+        )
+        return [(_run_row(r), StoredEvent(r["seq"], r["type"], r["at"], r["data"])) for r in rows]
+
+    async def open_by_caller_id(
+        self, keys: Sequence[tuple[str, str, str]]
+    ) -> dict[tuple[str, str, str], tuple[bytes, int]]:
+        """Of (namespace, workflow, id)s, those that are open: their run id and version."""
+        rows = await self._db.fetch(
+            "select r.namespace, r.workflow, r.caller_id, r.run_id, r.version from workflow.run r "
+            "join unnest($1::text[], $2::text[], $3::text[]) as k (ns, wf, id) "
+            "on r.namespace = k.ns and r.workflow = k.wf and r.caller_id = k.id "
+            "where r.closed_at is null",
+            [k[0] for k in keys],
+            [k[1] for k in keys],
+            [k[2] for k in keys],
+        )
+        return {(r[0], r[1], r[2]): (r[3], r[4]) for r in rows}
+
+    async def published(self, partitions: Iterable[int]) -> dict[int, int]:
+        """Up to when (µs) each partition's events are known to have been published."""
+        rows = await self._db.fetch(
+            "select partition, at from workflow.published where partition = any($1::int[])",
+            list(partitions),
+        )
+        return {r[0]: r[1] for r in rows}
+
+    async def set_published(self, partitions: Sequence[int], at_us: int) -> None:
+        await self._db.execute(
+            "insert into workflow.published (partition, at) select p, $2 from unnest($1::int[]) p "
+            "on conflict (partition) do update set at = greatest(published.at, excluded.at)",
+            list(partitions),
+            at_us,
+        )
+
+    async def events_since(
+        self, at_us: int, shards: Iterable[int], limit: int
+    ) -> list[tuple[RunRow, StoredEvent]]:
+        """Events committed from an instant on, of some shards, in order within each run."""
+        rows = await self._db.fetch(
+            "select r.run_id, shard, namespace, workflow, version, caller_id, status, started_at, "
+            "closed_at, seq, type, at, data from workflow.event e "
+            "join workflow.run r using (run_id) "
+            "where e.at >= $1 and r.shard = any($2::smallint[]) "
+            "order by e.at, e.run_id, e.seq limit $3",
+            at_us,
+            list(shards),
+            limit,
+        )
+        return [(_run_row(r), StoredEvent(r["seq"], r["type"], r["at"], r["data"])) for r in rows]
+
+
+def shards_of(partitions: Iterable[int], count: int) -> list[int]:
+    """The shards that belong to some of `count` partitions."""
+    wanted = set(partitions)
+    return [shard for shard in range(SHARDS) if shard % count in wanted]
+
+
+def _run_row(r: Sequence[object]) -> RunRow:
+    return RunRow(
+        run_id=r[0],  # type: ignore[arg-type]
+        shard=r[1],  # type: ignore[arg-type]
+        namespace=r[2],  # type: ignore[arg-type]
+        workflow=r[3],  # type: ignore[arg-type]
+        version=r[4],  # type: ignore[arg-type]
+        caller_id=r[5],  # type: ignore[arg-type]
+        status=r[6],  # type: ignore[arg-type]
+        started_us=r[7],  # type: ignore[arg-type]
+        closed_us=r[8],  # type: ignore[arg-type]
+    )

@@ -1,0 +1,91 @@
+"""What runs by the clock: ownership, the sweep of law 7, what was lost on the way out.
+
+The sweep looks at every run in memory. An ask that nobody answered for a while is asked again, an
+attempt that is out for long is dispatched again (execution knows it and does nothing, or has lost
+it
+and sends it), and a run that waits for nothing is reported: a fault of ours.
+"""
+
+import asyncio
+import logging
+
+from services.workflow.core.state import OUT, NodeStatus, Run, RunPhase
+from services.workflow.engine import Engine
+from services.workflow.sending import Sender
+from services.workflow.slots import Slot
+from stretto.runtime.clock import Clock
+from stretto.telemetry.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+SWEEP_S = 5.0
+ASK_OVERDUE_S = 5.0
+"""A decision takes milliseconds; after so long the ask or its answer was lost."""
+
+ATTEMPT_OVERDUE_S = 60.0
+"""How often an attempt that is out is put to execution again."""
+
+MAX_SWEPT_AT_ONCE = 2_000
+"""Runs whose effects one sweep makes again: it must not crowd out the work of the others."""
+
+
+class Sweep:
+    """Finds overdue causes and makes their effects again."""
+
+    def __init__(self, engine: Engine, sender: Sender, clock: Clock, metrics: Metrics) -> None:
+        self._engine = engine
+        self._sender = sender
+        self._clock = clock
+        self._again = metrics.counter("workflow_swept_total")
+        self._causeless = metrics.gauge("workflow_runs_without_cause")
+
+    async def run(self) -> None:
+        """Sweep every few seconds, for ever; at once when a publication failed."""
+        while True:
+            try:
+                async with asyncio.timeout(SWEEP_S):
+                    await self._sender.must_resend.wait()
+            except TimeoutError:
+                await self.sweep()
+            else:
+                self._sender.must_resend.clear()
+                await self._clock.sleep(1.0)  # the bus is in trouble: let it come back
+                await self._engine.resend(list(self._engine.loader.slots.values()))
+
+    async def sweep(self) -> int:
+        """Make the effects of overdue causes again; how many runs."""
+        now_us = self._clock.now_us()
+        overdue: list[Slot] = []
+        causeless = 0
+        for slot in self._engine.loader.slots.values():
+            if not has_cause(slot.run):
+                causeless += 1
+                logger.error("run without a cause", extra={"run_id": slot.text})
+            elif is_overdue(slot, now_us) and len(overdue) < MAX_SWEPT_AT_ONCE:
+                slot.swept_us = now_us
+                overdue.append(slot)
+        self._causeless.set(causeless)
+        if overdue:
+            self._again.add(len(overdue))
+            await self._engine.resend(overdue)
+        return len(overdue)
+
+
+def has_cause(run: Run) -> bool:
+    """Whether an open run waits for something."""
+    return bool(run.open or run.todo or run.phase is RunPhase.FINISHING or run.closed)
+
+
+def is_overdue(slot: Slot, now_us: int) -> bool:
+    """Whether something that should have come long ago has not."""
+    run = slot.run
+    since = max(slot.swept_us, 0)
+    if run.phase is RunPhase.FINISHING:
+        return now_us - max(run.touched_us, since) > ASK_OVERDUE_S * 1e6
+    for node in run.open.values():
+        waited_s = (now_us - max(node.since_us, since)) / 1e6
+        if node.status is NodeStatus.DECIDING and waited_s > ASK_OVERDUE_S:
+            return True
+        if node.status in OUT and waited_s > ATTEMPT_OVERDUE_S:
+            return True
+    return False
