@@ -1,0 +1,159 @@
+"""`make demo`: a real workflow over all processes, from nothing to its output, in a few seconds.
+
+Starts NATS, Postgres and the services, a worker, registers the backup example, and starts it as
+anybody could: by publishing one message on the bus. Then it shows the run, its output, its trace.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import nats
+from rich.console import Console
+from rich.markup import escape
+
+from stretto import Client
+from stretto.cli.commands.dev import Terminal
+from stretto.cli.exits import end_with
+from stretto.cli.printing import seconds
+from stretto.cli.progress import Progress, failure_text
+from stretto.cli.watching import watch
+from stretto.dev import DevOptions, DevStack, dev_stack
+from stretto.dev.environment import client_environment
+from stretto.dev.traces import TraceStore
+from stretto.testkit.process import launched
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLE = ROOT / "docs" / "examples" / "backup"
+DATA = Path(".stretto") / "demo"
+RUN_TIMEOUT_S = 120.0
+WORKER_STOP_S = 10.0
+KEPT_BACKUPS = 3
+
+console = Console(highlight=False)
+
+
+def say(text: str) -> None:
+    console.print(text, soft_wrap=True)
+
+
+async def demo(source: Path, keep: bool) -> int:
+    """Run the demonstration; return the exit code."""
+    say("[bold]Starting everything on this machine[/]")
+    began = time.monotonic()
+    async with dev_stack(DevOptions(data=DATA), Terminal(console)) as stack, worker(stack):
+        say(f"  [green]up[/]    worker       {escape(str(EXAMPLE / 'worker.py'))}")
+        say(f"ready in {seconds(time.monotonic() - began)}\n")
+        progress = await backup(stack, source)
+        tell(stack, progress)
+        if keep:
+            say("\nEverything goes on running. Ctrl-C ends it.")
+            await until_interrupted()
+    trace = TraceStore.read_from(stack.trace_dir, progress.run_id.replace("-", ""))
+    say(f"trace     {len(trace)} spans: .venv/bin/stretto trace {progress.run_id} --data {DATA}")
+    return 0 if progress.status == "completed" else 1
+
+
+@asynccontextmanager
+async def worker(stack: DevStack) -> AsyncIterator[None]:
+    """Run the worker of the example as a process of its own."""
+    log_path = stack.log_dir / "worker.log"
+    command = [sys.executable, "-P", "-m", "stretto.cli.main", "worker", str(EXAMPLE / "worker.py")]
+    with log_path.open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            *launched(command, run_as=None, death_signal=signal.SIGKILL),
+            stdout=log,
+            stderr=log,
+            env={**os.environ, **client_environment(stack.endpoints)},
+            start_new_session=True,
+        )
+    try:
+        yield
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), WORKER_STOP_S)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+
+
+async def backup(stack: DevStack, source: Path) -> Progress:
+    """Register the workflow, publish a start event with plain NATS, watch the run."""
+    target = stack.data / "backups"
+    forget_old(target)
+    async with Client.connect(stack.endpoints.nats) as client:
+        defined = await client.register((EXAMPLE / "workflow.yaml").read_text())
+        say(f"registered {defined.workflow} version {defined.version}")
+        run_id = str(uuid.uuid4())
+        start = {"run_id": run_id, "input": {"source": str(source), "target": str(target)}}
+        await publish(stack.endpoints.nats, "stretto.start.default.backup", start)
+        say(f"published on stretto.start.default.backup: [dim]{escape(json.dumps(start))}[/]\n")
+        run = client.get(run_id, "backup")
+        async with asyncio.timeout(RUN_TIMEOUT_S):
+            return await watch(run)
+
+
+async def publish(url: str, subject: str, message: dict[str, Any]) -> None:
+    """Publish one message, as any NATS client in any language would."""
+    connection = await nats.connect(url)
+    await connection.publish(subject, json.dumps(message).encode())
+    await connection.drain()
+
+
+def forget_old(target: Path) -> None:
+    """Keep the latest backups only: a demonstration must not fill the disk."""
+    folders = sorted(target.glob("*/"), key=lambda folder: folder.stat().st_mtime)
+    for folder in folders[: -(KEPT_BACKUPS - 1)]:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def tell(stack: DevStack, progress: Progress) -> None:
+    """Say what came out, and where to look."""
+    if progress.status != "completed":
+        say(f"\n[red]{progress.status}: {escape(failure_text(progress.failure))}[/]")
+        return
+    out = progress.output
+    took = progress.seconds(progress.ended) if progress.ended else 0.0
+    say(f"\n[bold green]{out['files']} files backed up and verified[/] in {seconds(took)}")
+    say(f"bytes     {out['bytes']:,} → {out['stored_bytes']:,} ({out['ratio']:.0%})")
+    say(f"manifest  {escape(out['manifest'])}")
+    say(f"page      {stack.endpoints.http}  (while it runs: make demo KEEP=1)")
+
+
+async def until_interrupted() -> None:
+    """Wait for Ctrl-C or SIGTERM."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+def main() -> None:
+    """Read the command line and run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="the folder to back up")
+    parser.add_argument("--keep", action="store_true", help="leave everything running")
+    given = parser.parse_args()
+    try:
+        code = asyncio.run(demo(given.folder.resolve(), given.keep))
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - said and turned into a code
+        end_with(error)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()
