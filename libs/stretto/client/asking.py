@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from stretto.bus.request import RemoteError, Reply, Requests
+from stretto.bus.connection import Connection
+from stretto.bus.request import RemoteError, Reply
 from stretto.client.errors import Rejected
 from stretto.contracts import subjects
 from stretto.runtime.errors import NotReachable, PermanentError, TransientError
@@ -24,8 +25,8 @@ _encode = msgspec.json.Encoder().encode
 class Asks:
     """Asks `stretto.api.*`; many at the same time are fine."""
 
-    def __init__(self, requests: Requests) -> None:
-        self._requests = requests
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 
     async def ask(
@@ -70,7 +71,7 @@ class Asks:
         deadline = clock() + timeout_s
         while True:
             try:
-                return await self._requests.ask(
+                return await self._connection.request(
                     subject, data, timeout_s=max(0.0, deadline - clock())
                 )
             except RemoteError as error:

@@ -19,7 +19,7 @@ from typing import Any
 from stretto.contracts.failures import Failure, Reason
 from stretto.runtime.errors import PermanentError, StrettoError
 
-DEFINITION_INVALID = "definition.invalid"
+DEFINITION_INVALID = "definition_invalid"
 _SHOWN_MISTAKES = 5  # in the one-line text; the list itself is whole
 
 

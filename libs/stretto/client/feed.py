@@ -17,10 +17,14 @@ from stretto.bus.connection import Connection
 from stretto.client.asking import Asks
 from stretto.client.endings import Followed
 from stretto.client.errors import Rejected, rejection
-from stretto.runtime.errors import NotReachable
+from stretto.contracts.codec import json_encode
+from stretto.runtime.errors import NotReachable, PermanentError
 
 PAGE = 1000
 """Events asked for at a time: a page is some hundred kilobytes."""
+
+CUT_BYTES = 2 * 1024 * 1024
+"""An answer smaller than this was not cut for its size: there is no event after it."""
 
 WAITING_MESSAGES = 256
 """Live messages kept for a slow reader; beyond it they are dropped and read from the log."""
@@ -57,6 +61,7 @@ class HistoryPage(msgspec.Struct):
 
 
 _decode_live = msgspec.json.Decoder(_Live).decode
+_decode_page = msgspec.json.Decoder(HistoryPage).decode
 
 
 async def history(
@@ -70,12 +75,24 @@ async def history(
     while limit is None or len(found) < limit:
         size = PAGE if limit is None else min(PAGE, limit - len(found))
         request = {"run_id": run_id, "after_seq": after_seq, "limit": size}
-        page = (await asks.ask("workflow", "history", request, HistoryPage)).events
+        data = await asks.ask_raw("workflow", "history", json_encode(request))
+        page = _read_page(data)
         found += page
-        if len(page) < size:
+        # A page is also cut where it gets too large for a message.
+        if not page or (len(page) < size and len(data) < CUT_BYTES):
             break
         after_seq = page[-1].seq
     return found
+
+
+def _read_page(data: bytes) -> list[RunEvent]:
+    try:
+        return _decode_page(data).events
+    except msgspec.DecodeError as error:
+        raise PermanentError(
+            "client.not_understood",
+            f"expected a history in a form that this client knows, but {error}",
+        ) from error
 
 
 class Feed:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from stretto.bus.connection import Connection
 from stretto.bus.publisher import Publisher
-from stretto.bus.request import Requests
 from stretto.client.answered import Answered
 from stretto.client.asking import Asks
 from stretto.client.endings import Endings
@@ -40,7 +39,7 @@ def link(connection: Connection, namespace: str) -> Link:
         connection=connection,
         namespace=namespace,
         publisher=publisher,
-        asks=Asks(Requests(connection)),
+        asks=Asks(connection),
         answered=Answered(publisher, ReplyBox(connection)),
         endings=Endings(connection, namespace),
         polling=asyncio.Semaphore(MAX_POLLS),

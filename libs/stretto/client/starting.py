@@ -16,8 +16,8 @@ from stretto.contracts.failures import Reason
 from stretto.contracts.payload import payload_problem
 from stretto.contracts.public import StartRequest
 
-BAD_NAME = "client.bad_name"
-BAD_INPUT = "client.bad_input"
+BAD_NAME = "name_invalid"
+BAD_INPUT = "input_invalid"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -204,7 +204,7 @@ class FakeWorkflow:
         request = codec.decode_start(data)
         if (namespace, workflow) not in self._definitions:
             reason = Reason(
-                code="workflow.unknown",
+                code="workflow_unknown",
                 message=f"expected {workflow!r} to be registered, but it is not",
             )
             await self._refuse(subject, reply, reason, data)
@@ -235,9 +235,7 @@ class FakeWorkflow:
         request = codec.decode_control(data)
         run = self.runs.get(run_id)
         if run is None or run.status != "running":
-            reason = Reason(
-                code="run.not_open", message="expected the run to be open, but it is not"
-            )
+            reason = Reason(code="run_closed", message="expected the run to be open, but it is not")
             await self._refuse(subject, reply, reason, data)
             return
         if request.command == "signal" and request.name == "go":
@@ -256,7 +254,7 @@ class FakeWorkflow:
         mistakes = _mistakes(data.decode())
         if mistakes:
             reason = Reason(
-                code="definition.invalid",
+                code="definition_invalid",
                 message=f"expected a valid definition, but it has {len(mistakes)} mistakes",
                 details=mistakes,
             )
@@ -381,7 +379,7 @@ class FakeWorkflow:
                 return self._defined(operation, request)
         run = self.runs.get(request["run_id"])
         if run is None:
-            raise LookupError("run.unknown", "expected a run that exists, but there is none")
+            raise LookupError("run_unknown", "expected a run that exists, but there is none")
         if operation == "history":
             after = request.get("after_seq") or 0
             page = run.log[after : after + (request.get("limit") or 1000)]
@@ -411,13 +409,19 @@ class FakeWorkflow:
         after_run, after_seq = request.get("after") or ["", 0]
         limit = min(request.get("limit") or _EXPORT_PAGE, _EXPORT_PAGE)
         rows = [
-            {"run_id": run.id_text, **_event(*row)}
+            {
+                "run_id": run.id_text,
+                "namespace": run.namespace,
+                "workflow": run.workflow,
+                "version": run.version,
+                "id": run.key,
+                **_event(*row),
+            }
             for run in sorted(self.runs.values(), key=lambda r: r.id_text)
             for row in run.log
             if (run.id_text, row[0]) > (after_run, after_seq)
         ][:limit]
-        last = [rows[-1]["run_id"], rows[-1]["seq"]] if len(rows) == limit else None
-        return {"events": rows, "next": last}
+        return {"events": rows}
 
     def _defined(self, operation: str, request: dict[str, Any]) -> object:
         namespace = request["namespace"]
@@ -432,7 +436,7 @@ class FakeWorkflow:
         versions = self._definitions.get((namespace, request["workflow"]), [])
         version = request.get("version") or len(versions)
         if not 0 < version <= len(versions):
-            raise LookupError("definition.unknown", "expected a definition, but there is none")
+            raise LookupError("workflow_unknown", "expected a definition, but there is none")
         return {
             "workflow": request["workflow"],
             "version": version,

@@ -59,7 +59,7 @@ async def test_a_refused_start_raises_when_its_result_is_asked_for(client: Clien
     run = await client.start("nowhere")
     with pytest.raises(Rejected) as caught:
         await run.result(5)
-    assert caught.value.code == "workflow.unknown"
+    assert caught.value.code == "workflow_unknown"
     with pytest.raises(Rejected):
         async for _ in run.events():
             pass
@@ -195,7 +195,7 @@ async def test_a_start_that_is_not_taken_yet_is_waited_for(
     monkeypatch.setattr(run, "_unknown_until", 0.0)
     with pytest.raises(Rejected) as caught:
         await run.result(5)
-    assert caught.value.code == "run.unknown"
+    assert caught.value.code == "run_unknown"
     with pytest.raises(Rejected):
         async for _ in run.events():
             pass

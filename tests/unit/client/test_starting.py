@@ -85,7 +85,7 @@ def test_answers_are_read() -> None:
 
 def test_errors_survive_pickling_with_all_they_say() -> None:
     mistakes = [{"line": n, "message": f"m{n}"} for n in range(7)]
-    error = rejection(Reason(code="definition.invalid", message="wrong", details=mistakes))
+    error = rejection(Reason(code="definition_invalid", message="wrong", details=mistakes))
     assert isinstance(error, DefinitionMistakes)
     copy = pickle.loads(pickle.dumps(error))
     assert copy.mistakes == mistakes
