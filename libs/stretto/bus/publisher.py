@@ -266,7 +266,8 @@ class Publisher:
         if self._connection.is_connected:  # else: sent when it is back
             self._connection.send(command)
         if self._timer is None:
-            self._timer = self._loop.call_later(self._ack_timeout_s / 2, self._tick)
+            first_s = min(self._ack_timeout_s / 2, self._deadline_s)
+            self._timer = self._loop.call_later(first_s, self._tick)
 
     async def _wait_for_room(self) -> None:
         while len(self._out) >= self._window or self._out_bytes >= self._window_bytes:

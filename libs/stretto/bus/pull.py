@@ -39,7 +39,7 @@ from nats.aio.subscription import Subscription
 from stretto.runtime.errors import NotReachable, PermanentError, TransientError
 from stretto.telemetry.names import LOG_CONSUMER, LOG_REASON
 
-from .api import API, ask_api
+from .api import API, API_TIMEOUT_S, ask_api
 from .api_errors import Missing
 from .connection import Connection
 from .ensure import ConsumerAnswer
@@ -219,10 +219,10 @@ class PullLoop:
             return
         self._closed = True
         self._forget()
+        await self._drop_inbox()  # first: else they would be given to us again
         for message in self._buffer:
             message.give_back()
         self._buffer.clear()
-        await self._drop_inbox()
         self._wake()
 
     async def __aenter__(self) -> PullLoop:
@@ -288,6 +288,7 @@ class PullLoop:
                 None,
                 ConsumerAnswer,
                 asked=f"pull from {self.consumer} of {self.stream}",
+                timeout_s=self._until(deadline, API_TIMEOUT_S),
             )
             generation = self._connection.generation
             await self._drop_inbox()
@@ -327,9 +328,11 @@ class PullLoop:
                 extra={LOG_CONSUMER: self.consumer, LOG_REASON: str(error)},
             )
         wait_s = min(_BACKOFF_FIRST_S * 2 ** min(self._failures, 10), _BACKOFF_MAX_S)
-        if deadline is not None:
-            wait_s = max(0.0, min(wait_s, deadline - self._loop.time()))
-        await asyncio.sleep(wait_s)
+        await asyncio.sleep(self._until(deadline, wait_s))
+
+    def _until(self, deadline: float | None, seconds: float) -> float:
+        """Return the seconds, or less when the deadline is nearer."""
+        return seconds if deadline is None else max(0, min(seconds, deadline - self._loop.time()))
 
     async def _new_inbox(self) -> None:
         self._owed = 0

@@ -1,0 +1,434 @@
+"""Pulling: natural batches, bounded, and it goes on whatever happens to the consumer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import pytest
+
+from stretto.bus.connection import Connection, connect
+from stretto.bus.ensure import delete_consumer, delete_stream, ensure
+from stretto.bus.message import ack_all, ack_up_to, in_progress_all
+from stretto.bus.publisher import Outgoing, Publisher
+from stretto.bus.pull import PullLoop
+from stretto.bus.topology import Consumer, Stream
+from stretto.runtime.errors import PermanentError, TransientError
+from stretto.testkit.servers import NatsServer
+
+Eventually = Callable[[Callable[[], bool]], Awaitable[None]]
+
+WORK = Stream(name="WORK", subjects=("work.*",), storage="file", retention="workqueue")
+MEMORY = Stream(name="WORK", subjects=("work.*",), storage="memory", retention="workqueue")
+CONSUMER = Consumer(stream="WORK", name="workers", ack_wait_s=1)
+PINNED = Consumer(
+    stream="WORK", name="workers", ack_wait_s=1, priority_group="active", priority_timeout_s=1
+)
+
+
+async def publish(bus: Connection, first: int, last: int) -> None:
+    """Publish numbers from first to last - 1."""
+    async with Publisher(bus) as publisher:
+        await publisher.publish_many(
+            Outgoing("work.a", b"%d" % n, f"id-{n}") for n in range(first, last)
+        )
+
+
+async def left(bus: Connection) -> int:
+    """Return how many messages the stream holds."""
+    reply = await bus.request("$JS.API.STREAM.INFO.WORK")
+    return int(msgspec.json.decode(reply.data)["state"]["messages"])
+
+
+async def gone(bus: Connection, *, but: int = 0) -> None:
+    """Wait until acknowledgements have been worked in: the server does that in its own time."""
+    async with asyncio.timeout(10):
+        while await left(bus) != but:  # noqa: ASYNC110 - another process changes it
+            await asyncio.sleep(0.01)
+
+
+async def info(bus: Connection) -> dict[str, int]:
+    """Return what the server says about the consumer."""
+    reply = await bus.request("$JS.API.CONSUMER.INFO.WORK.workers")
+    answer: dict[str, int] = msgspec.json.decode(reply.data)
+    return answer
+
+
+async def test_all_that_has_arrived_comes_at_once_and_is_gone_when_acknowledged(
+    bus: Connection,
+) -> None:
+    await ensure(bus, [MEMORY], [CONSUMER])
+    await publish(bus, 0, 250)
+    async with PullLoop(bus, "WORK", "workers", 100) as loop:
+        got: list[int] = []
+        while len(got) < 250:
+            batch = await loop.next_batch()
+            assert 1 <= len(batch) <= 100
+            assert [m.stream_seq for m in batch] == [int(m.data) + 1 for m in batch]
+            assert all(m.num_delivered == 1 for m in batch)
+            got += [int(m.data) for m in batch]
+            ack_all(batch)
+        assert got == list(range(250))
+        assert await loop.next_batch(timeout_s=0.05) == []
+        await gone(bus)
+
+
+async def test_idle_a_batch_is_one_message_and_comes_at_once(bus: Connection) -> None:
+    await ensure(bus, [MEMORY], [CONSUMER])
+    async with PullLoop(bus, "WORK", "workers") as loop:
+        for number in range(20):
+            waiting = asyncio.ensure_future(loop.next_batch())
+            await asyncio.sleep(0)
+            await publish(bus, number, number + 1)
+            async with asyncio.timeout(5):
+                [message] = await waiting
+            assert int(message.data) == number
+            message.ack()
+
+
+async def test_a_request_that_expired_is_followed_by_the_next(bus: Connection) -> None:
+    await ensure(bus, [MEMORY], [CONSUMER])
+    async with PullLoop(bus, "WORK", "workers", 10, expires_s=0.3) as loop:
+        assert await loop.next_batch(timeout_s=0.01) == []
+        for _ in range(4):
+            assert await loop.next_batch(timeout_s=0.35) == []
+            async with asyncio.timeout(5):
+                while (await info(bus))["num_waiting"] == 0:
+                    assert await loop.next_batch(timeout_s=0.01) == []
+        assert loop._last_request >= 4
+        await publish(bus, 0, 30)
+        got = 0
+        while got < 30:
+            got += len(await loop.next_batch(timeout_s=5))
+
+
+async def test_never_more_is_asked_for_than_the_capacity(
+    bus: Connection, eventually: Eventually
+) -> None:
+    await ensure(bus, [MEMORY], [CONSUMER])
+    await publish(bus, 0, 100)
+    async with PullLoop(bus, "WORK", "workers", 50, capacity=20, hold=True) as loop:
+        first = await loop.next_batch(5)
+        assert len(first) == 5
+        await eventually(lambda: loop.buffered == 15)
+        second = await loop.next_batch()
+        assert len(second) == 15
+        # All slots are taken: nothing more comes until some are released.
+        assert await loop.next_batch(timeout_s=0.1) == []
+        assert (await info(bus))["num_ack_pending"] == 20
+        ack_all(second)
+        loop.release(15)
+        third = await loop.next_batch(timeout_s=5)
+        assert 1 <= len(third) <= 15
+        loop.set_capacity(40)
+        await eventually(lambda: loop.buffered + len(third) == 35)
+        assert loop.capacity == 40
+
+
+async def test_without_a_word_a_message_comes_again_and_with_one_it_does_not(
+    bus: Connection,
+) -> None:
+    await ensure(bus, [MEMORY], [CONSUMER])
+    await publish(bus, 0, 3)
+    async with PullLoop(bus, "WORK", "workers") as loop:
+        kept, silent, finished = await take(loop, 3)
+        finished.term()
+        for _ in range(4):
+            in_progress_all([kept])
+            kept.in_progress()
+            again = await loop.next_batch(timeout_s=0.4)
+            if again:
+                break
+        assert [m.data for m in again] == [silent.data]
+        assert again[0].num_delivered == 2
+        assert again[0].timestamp_ns == silent.timestamp_ns
+        ack_all([kept, again[0]])
+        await gone(bus)
+
+
+async def take(loop: PullLoop, count: int) -> list:
+    """Take exactly so many messages."""
+    taken: list = []
+    while len(taken) < count:
+        taken += await loop.next_batch(count - len(taken), timeout_s=5)
+    return taken
+
+
+async def test_one_acknowledgement_can_say_all_before_it(bus: Connection) -> None:
+    stream = Stream(name="WORK", subjects=("work.*",), storage="memory", retention="interest")
+    await ensure(bus, [stream], [Consumer(stream="WORK", name="workers", ack_policy="all")])
+    await publish(bus, 0, 10)
+    async with PullLoop(bus, "WORK", "workers") as loop:
+        messages = await take(loop, 10)
+        ack_up_to(messages[7])
+        await gone(bus, but=2)
+
+
+async def test_what_was_not_handed_out_is_given_back_at_the_end(
+    bus: Connection, eventually: Eventually
+) -> None:
+    await ensure(bus, [MEMORY], [Consumer(stream="WORK", name="workers", ack_wait_s=60)])
+    await publish(bus, 0, 10)
+    loop = PullLoop(bus, "WORK", "workers")
+    [first] = await loop.next_batch(1)
+    await eventually(lambda: loop.buffered == 9)
+    await loop.close()
+    await loop.close()
+    with pytest.raises(TransientError):
+        await loop.next_batch()
+    async with PullLoop(bus, "WORK", "workers") as other:
+        messages = await take(other, 9)
+        assert {m.data for m in messages}.isdisjoint({first.data})
+        assert await other.next_batch(timeout_s=0.1) == []
+
+
+async def test_a_consumer_that_is_missing_is_waited_for(bus: Connection) -> None:
+    async with PullLoop(bus, "WORK", "workers") as loop:
+        assert await loop.next_batch(timeout_s=0.2) == []
+        await ensure(bus, [MEMORY], [CONSUMER])
+        await publish(bus, 0, 1)
+        [message] = await loop.next_batch(timeout_s=10)
+        assert message.data == b"0"
+
+
+async def test_a_consumer_deleted_under_the_loop_is_made_again(bus: Connection) -> None:
+    made = 0
+
+    async def make() -> None:
+        nonlocal made
+        made += 1
+        if made == 1:
+            raise TransientError("test.busy", "expected to make it, but the first time fails")
+        await ensure(bus, [MEMORY], [CONSUMER])
+
+    await ensure(bus, [MEMORY], [CONSUMER])
+    await publish(bus, 0, 3)
+    async with PullLoop(bus, "WORK", "workers", on_missing=make) as loop:
+        old = await take(loop, 3)
+        await delete_consumer(bus, "WORK", "workers")
+        waiting = asyncio.ensure_future(take(loop, 3))
+        async with asyncio.timeout(10):
+            again = await waiting
+        assert made == 2
+        # Acknowledgements of the consumer that is gone would acknowledge the wrong delivery.
+        ack_all(old)
+        await bus.flush()
+        assert loop.dropped_acks == 3
+        assert await left(bus) == 3
+        ack_all(again)
+        await gone(bus)
+
+
+async def test_a_stream_deleted_under_the_loop_is_made_again(bus: Connection) -> None:
+    async def make() -> None:
+        await ensure(bus, [MEMORY], [CONSUMER])
+
+    await make()
+    async with PullLoop(bus, "WORK", "workers", on_missing=make) as loop:
+        assert await loop.next_batch(timeout_s=0.05) == []
+        for number in range(3):
+            await delete_stream(bus, "WORK")
+            taking = asyncio.ensure_future(take(loop, 1))
+            await publish(bus, number, number + 1)
+            async with asyncio.timeout(10):
+                [message] = await taking
+            assert int(message.data) == number
+            message.ack()
+
+
+async def test_a_request_that_the_server_refuses_is_a_permanent_error(bus: Connection) -> None:
+    await ensure(bus, [MEMORY], [PINNED])
+    async with PullLoop(bus, "WORK", "workers", group="unknown") as loop:
+        with pytest.raises(PermanentError, match="Priority Group") as caught:
+            await loop.next_batch(timeout_s=5)
+        assert caught.value.code == "bus.pull_refused"
+
+
+async def test_a_consumer_that_allows_less_is_not_asked_in_a_hot_loop(bus: Connection) -> None:
+    await ensure(bus, [MEMORY])
+    config = {"durable_name": "workers", "ack_policy": "explicit", "max_batch": 10}
+    await bus.request(
+        "$JS.API.CONSUMER.CREATE.WORK.workers",
+        msgspec.json.encode({"stream_name": "WORK", "config": config}),
+    )
+    async with PullLoop(bus, "WORK", "workers", 500) as loop:
+        assert await loop.next_batch(timeout_s=0.5) == []
+        assert loop._last_request < 10
+
+
+async def test_a_frozen_server_is_noticed_and_asked_again(
+    own_server: NatsServer, own_bus: Connection
+) -> None:
+    await ensure(own_bus, [MEMORY], [CONSUMER])
+    async with PullLoop(own_bus, "WORK", "workers", heartbeat_s=0.1, expires_s=1) as loop:
+        assert await loop.next_batch(timeout_s=0.05) == []
+        assert own_server.pid is not None
+        os.kill(own_server.pid, signal.SIGSTOP)
+        assert await loop.next_batch(timeout_s=0.5) == []
+        os.kill(own_server.pid, signal.SIGCONT)
+        await publish(own_bus, 0, 1)
+        async with asyncio.timeout(20):
+            [message] = await take(loop, 1)
+        assert message.data == b"0"
+
+
+async def test_nothing_acknowledged_comes_again_and_nothing_is_lost_when_the_server_is_killed(
+    own_server: NatsServer, own_bus: Connection
+) -> None:
+    await ensure(own_bus, [WORK], [CONSUMER])
+    total = 2000
+    await publish(own_bus, 0, total)
+    done: dict[int, int] = {}
+    enough = asyncio.Event()
+
+    async def work(loop: PullLoop) -> None:
+        while len(done) < total:
+            batch = await loop.next_batch(20, timeout_s=1)
+            ack_all(batch)
+            for message in batch:
+                done[int(message.data)] = done.get(int(message.data), 0) + 1
+            if len(done) >= total // 4:
+                enough.set()
+
+    async def kill() -> None:
+        await enough.wait()
+        for _ in range(2):
+            await own_server.kill()
+            await own_server.start()
+
+    async with (
+        PullLoop(own_bus, "WORK", "workers", 50) as loop,
+        asyncio.timeout(60),
+        asyncio.TaskGroup() as group,
+    ):
+        group.create_task(work(loop))
+        group.create_task(kill())
+    assert set(done) == set(range(total))
+    again = sum(count - 1 for count in done.values())
+    assert again < total // 4, "only what was on its way comes again"
+
+
+async def test_acknowledgements_after_a_wipe_do_not_touch_the_new_store(
+    own_server: NatsServer, own_bus: Connection, eventually: Eventually
+) -> None:
+    made = asyncio.Event()
+
+    async def make() -> None:
+        await ensure(own_bus, [WORK], [CONSUMER])
+        made.set()
+
+    await make()
+    made.clear()
+    await publish(own_bus, 0, 5)
+    async with PullLoop(own_bus, "WORK", "workers", on_missing=make) as loop:
+        old = await take(loop, 5)
+        await own_server.kill()
+        await eventually(lambda: not own_bus.is_connected)
+        ack_all(old)  # parked: the server may come back with another store
+        await own_server.wipe_store()
+
+        taking = asyncio.ensure_future(take(loop, 5))
+        async with asyncio.timeout(20):
+            await made.wait()
+            await publish(own_bus, 100, 105)
+            new = await taking
+        assert [m.stream_seq for m in new] == [m.stream_seq for m in old]
+        ack_all(old)
+        await own_bus.flush()
+        assert await left(own_bus) == 5, "an old acknowledgement removed a new message"
+        assert loop.dropped_acks == 10
+        ack_all(new)
+        await gone(own_bus)
+
+
+async def test_acknowledgements_given_while_away_count_when_the_same_store_comes_back(
+    own_server: NatsServer, own_bus: Connection, eventually: Eventually
+) -> None:
+    await ensure(own_bus, [WORK], [Consumer(stream="WORK", name="workers", ack_wait_s=60)])
+    await publish(own_bus, 0, 5)
+    async with PullLoop(own_bus, "WORK", "workers") as loop:
+        messages = await take(loop, 5)
+        await own_server.kill()
+        await eventually(lambda: not own_bus.is_connected)
+        ack_all(messages)
+        await own_server.start()
+        assert await loop.next_batch(timeout_s=1) == []
+        await gone(own_bus)
+        assert loop.dropped_acks == 0
+    messages[0].ack()  # after the end it is dropped, not an error
+
+
+async def test_one_of_two_pinned_loops_gets_everything_and_the_other_takes_over(
+    nats_url: str, bus: Connection
+) -> None:
+    await ensure(bus, [MEMORY], [PINNED])
+    async with await connect(nats_url, "one") as one, await connect(nats_url, "two") as two:
+        loops = {
+            name: PullLoop(connection, "WORK", "workers", 10, group="active", expires_s=0.3)
+            for name, connection in (("one", one), ("two", two))
+        }
+        got: dict[str, list[int]] = {"one": [], "two": []}
+        total = 0
+        changed = asyncio.Condition()
+
+        async def run(name: str) -> None:
+            nonlocal total
+            while True:
+                batch = await loops[name].next_batch(timeout_s=0.2)
+                ack_all(batch)
+                async with changed:
+                    got[name] += [int(m.data) for m in batch]
+                    total += len(batch)
+                    changed.notify_all()
+
+        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+            tasks = {name: group.create_task(run(name)) for name in loops}
+            for part in range(6):
+                await publish(bus, part * 25, part * 25 + 25)
+                async with changed:
+                    await changed.wait_for(lambda part=part: total == part * 25 + 25)
+                await asyncio.sleep(0.3)  # longer than a request: the pin must survive it
+            active = "one" if got["one"] else "two"
+            other = "two" if active == "one" else "one"
+            assert got[active] == list(range(150))
+            assert got[other] == []
+            assert loops[active].is_pinned
+            assert not loops[other].is_pinned
+
+            tasks[active].cancel()
+            await loops[active].close()
+            await publish(bus, 150, 175)
+            async with changed:
+                await changed.wait_for(lambda: total == 175)
+            assert got[other] == list(range(150, 175))
+            assert loops[other].is_pinned
+            tasks[other].cancel()
+        await loops[other].close()
+
+
+async def test_a_pinned_loop_that_slept_too_long_forgets_its_pin(
+    nats_url: str, bus: Connection
+) -> None:
+    await ensure(bus, [MEMORY], [PINNED])
+    async with (
+        PullLoop(
+            bus, "WORK", "workers", 1, capacity=1, hold=True, group="active", expires_s=0.3
+        ) as sleeper,
+        await connect(nats_url, "other") as connection,
+        PullLoop(connection, "WORK", "workers", 10, group="active", expires_s=0.3) as other,
+    ):
+        await publish(bus, 0, 1)
+        ack_all(await take(sleeper, 1))
+        assert sleeper.is_pinned
+        await publish(bus, 1, 5)
+        taken = await take(other, 4)
+        ack_all(taken)
+        assert other.is_pinned
+        sleeper.release(1)
+        assert await sleeper.next_batch(timeout_s=1) == []
+        assert not sleeper.is_pinned
+        await publish(bus, 5, 6)
+        assert [m.data for m in await take(other, 1)] == [b"5"]
