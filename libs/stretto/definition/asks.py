@@ -1,0 +1,37 @@
+"""Asks before they have a version: what is worked out for a step, and which values it needs."""
+
+import msgspec
+
+from stretto.contracts.codec import json_encode
+from stretto.contracts.graph import Ask, AskPlan, Ref
+from stretto.contracts.payload import NULL
+
+Place = tuple[str, ...]
+"""Where a value goes in the scope of an expression: `("steps", "charge", "output")`."""
+
+
+class AskText(msgspec.Struct, frozen=True, kw_only=True):
+    """An `AskPlan` without workflow and version, and where its values come from."""
+
+    step: str
+    refs: dict[Place, Ref]
+    condition: str | None = None
+    template: msgspec.Raw = NULL
+    items: str | None = None
+    cases: tuple[str | None, ...] = ()
+    lenient: bool = False
+
+    def settled(self, workflow: str, version: int) -> Ask:
+        """Make the ask of one version."""
+        plan = AskPlan(
+            workflow=workflow,
+            version=version,
+            step=self.step,
+            paths=tuple(self.refs),
+            condition=self.condition,
+            template=self.template,
+            items=self.items,
+            cases=self.cases,
+            lenient=self.lenient,
+        )
+        return Ask(plan=json_encode(plan), refs=tuple(self.refs.values()))

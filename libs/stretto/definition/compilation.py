@@ -1,0 +1,120 @@
+"""Definitions and graphs: the result of a load, and its compiled form for one version."""
+
+import hashlib
+
+import msgspec
+
+from stretto.contracts.graph import (
+    Ask,
+    Case,
+    Compensation,
+    ForEach,
+    Graph,
+    Retry,
+    ScopePlan,
+    StepPlan,
+    TaskPlan,
+    Timeouts,
+)
+from stretto.contracts.payload import NULL
+from stretto.definition.analysis import Draft, StepDraft, TaskDraft
+from stretto.definition.asks import AskText
+from stretto.definition.model import CompensateText, Defaults, TaskText
+from stretto.definition.nodes import Node
+from stretto.definition.shapes import json_of
+
+
+class Definition(msgspec.Struct, frozen=True, kw_only=True):
+    """A definition without mistakes. Made by `load` only."""
+
+    workflow: str
+    description: str
+    labels: dict[str, str]
+    document: Node
+    draft: Draft
+
+
+def canonical(definition: Definition) -> bytes:
+    """Write what a definition says as JSON: keys sorted, no comments, no layout.
+
+    Equal for YAML and JSON, and for any order of keys, steps among them.
+    """
+    return msgspec.json.encode(definition.document.data, order="deterministic")
+
+
+def content_hash(definition: Definition) -> str:
+    """Give 64 hex digits that are the same for definitions that say the same (SHA-256)."""
+    return hashlib.sha256(canonical(definition)).hexdigest()
+
+
+def compile_graph(definition: Definition, version: int) -> Graph:
+    """Compile a definition as version `version` (from 1) of its workflow."""
+    return _Compiler(definition.draft, version).graph()
+
+
+class _Compiler:
+    def __init__(self, draft: Draft, version: int) -> None:
+        self.draft = draft
+        self.version = version
+        self.defaults: Defaults = draft.text.defaults
+
+    def graph(self) -> Graph:
+        text, output = self.draft.text, self.draft.output
+        return Graph(
+            name=text.workflow,
+            version=self.version,
+            root=ScopePlan(steps=tuple(self._step(step) for step in self.draft.steps)),
+            input_schema=NULL if text.input is None else msgspec.Raw(json_of(text.input.node)),
+            output=self._ask(output.ask),
+            output_value=output.constant,
+            timeout_s=text.timeout,
+            on_failure=text.on_failure,
+            labels=text.labels,
+        )
+
+    def _step(self, draft: StepDraft) -> StepPlan:
+        text = draft.text
+        assert text.kind is not None, "a definition without mistakes has steps of known kinds"
+        task = text.body.task
+        return StepPlan(
+            name=text.name,
+            kind=text.kind,
+            needs=draft.needs,
+            dependents=draft.dependents,
+            runs_on=draft.runs_on,
+            ask=self._ask(draft.ask),
+            for_each=self._for_each(draft),
+            task=None if task is None else self._task(task, draft.constant_input),
+            value=draft.value,
+            cases=tuple(Case(then=then) for then in draft.cases),
+            retry=Retry() if task is None else text.retry.over(self.defaults.retry).settled(),
+            timeouts=Timeouts() if task is None else text.timeout.over(self.defaults.timeout),
+            compensate=self._compensation(text.compensate, draft.undo),
+            labels=text.labels,
+        )
+
+    def _for_each(self, draft: StepDraft) -> ForEach | None:
+        if draft.expand is None:
+            return None
+        ask = draft.expand.settled(self.draft.text.workflow, self.version)
+        return ForEach(ask=ask, max_parallel=draft.text.max_parallel, join=draft.text.join)
+
+    def _compensation(
+        self, text: CompensateText | None, undo: TaskDraft | None
+    ) -> Compensation | None:
+        if text is None or undo is None:
+            return None
+        return Compensation(
+            task=self._task(text.task, undo.constant),
+            ask=self._ask(undo.ask),
+            retry=text.retry.over(self.defaults.retry).settled(),
+            timeouts=text.timeout.over(self.defaults.timeout),
+        )
+
+    def _task(self, text: TaskText, constant_input: bytes) -> TaskPlan:
+        return TaskPlan(
+            name=text.name, queue=text.queue or self.defaults.queue, input=constant_input
+        )
+
+    def _ask(self, text: AskText | None) -> Ask | None:
+        return None if text is None else text.settled(self.draft.text.workflow, self.version)

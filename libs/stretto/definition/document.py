@@ -1,0 +1,122 @@
+"""The whole document: the keys at the top, and the steps."""
+
+from typing import Any
+
+from stretto.definition.durations import Duration
+from stretto.definition.limits import MAX_STEPS
+from stretto.definition.mistakes import Report
+from stretto.definition.model import Defaults, StepText, WorkflowText
+from stretto.definition.nodes import Mapping, Node, Path
+from stretto.definition.policies import (
+    LABELS,
+    QUEUE_NAME,
+    RETRY,
+    STEP_NAME,
+    TIMEOUT,
+    WORKFLOW_NAME,
+)
+from stretto.definition.shapes import (
+    Choice,
+    Field,
+    Placed,
+    Record,
+    Schema,
+    Value,
+    read_fields,
+    record_schema,
+    unknown_keys,
+    wrong_type,
+)
+from stretto.definition.step_schema import step_schema
+from stretto.definition.steps import DESCRIPTION, read_step
+
+
+class _Steps:
+    """Steps by name, in the order of the text."""
+
+    def read(self, node: Node, path: Path, report: Report) -> tuple[StepText, ...] | None:
+        if not isinstance(node, Mapping):
+            wrong_type(node, path, report, "steps by name (a mapping)")
+            return None
+        if not 0 < len(node.entries) <= MAX_STEPS:
+            report.mistake(
+                node,
+                path,
+                "out_of_range",
+                f"expected from 1 to {MAX_STEPS} steps, but got {len(node.entries)}",
+                "use for_each for what is done many times" if node.entries else "",
+            )
+            return None
+        steps = []
+        for name, value in node.entries.items():
+            inner = (*path, name)
+            STEP_NAME.check(name, node.key(name), inner, report)
+            steps.append(read_step(name, value, inner, report))
+        return tuple(steps)
+
+    def schema(self) -> Schema:
+        return {
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": MAX_STEPS,
+            "propertyNames": STEP_NAME.schema(),
+            "additionalProperties": step_schema(),
+        }
+
+
+DEFAULTS = Record(
+    "defaults (a mapping)",
+    Defaults,
+    {
+        "retry": Field(RETRY, "The retry policy of tasks; a step's own is laid over it."),
+        "timeout": Field(TIMEOUT, "The timeouts of tasks; a step's own are laid over them."),
+        "queue": Field(QUEUE_NAME, "The queue of tasks that name none."),
+    },
+)
+
+FIELDS: dict[str, Field] = {
+    "workflow": Field(WORKFLOW_NAME, "The name of the workflow.", required=True),
+    "description": Field(DESCRIPTION, "What the workflow is for."),
+    "input": Field(Placed(Value("a JSON Schema (a mapping)")), "The JSON Schema of a run's input."),
+    "timeout": Field(Duration(), "How long a run may take altogether."),
+    "defaults": Field(DEFAULTS, "Policies of every task that does not say otherwise."),
+    "on_failure": Field(
+        Choice(
+            "what follows a failure",
+            {
+                "compensate": "Undo the completed steps, the last one first.",
+                "stop": "End the run as it is.",
+            },
+        ),
+        "What follows when a step has failed for good. Default stop.",
+    ),
+    "labels": Field(LABELS, "Names and strings to search by."),
+    "steps": Field(_Steps(), "The steps, by name.", required=True),
+    "output": Field(
+        Placed(Value()), "What a run gives; values may hold ${{ expressions }} over the steps."
+    ),
+}
+
+ROOT: Path = ()
+
+
+def read_document(node: Node, report: Report) -> WorkflowText | None:
+    """Read a document; None where too little of it is right to check the rest."""
+    if not isinstance(node, Mapping):
+        wrong_type(node, ROOT, report, "a mapping with the keys workflow and steps")
+        return None
+    unknown_keys(node, ROOT, report, FIELDS, {})
+    values, _ = read_fields(node, ROOT, report, FIELDS, "a definition")
+    if "steps" not in values:
+        return None
+    values.setdefault("workflow", "")
+    return _make(values)
+
+
+def _make(values: dict[str, Any]) -> WorkflowText:
+    return WorkflowText(**values)
+
+
+def document_schema() -> Schema:
+    """Write the JSON Schema of a definition."""
+    return record_schema(FIELDS)

@@ -1,0 +1,34 @@
+"""What a kind of step is: its key, the shape of its value, the fields it takes, and its body."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from stretto.contracts.graph import Kind
+from stretto.definition.model import Body
+from stretto.definition.shapes import Shape
+
+ANY_STEP = frozenset({"needs", "if", "labels", "description"})
+"""Fields that every kind takes."""
+
+PER_ITEM = frozenset({"for_each", "max_parallel", "join"})
+"""Fields of kinds that can be done for every item of a list."""
+
+UNDOABLE = frozenset({"compensate"})
+"""Fields of kinds that do something which can be undone."""
+
+WORK = frozenset({"with", "queue", "retry", "timeout"})
+"""Fields of kinds that ask a worker."""
+
+
+class KindSpec(NamedTuple):
+    """A kind of step.
+
+    `body` gets the value of the kind's key as its shape read it, and the other fields of the step
+    that were read (`with`, `queue` …), and gives the body; it has nothing left to report.
+    """
+
+    name: Kind
+    description: str
+    shape: Shape[Any]
+    fields: frozenset[str]
+    body: Callable[[Any, dict[str, Any]], Body]

@@ -1,0 +1,63 @@
+"""Every limit of the workflow language and its reason. Over one: a mistake, not a slow service."""
+
+from stretto.contracts.payload import MAX_DEPTH as MAX_PAYLOAD_DEPTH
+from stretto.contracts.subjects import MAX_NAME_CHARS as MAX_SUBJECT_TOKEN_CHARS
+
+MAX_DOCUMENT_BYTES = 1024 * 1024
+"""A definition travels as one message, and the message store takes 1 MiB by default."""
+
+MAX_NODES = 150_000
+"""Values in a document, aliases counted as often as they are used: bounds the time of reading it
+(about 0.5 s) whatever it holds."""
+
+MAX_ALIASES = 200
+"""Anchors are there for a handful of shared blocks; more is an attack or a generated file."""
+
+MAX_DEPTH = MAX_PAYLOAD_DEPTH
+"""What is nested deeper could not be sent as an input either."""
+
+MAX_STEPS = 10_000
+"""A run keeps the state of every step in memory; `for_each` is there for long lists."""
+
+MAX_NAME_CHARS = MAX_SUBJECT_TOKEN_CHARS
+"""Names become parts of subjects, consumer names, span names and columns of lists."""
+
+MAX_TEXT_CHARS = 65_536
+"""One string of a definition. Larger constants belong into the input or an object store."""
+
+MAX_DESCRIPTION_CHARS = 4_000
+"""Descriptions are shown whole in lists and pages."""
+
+MAX_EXPRESSION_CHARS = 4_000
+"""An expression longer than this is a program: it belongs into a task."""
+
+MAX_CONSTANT_ITEMS = 1_000
+"""A `for_each` over a list that stands in the definition; longer lists come from the input."""
+
+MAX_CASES = 1_000
+"""Cases of one `switch`: they are tried one after the other."""
+
+MAX_LABELS = 64
+MAX_LABEL_CHARS = 1_000
+"""Labels are indexed for search; they are not a place for data."""
+
+MAX_ATTEMPTS = 1_000
+"""Each attempt is at least two events in the log of the run."""
+
+MAX_BACKOFF = 100.0
+"""A factor above this reaches `max_interval` at the first retry: a constant would do."""
+
+MAX_DURATION_S = 10 * 366 * 86_400.0
+"""Ten years: the calendar of a timer stays within what Postgres and RFC 3339 can say."""
+
+MIN_HEARTBEAT_S = 0.1
+"""Heartbeats more often than this cost more than they tell."""
+
+MAX_PARALLEL = 100_000
+"""A `max_parallel` above any list that a run may hold."""
+
+MAX_MISTAKES = 200
+"""Nobody reads more at once; the rest is counted in a last mistake."""
+
+MAX_SUGGESTION_WORK = 200_000
+"""Pairs of names that are compared to make suggestions for one definition (about 0.5 s)."""

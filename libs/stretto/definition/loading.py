@@ -1,0 +1,50 @@
+"""Text → definition, or every mistake of it in one pass."""
+
+import msgspec
+
+from stretto.definition.analysis import analyse
+from stretto.definition.compilation import Definition
+from stretto.definition.document import read_document
+from stretto.definition.mistakes import Mistake, Report
+from stretto.definition.yaml_reader import as_parsed, read
+
+
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
+    """What a text turned out to be: a definition, or mistakes in the order of the text.
+
+    `definition` is None exactly if there are mistakes; warnings hinder nothing.
+    """
+
+    mistakes: list[Mistake] = []
+    warnings: list[Mistake] = []
+    definition: Definition | None = None
+
+
+def load(text: str, file: str = "<definition>") -> Loaded:
+    """Read and check a definition in YAML or JSON. Never raises for any text.
+
+    `file` is the name that mistakes begin with. At most MAX_MISTAKES mistakes are given, then one
+    that counts the rest.
+    """
+    report = Report(file)
+    document = read(text, report)
+    if document is None:
+        return _failed(report)
+    workflow = read_document(document, report)
+    if workflow is None:
+        return _failed(report)
+    draft = analyse(workflow, as_parsed(text), report)
+    if report.count:
+        return _failed(report)
+    definition = Definition(
+        workflow=workflow.workflow,
+        description=workflow.description,
+        labels=workflow.labels,
+        document=document,
+        draft=draft,
+    )
+    return Loaded(definition=definition, warnings=report.warnings())
+
+
+def _failed(report: Report) -> Loaded:
+    return Loaded(mistakes=report.mistakes(), warnings=report.warnings())

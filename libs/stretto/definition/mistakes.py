@@ -1,0 +1,110 @@
+"""What is wrong with a definition, and where: gathered in one pass, never raised."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from stretto.definition.limits import MAX_MISTAKES
+from stretto.definition.nodes import Node, Path, Position, path_text, quoted
+from stretto.definition.suggestions import Suggestions
+
+
+class Mistake(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One mistake (or warning). `code` is stable; `path` is empty for the document as a whole.
+
+    `str()` is the line that people and editors read:
+    `order.yaml:12:5: steps.charge.needs[0]: expected the name of a step, but "reserv" is none; did
+    you mean "reserve"?`.
+    """
+
+    file: str
+    line: int
+    column: int
+    path: str
+    code: str
+    reason: str
+    suggestion: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}: "
+        path = f"{self.path}: " if self.path else ""
+        return place + path + self.reason + (f"; {self.suggestion}" if self.suggestion else "")
+
+
+class Report:
+    """Gathers the mistakes and warnings of one document; knows how to make suggestions."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.suggestions = Suggestions()
+        self._mistakes: list[Mistake] = []
+        self._warnings: list[Mistake] = []
+        self._count = 0
+
+    def mistake(
+        self, at: Node | Position, path: Path, code: str, reason: str, suggestion: str = ""
+    ) -> None:
+        self._count += 1
+        if len(self._mistakes) < MAX_MISTAKES:
+            self._mistakes.append(self._entry(at, path, code, reason, suggestion))
+
+    def warn(
+        self, at: Node | Position, path: Path, code: str, reason: str, suggestion: str = ""
+    ) -> None:
+        if len(self._warnings) < MAX_MISTAKES:
+            self._warnings.append(self._entry(at, path, code, reason, suggestion))
+
+    def meant(self, name: str, known: Iterable[str]) -> str:
+        """Suggest the known name that was probably meant, or nothing."""
+        nearest = None if self.full else self.suggestions.nearest(name, known)
+        return f"did you mean {quoted(nearest)}?" if nearest else ""
+
+    @property
+    def full(self) -> bool:
+        """Further mistakes are only counted: suggestions for them are a waste."""
+        return self._count >= MAX_MISTAKES
+
+    @property
+    def count(self) -> int:
+        """Mistakes so far, also those that were only counted."""
+        return self._count
+
+    def mistakes(self) -> list[Mistake]:
+        """The mistakes in the order of the text; over MAX_MISTAKES, a last one that counts the
+        rest."""
+        found = sorted(self._mistakes, key=_place)
+        if self._count > len(found):
+            last = found[-1]
+            found.append(
+                Mistake(
+                    file=self.file,
+                    line=last.line,
+                    column=last.column,
+                    path="",
+                    code="too_many_mistakes",
+                    reason=f"expected at most {MAX_MISTAKES} mistakes to show, but there are "
+                    f"{self._count - len(found)} more",
+                )
+            )
+        return found
+
+    def warnings(self) -> list[Mistake]:
+        return sorted(self._warnings, key=_place)
+
+    def _entry(
+        self, at: Node | Position, path: Path, code: str, reason: str, suggestion: str
+    ) -> Mistake:
+        line, column = at.position if isinstance(at, Node) else at
+        return Mistake(
+            file=self.file,
+            line=line,
+            column=column,
+            path=path_text(path),
+            code=code,
+            reason=reason,
+            suggestion=suggestion,
+        )
+
+
+def _place(mistake: Mistake) -> tuple[int, int]:
+    return mistake.line, mistake.column

@@ -1,0 +1,21 @@
+"""The JSON Schema of a step, for editors: its fields, and exactly one kind."""
+
+from stretto.definition.kinds import KINDS
+from stretto.definition.shapes import Schema, record_schema
+from stretto.definition.steps import FIELDS
+
+
+def step_schema() -> Schema:
+    """Write the schema: one alternative a kind, with the fields that the kind takes."""
+    return {"oneOf": [_alternative(name) for name in KINDS]}
+
+
+def _alternative(name: str) -> Schema:
+    spec = KINDS[name]
+    schema = record_schema({key: field for key, field in FIELDS.items() if key in spec.fields})
+    kind = {"description": spec.description, **spec.shape.schema()}
+    return schema | {
+        "title": name,
+        "properties": {name: kind, **schema["properties"]},
+        "required": [name],
+    }

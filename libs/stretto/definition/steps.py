@@ -1,0 +1,180 @@
+"""One step: its kind, and the fields that its kind takes."""
+
+from typing import Any
+
+from stretto.definition.kinds import KINDS, UPCOMING_FIELDS, UPCOMING_KINDS
+from stretto.definition.kinds.spec import KindSpec
+from stretto.definition.limits import MAX_DESCRIPTION_CHARS, MAX_PARALLEL
+from stretto.definition.mistakes import Report
+from stretto.definition.model import (
+    Body,
+    CompensateText,
+    RetryText,
+    StepText,
+    TaskText,
+    TimeoutText,
+)
+from stretto.definition.nodes import Mapping, Node, Path, quoted
+from stretto.definition.policies import (
+    JOIN,
+    LABELS,
+    QUEUE_NAME,
+    RETRY,
+    STEP_NAMES,
+    TASK_NAME,
+    TIMEOUT,
+)
+from stretto.definition.shapes import (
+    Field,
+    Number,
+    Placed,
+    Record,
+    Text,
+    Value,
+    read_fields,
+    unknown_keys,
+    wrong_type,
+)
+from stretto.definition.texts import Condition, Items
+
+DESCRIPTION = Text("a description", MAX_DESCRIPTION_CHARS, empty=True)
+
+_WITH = Field(
+    Placed(Value("a mapping of inputs")),
+    "What the task is given; values may hold ${{ expressions }}.",
+)
+_QUEUE = Field(QUEUE_NAME, "The queue whose workers do it. Default: one whose workers know it.")
+_RETRY = Field(RETRY, "When a failed attempt is tried again. Default: never.")
+_TIMEOUT = Field(TIMEOUT, "Limits of time; a plain duration limits each attempt.")
+
+
+def _make_compensate(
+    task: str,
+    queue: str | None = None,
+    retry: RetryText | None = None,
+    timeout: TimeoutText | None = None,
+    **others: Any,
+) -> CompensateText:
+    return CompensateText(
+        task=TaskText(name=task, inputs=others.get("with"), queue=queue),
+        retry=retry or RetryText(),
+        timeout=timeout or TimeoutText(),
+    )
+
+
+COMPENSATE = Record(
+    "a compensation (a mapping with a task)",
+    _make_compensate,
+    {
+        "task": Field(TASK_NAME, "The task that undoes the step.", required=True),
+        "with": _WITH,
+        "queue": _QUEUE,
+        "retry": _RETRY,
+        "timeout": _TIMEOUT,
+    },
+)
+
+FIELDS: dict[str, Field] = {
+    "description": Field(DESCRIPTION, "What the step is for."),
+    "needs": Field(STEP_NAMES, "Steps that end before this one begins."),
+    "if": Field(Placed(Condition()), "Run the step only if this is true."),
+    "for_each": Field(Placed(Items()), "Do the step for every item (item, index) of a list."),
+    "max_parallel": Field(
+        Number("a number of items", 1, MAX_PARALLEL, whole=True),
+        "How many items are worked on at once. Default: all.",
+    ),
+    "join": Field(JOIN, "How many items must complete. Default: all."),
+    "with": _WITH,
+    "queue": _QUEUE,
+    "retry": _RETRY,
+    "timeout": _TIMEOUT,
+    "compensate": Field(COMPENSATE, "What undoes the step when the run fails later."),
+    "labels": Field(LABELS, "Names and strings to search by."),
+}
+"""Every field of a step beside the key of its kind."""
+
+_KNOWN: dict[str, object] = {**KINDS, **FIELDS}
+_UPCOMING = UPCOMING_KINDS | UPCOMING_FIELDS
+
+
+def read_step(name: str, node: Node, path: Path, report: Report) -> StepText:
+    """Read a step; what is wrong with it is reported, and what is right of it is kept."""
+    if not isinstance(node, Mapping):
+        kinds = ", ".join(KINDS)
+        wrong_type(node, path, report, f"a step (a mapping with one of {kinds})")
+        return StepText(name=name, node=node, path=path, kind=None)
+    strange = unknown_keys(node, path, report, _KNOWN, _UPCOMING)
+    spec = _kind_of(node, path, report, strange)
+    values, _ = read_fields(node, path, report, FIELDS, "a step")
+    body = Body()
+    if spec is not None:
+        value = spec.shape.read(node.entries[spec.name], (*path, spec.name), report)
+        _check_fields(spec, node, path, report)
+        body = Body() if value is None else spec.body(value, values)
+    if "for_each" not in node.entries:
+        for field in ("max_parallel", "join"):
+            if field in node.entries:
+                _not_without_for_each(field, node, path, report)
+    return StepText(
+        name=name,
+        node=node,
+        path=path,
+        kind=None if spec is None else spec.name,
+        body=body,
+        needs=tuple(values.get("needs", ())),
+        condition=values.get("if"),
+        for_each=values.get("for_each"),
+        **{field: values[field] for field in _AS_THEY_ARE if field in values},
+    )
+
+
+_AS_THEY_ARE = (
+    "max_parallel", "join", "retry", "timeout", "compensate", "labels", "description",
+)  # fmt: skip
+
+
+def _kind_of(node: Mapping, path: Path, report: Report, strange: list[str]) -> KindSpec | None:
+    """Find the one kind of a step, or report that there is none, or more than one."""
+    given = [key for key in node.entries if key in KINDS or key in UPCOMING_KINDS]
+    if len(given) > 1:
+        report.mistake(
+            node.key(given[1]),
+            (*path, given[1]),
+            "two_kinds",
+            f"expected a step of one kind, but it is both {quoted(given[0])} and "
+            f"{quoted(given[1])}",
+            "make two steps of it",
+        )
+        return None
+    if not given:
+        if not any(report.meant(key, KINDS) for key in strange):
+            report.mistake(
+                node,
+                path,
+                "missing",
+                f"expected a step to have a kind ({', '.join(KINDS)}), but it has none",
+            )
+        return None
+    return KINDS.get(given[0])
+
+
+def _check_fields(spec: KindSpec, node: Mapping, path: Path, report: Report) -> None:
+    for field in FIELDS:
+        if field in node.entries and field not in spec.fields:
+            kinds = " or ".join(kind.name for kind in KINDS.values() if field in kind.fields)
+            report.mistake(
+                node.key(field),
+                (*path, field),
+                "not_for_kind",
+                f"expected {quoted(field)} in a step of kind {kinds}, but this one is of kind "
+                f"{spec.name}",
+            )
+
+
+def _not_without_for_each(field: str, node: Mapping, path: Path, report: Report) -> None:
+    report.mistake(
+        node.key(field),
+        (*path, field),
+        "not_for_kind",
+        f"expected {quoted(field)} in a step with for_each, but this one has none",
+    )
