@@ -1,0 +1,17 @@
+"""`python -m services.decision`: the decision service."""
+
+import sys
+
+from services.decision.answering import Answering
+from services.decision.settings import DecisionSettings
+from stretto.runtime.service import ServiceContext, run_service
+from stretto.runtime.settings import settings_or_exit
+
+
+async def main(context: ServiceContext[DecisionSettings]) -> None:
+    """Answer asks until the service is told to stop."""
+    await Answering(context).run()
+
+
+if __name__ == "__main__":
+    sys.exit(run_service("decision", settings_or_exit(DecisionSettings), main))

@@ -1,0 +1,260 @@
+"""The loop: take frames, answer their records, publish the answers, acknowledge.
+
+1. A frame is acknowledged after its answers are stored; a killed instance's frames come to
+   another one, and the same answers again are fenced by their turn.
+2. What cannot be read becomes a dead letter. A record that goes wrong in a way nobody thought of
+   is answered with an error.
+3. A frame that was delivered often is suspected of ending the process: it is handled after all
+   others and alone; its records are put back as frames of their own, and the one that is then
+   alone and still suspected is answered with an error. So nothing is stuck for ever.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from time import perf_counter_ns
+
+import msgspec
+
+from services.decision.core.evaluate import FrameValues, evaluate
+from services.decision.core.failures import expression_failure
+from services.decision.core.framing import frames_of
+from services.decision.core.plans import BrokenPlan, CompiledPlan, PlanCache
+from services.decision.core.splitting import split
+from services.decision.measures import Measures
+from services.decision.settings import DecisionSettings
+from services.decision.tracing import trace_decision
+from stretto.bus.deadletter import DeadLetters
+from stretto.bus.message import Message, ack_all, in_progress_all
+from stretto.bus.publisher import Outgoing
+from stretto.contracts import subjects
+from stretto.contracts.codec import pack, unpack_decide
+from stretto.contracts.failures import Failure
+from stretto.contracts.frames import DecidedRecord, DecideFrame, DecideRecord
+from stretto.contracts.ids import MAX_PARTITIONS
+from stretto.runtime import topology
+from stretto.runtime.clock import now_us
+from stretto.runtime.context import ServiceContext
+from stretto.runtime.errors import PermanentError, TransientError
+from stretto.telemetry.names import LOG_COUNT, LOG_REASON, LOG_RUN_ID, LOG_SEQUENCE, LOG_STEP
+
+STOP_CHECK_S = 0.25
+"""How long the service may wait for a frame before it looks whether it should stop."""
+
+SLICE_NS = 20_000_000
+"""Expensive expressions hold the event loop for at most about so long: then others have a turn."""
+
+IN_PROGRESS_NS = 1_000_000_000
+"""While a batch takes longer than this its messages are marked, well before `ack_wait`."""
+
+SUSPECT_DELIVERIES = 4
+"""A frame that was delivered so often may be what ended the process each time."""
+
+GIVE_UP_DELIVERIES = 8
+"""A single record that was delivered so often is answered with an error."""
+
+ENVELOPE_BYTES = 4 * 1024
+"""Room in a message beside the records: subject, headers, the frame's own bytes."""
+
+_SURPRISE = "expected to evaluate it, but the decision service failed; its log says more"
+_NO_PLAN = BrokenPlan(
+    expression_failure("", "expected a plan of the frame, but there is none of that index", "plan")
+)
+_logger = logging.getLogger(__name__)
+
+
+class Answering:
+    """One instance's loop over `STRETTO_DECIDE`."""
+
+    def __init__(self, context: ServiceContext[DecisionSettings]) -> None:
+        self._context = context
+        self._cache = PlanCache(context.settings.decision_plans)
+        self._measures = Measures(context.metrics, self._cache)
+        self._dead_letters = DeadLetters(context.publisher, context.service)
+        self._limit_bytes = context.connection.max_payload_bytes - ENVELOPE_BYTES
+        self._published = 0
+
+    async def run(self) -> None:
+        """Answer until the service is told to stop."""
+        context = self._context
+        async with context.pull(topology.decision(), context.settings.decision_batch) as loop:
+            await context.started({"stats": self._stats})
+            while not context.stopping.is_set():
+                messages = await loop.next_batch(timeout_s=STOP_CHECK_S)
+                if messages:
+                    await self.take(messages)
+
+    async def take(self, messages: Sequence[Message]) -> None:
+        """Answer and acknowledge messages; what cannot be done now is delivered again."""
+        fresh = [m for m in messages if m.num_delivered < SUSPECT_DELIVERIES]
+        suspects = [m for m in messages if m.num_delivered >= SUSPECT_DELIVERIES]
+        try:
+            if fresh:
+                await self._handle(fresh)
+            for message in sorted(suspects, key=lambda m: m.num_delivered):
+                await self._isolate(message)
+        except TransientError as error:
+            _logger.warning(
+                "frames are left to another delivery",
+                extra={LOG_COUNT: len(messages), LOG_REASON: str(error)},
+            )
+
+    async def _handle(self, messages: Sequence[Message]) -> None:
+        """Answer all records of some frames.
+
+        Raises:
+            TransientError: the answers could not be stored; nothing is acknowledged.
+        """
+        began = perf_counter_ns()
+        frames = []
+        for message in messages:
+            frame = await self._read(message)
+            if frame is not None:
+                frames.append((message, frame))
+        try:
+            await self._publish(await self._answers(frames))
+        except PermanentError as error:
+            await self._refused(messages, error)
+            return
+        ack_all(message for message, _ in frames)
+        self._measures.batch_us.observe((perf_counter_ns() - began) // 1_000)
+
+    async def _refused(self, messages: Sequence[Message], error: PermanentError) -> None:
+        """The server will never take these answers: find the frame whose they are, bury it."""
+        if len(messages) == 1:
+            await self._bury(messages[0], error.code, error.message)
+            return
+        for message in messages:
+            await self._handle([message])
+
+    async def _isolate(self, message: Message) -> None:
+        """Handle a frame that may be what ended the process before."""
+        frame = await self._read(message)
+        if frame is None:
+            return
+        _logger.warning(
+            "frame is suspected of ending the process",
+            extra={LOG_SEQUENCE: message.stream_seq, LOG_COUNT: len(frame.records)},
+        )
+        if len(frame.records) > 1:
+            decide = subjects.decide()
+            parts = [Outgoing(decide, pack(part)) for part in split(frame)]
+            await self._context.publisher.publish_many(parts)
+            message.ack()
+        elif message.num_delivered >= GIVE_UP_DELIVERIES:
+            await self._publish(_given_up(frame, message.num_delivered))
+            message.ack()
+        else:
+            await self._handle([message])
+
+    async def _read(self, message: Message) -> DecideFrame | None:
+        """Decode a frame; what is none becomes a dead letter, alike a record nobody can get."""
+        try:
+            frame = unpack_decide(message.data)
+        except (msgspec.DecodeError, RecursionError) as error:
+            await self._bury(message, "decision.not_a_frame", f"expected a frame, but: {error}")
+            return None
+        lost = [r for r in frame.records if not 0 <= r.partition < MAX_PARTITIONS]
+        if not lost:
+            return frame
+        for record in lost:
+            self._measures.dead_letters.add()
+            await self._dead_letters.publish(
+                message.subject,
+                pack(record),
+                code="decision.no_such_partition",
+                reason=f"expected a partition of the workflow service, but got {record.partition}",
+            )
+        return msgspec.structs.replace(frame, records=[r for r in frame.records if r not in lost])
+
+    async def _bury(self, message: Message, code: str, reason: str) -> None:
+        self._measures.dead_letters.add()
+        await self._dead_letters.bury(message, code, reason)
+
+    async def _answers(
+        self, frames: Sequence[tuple[Message, DecideFrame]]
+    ) -> dict[int, list[DecidedRecord]]:
+        """Work out the records of frames, by partition."""
+        answers: dict[int, list[DecidedRecord]] = {}
+        slice_began = marked = perf_counter_ns()
+        now = now_us()
+        for _, frame in frames:
+            self._measures.frames.add()
+            self._measures.frame_records.observe(len(frame.records))
+            if frame.sent_us:
+                self._measures.wait_us.observe(now - frame.sent_us)
+            plans = [self._cache.get(plan) for plan in frame.plans]
+            values = FrameValues(frame.values)
+            for record in frame.records:
+                answer, ended = self._answer(plans, values, record)
+                answers.setdefault(record.partition, []).append(answer)
+                if ended - slice_began > SLICE_NS:
+                    if ended - marked > IN_PROGRESS_NS:
+                        in_progress_all(message for message, _ in frames)
+                        marked = ended
+                    await asyncio.sleep(0)
+                    slice_began = perf_counter_ns()
+        return answers
+
+    def _answer(
+        self,
+        plans: Sequence[CompiledPlan | BrokenPlan],
+        values: FrameValues,
+        record: DecideRecord,
+    ) -> tuple[DecidedRecord, int]:
+        """Work out one record; return the answer and when it was ready (ns)."""
+        measures = self._measures
+        start_us = now_us() if record.traceparent is not None else 0
+        began = perf_counter_ns()
+        plan = plans[record.plan] if 0 <= record.plan < len(plans) else _NO_PLAN
+        try:
+            answer = evaluate(plan, values, record)
+        except Exception:
+            # One run's surprise must not stop the others; it fails with an error that can be seen.
+            _logger.exception(
+                "record could not be decided",
+                extra={LOG_RUN_ID: record.run_id.hex(), LOG_STEP: record.path},
+            )
+            answer = _failed(record, expression_failure("", _SURPRISE, "internal"))
+        ended = perf_counter_ns()
+        took_us = (ended - began) // 1_000
+        msgspec.structs.force_setattr(answer, "took_us", took_us)
+        measures.records.add()
+        measures.record_us.observe(took_us)
+        if answer.error is not None:
+            measures.errors.add()
+        if record.traceparent is not None:
+            workflow = "" if isinstance(plan, BrokenPlan) else plan.workflow
+            trace_decision(self._context.tracer, record, answer, workflow, start_us)
+        return answer, ended
+
+    async def _publish(self, answers: Mapping[int, Sequence[DecidedRecord]]) -> None:
+        """Publish answers, a frame a partition (more where they are large).
+
+        Raises:
+            TransientError, PermanentError: see `Publisher.publish_many`.
+        """
+        outgoing = []
+        for partition, records in answers.items():
+            subject = subjects.decided(partition)
+            for data in frames_of(records, self._limit_bytes):
+                # Unique to this attempt: a frame that is sent again by the publisher is one frame;
+                # a frame that is worked out again may hold other records.
+                self._published += 1
+                msg_id = f"{self._context.instance}-{self._published}"
+                outgoing.append(Outgoing(subject, data, msg_id))
+        if outgoing:
+            await self._context.publisher.publish_many(outgoing)
+
+    async def _stats(self, _request: bytes) -> bytes:
+        return self._measures.report(self._context.instance)
+
+
+def _failed(record: DecideRecord, failure: Failure) -> DecidedRecord:
+    return DecidedRecord(record.run_id, record.path, record.turn, error=failure)
+
+
+def _given_up(frame: DecideFrame, deliveries: int) -> dict[int, list[DecidedRecord]]:
+    message = f"expected to evaluate it, but the process ended {deliveries - 1} times meanwhile"
+    failure = expression_failure("", message, "crashed")
+    return {record.partition: [_failed(record, failure)] for record in frame.records}

@@ -1,0 +1,132 @@
+"""Compiled plans, by the bytes of the plan: a definition is compiled once, its runs are many."""
+
+from collections import OrderedDict
+from typing import NamedTuple
+
+import msgspec
+
+from services.decision.core.failures import expression_failure
+from stretto.contracts.codec import decode_ask_plan
+from stretto.contracts.failures import Failure
+from stretto.contracts.graph import AskPlan
+from stretto.contracts.payload import NULL
+from stretto.expression.cache import CacheStatistics, ProgramCache
+from stretto.expression.errors import ExpressionError
+from stretto.expression.kinds import Kind
+from stretto.expression.paths import Getter
+from stretto.expression.template import Template
+
+MAX_PLANS = 10_000
+"""Plans that are kept compiled: steps of all versions that have open runs, about 3 kB each."""
+
+MAX_PROGRAMS = 10_000
+"""Programs that are kept: equal expressions of several plans (the next version) share one."""
+
+_NULL_BYTES = bytes(NULL)
+
+
+class CompiledPlan(NamedTuple):
+    """A plan that can be evaluated; None and empty for what it does not ask."""
+
+    workflow: str
+    paths: tuple[tuple[str, ...], ...]
+    condition: Getter | None
+    template: Template | None
+    items: Getter | None
+    cases: tuple[Getter | None, ...]
+    values: tuple[tuple[str, Template], ...]
+    lenient: bool
+
+
+class BrokenPlan(NamedTuple):
+    """A plan that cannot be compiled: every record with it gets this answer."""
+
+    failure: Failure
+
+
+class PlanCache:
+    """Compiled plans, the least recently used dropped first."""
+
+    def __init__(self, limit: int = MAX_PLANS, programs: int = MAX_PROGRAMS) -> None:
+        if limit < 1:
+            raise AssertionError(f"a cache of {limit} plans")
+        self._limit = limit
+        self._plans: OrderedDict[bytes, CompiledPlan | BrokenPlan] = OrderedDict()
+        self._programs = ProgramCache(programs)
+        self._hits = self._misses = self._evictions = 0
+
+    def get(self, encoded: bytes) -> CompiledPlan | BrokenPlan:
+        """Return the compiled plan of these bytes (JSON of an `AskPlan`)."""
+        plan = self._plans.get(encoded)
+        if plan is not None:
+            self._hits += 1
+            self._plans.move_to_end(encoded)
+            return plan
+        self._misses += 1
+        plan = self._plans[encoded] = self._compiled(encoded)
+        if len(self._plans) > self._limit:
+            self._plans.popitem(last=False)
+            self._evictions += 1
+        return plan
+
+    def statistics(self) -> CacheStatistics:
+        """How often a plan was there already."""
+        return CacheStatistics(self._hits, self._misses, self._evictions, len(self._plans))
+
+    def program_statistics(self) -> CacheStatistics:
+        """How often an expression or template of a new plan was compiled already."""
+        return self._programs.statistics()
+
+    def _compiled(self, encoded: bytes) -> CompiledPlan | BrokenPlan:
+        try:
+            return self._compile(decode_ask_plan(encoded))
+        except (msgspec.DecodeError, RecursionError) as error:
+            return BrokenPlan(expression_failure("", f"expected a plan, but: {error}", "plan"))
+        except ExpressionError as error:
+            return BrokenPlan(expression_failure(error.place, error.message, "syntax"))
+
+    def _compile(self, plan: AskPlan) -> CompiledPlan:
+        _check_paths(plan.paths)
+        template = bytes(plan.template)
+        return CompiledPlan(
+            workflow=plan.workflow,
+            paths=plan.paths,
+            condition=self._getter(plan.condition, "if", Kind.BOOL),
+            template=None if template == _NULL_BYTES else self._programs.template(template),
+            items=self._getter(plan.items, "for_each", Kind.LIST),
+            cases=tuple(
+                self._getter(case, f"switch[{index}].if", Kind.BOOL)
+                for index, case in enumerate(plan.cases)
+            ),
+            values=tuple(
+                (name, self._programs.template(bytes(value))) for name, value in plan.values.items()
+            ),
+            lenient=plan.lenient,
+        )
+
+    def _getter(self, source: str | None, place: str, expect: Kind) -> Getter | None:
+        if source is None:
+            return None
+        try:
+            return self._programs.expression(source, None, expect).evaluate
+        except ExpressionError as error:
+            error.place = place
+            raise
+
+
+def _check_paths(paths: tuple[tuple[str, ...], ...]) -> None:
+    """Refuse paths of which one lies inside another: filling it in would change a value.
+
+    Raises:
+        ExpressionError: with the two.
+    """
+    known = set(paths)
+    for path in paths:
+        if not path:
+            raise ExpressionError("expected a path for each value, but one is empty")
+        for length in range(1, len(path)):
+            if path[:length] in known:
+                outer, inner = ".".join(path[:length]), ".".join(path)
+                raise ExpressionError(
+                    f"expected places beside each other, but {inner} is inside {outer}"
+                )
