@@ -1,0 +1,176 @@
+"""What keeps the parts apart, as tests over the syntax trees and the tracked files."""
+
+import ast
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVICES = ("workflow", "decision", "execution", "monitoring", "gateway")
+MAX_LINES = 600
+"""Past it a file is split."""
+MAX_MAIN_LINES = 40
+VAGUE_NAMES = frozenset({"utils", "util", "common", "helpers", "helper", "manager", "base", "misc"})
+
+# What a core may not use: whatever reads the clock, is random, waits or talks to the outside.
+IMPURE = frozenset(
+    {
+        "asyncio", "time", "random", "secrets", "socket", "subprocess", "threading", "os", "io",
+        "pathlib", "logging", "asyncpg", "nats", "httpx", "uuid",
+    }
+)  # fmt: skip
+
+
+def tracked() -> list[Path]:
+    """The files of the project: what git knows, and what it would take."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if listed.returncode == 0:
+        return [ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
+    kept = (ROOT / name for name in ("libs", "services", "scripts", "tests", "docs", "deploy"))
+    return [path for folder in kept for path in folder.rglob("*") if path.is_file()]
+
+
+def sources(*folders: str) -> list[Path]:
+    return [
+        path
+        for path in tracked()
+        if path.suffix == ".py" and any(path.is_relative_to(ROOT / f) for f in folders)
+    ]
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The absolute names of all modules that a file imports, wherever in it."""
+    package = module_name(path).split(".")
+    if path.name != "__init__.py":
+        package = package[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            start = ".".join([*above, *([node.module] if node.module else [])])
+            yield start
+            yield from (f"{start}.{name.name}" for name in node.names)
+
+
+def module_name(path: Path) -> str:
+    relative = path.relative_to(ROOT / "libs" if path.is_relative_to(ROOT / "libs") else ROOT)
+    parts = list(relative.with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def within(name: str, package: str) -> bool:
+    return name == package or name.startswith(package + ".")
+
+
+def test_contracts_import_nothing_of_ours() -> None:
+    wrong = [
+        (path.name, name)
+        for path in sources("libs/stretto/contracts")
+        for name in imports(path)
+        if (within(name, "stretto") and not within(name, "stretto.contracts"))
+        or within(name, "services")
+    ]
+    assert not [w for w in wrong if w[1] != "stretto"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_never_imports_another_service(service: str) -> None:
+    others = [f"services.{other}" for other in SERVICES if other != service]
+    assert not [
+        (str(path.relative_to(ROOT)), name)
+        for path in sources(f"services/{service}")
+        for name in imports(path)
+        if any(within(name, other) for other in others)
+    ]
+
+
+def test_libraries_never_import_a_service() -> None:
+    assert not [
+        (str(path.relative_to(ROOT)), name)
+        for path in sources("libs")
+        for name in imports(path)
+        if within(name, "services")
+    ]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_core_imports_contracts_only_and_nothing_impure(service: str) -> None:
+    core = f"services.{service}.core"
+    # Pure by their own tests; a decision is what an expression says.
+    allowed = ["stretto.contracts", core]
+    if service == "decision":
+        allowed.append("stretto.expression")
+    wrong = []
+    for path in sources(f"services/{service}/core"):
+        for name in imports(path):
+            ours = within(name, "stretto") or within(name, "services")
+            if (
+                ours
+                and name != "stretto"
+                and not any(within(name, one) or within(one, name) for one in allowed)
+            ):
+                wrong.append((path.name, name))
+            if name.split(".")[0] in IMPURE:
+                wrong.append((path.name, name))
+    assert not wrong
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    assert not [
+        str(path.relative_to(ROOT))
+        for path in sources("libs", "services", "scripts", "tests")
+        if path.stem in VAGUE_NAMES
+    ]
+
+
+def test_no_file_is_longer_than_a_person_reads() -> None:
+    assert not {
+        str(path.relative_to(ROOT)): lines
+        for path in sources("libs", "services", "scripts", "tests", "docs")
+        if (lines := path.read_text().count("\n")) > MAX_LINES
+    }
+
+
+def test_the_entry_of_a_service_only_wires() -> None:
+    assert not {
+        str(path.relative_to(ROOT)): lines
+        for path in sources("services")
+        if path.name == "__main__.py" and (lines := path.read_text().count("\n")) > MAX_MAIN_LINES
+    }
+
+
+def test_no_tracked_file_names_a_place_of_one_machine() -> None:
+    # Written so that this file does not find itself.
+    private = re.compile(r"/(root|work|home/[a-z]+)/[a-z]|/opt/(pypi|wheels)|\.pyenv")
+    wrong = []
+    for path in tracked():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        if path != Path(__file__) and (found := private.search(text)):
+            wrong.append((str(path.relative_to(ROOT)), found.group()))
+    assert not wrong
+
+
+def test_the_lock_pins_every_dependency_and_names_no_place() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    assert not re.search(r"https?://|file:|--hash|--index|--find-links", lock)
+    pinned = {canonicalize_name(Requirement(line).name) for line in lock.splitlines()}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lists = [project["dependencies"], *project["optional-dependencies"].values()]
+    wanted = {canonicalize_name(Requirement(line).name) for some in lists for line in some}
+    assert not wanted - pinned - {"stretto"}
