@@ -23,7 +23,7 @@ Invariants
 from stretto.definition.compilation import Definition, canonical, compile_graph, content_hash
 from stretto.definition.editor_schema import json_schema
 from stretto.definition.input_validation import Problem, SchemaError, validate_input
-from stretto.definition.loading import Loaded, load
+from stretto.definition.loading import Loaded, check, load
 from stretto.definition.mistakes import Mistake
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "Problem",
     "SchemaError",
     "canonical",
+    "check",
     "compile_graph",
     "content_hash",
     "json_schema",

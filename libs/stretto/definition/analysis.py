@@ -69,16 +69,16 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     output: OutputDraft = OutputDraft()
 
 
-def analyse(workflow: WorkflowText, text: str, report: Report) -> Draft:
+def analyse(workflow: WorkflowText, report: Report) -> Draft | None:
     """Check a workflow and resolve its names; use the draft only if nothing was reported.
 
-    `text` is the document as the parser took it, for the places of mistakes inside strings.
+    None where there are so many mistakes that it was given up.
     """
-    return _Analysis(workflow, text, report).run()
+    return _Analysis(workflow, report).run()
 
 
 class _Analysis:
-    def __init__(self, workflow: WorkflowText, text: str, report: Report) -> None:
+    def __init__(self, workflow: WorkflowText, report: Report) -> None:
         self.workflow = workflow
         self.steps: Sequence[StepText] = workflow.steps
         self.report = report
@@ -87,11 +87,15 @@ class _Analysis:
         self.fates: list[Fate] = []
         schema = self._input_schema()
         self.references = References(self.index, report)
-        self.expressions = Expressions(text, self.references, schema, report)
+        self.expressions = Expressions(self.references, schema, report)
 
-    def run(self) -> Draft:
+    def run(self) -> Draft | None:
         named_needs(self.steps, self.index, self.needs, self.report)
-        drafts = [self._step(number, step) for number, step in enumerate(self.steps)]
+        drafts: list[StepDraft] = []
+        for number, step in enumerate(self.steps):
+            if self.report.full:
+                return None
+            drafts.append(self._step(number, step))
         chosen_needs(self.steps, self.index, self.needs, self.report)
         output = self._output()
         clean = report_rings(self.steps, self.needs, self.report)
@@ -117,10 +121,9 @@ class _Analysis:
         return schema.node.data
 
     def _step(self, number: int, step: StepText) -> StepDraft:
-        outer = Gathering(Spot(number, error=True))
+        outer = Gathering(Spot(number))
         condition = self._condition(step, outer)
         always = condition is not None and condition.asks_status
-        outer.spot = Spot(number, error=always)
         expand, inner = None, outer
         if step.for_each is not None:
             expand = self._expand(step.for_each, step, condition, outer)
@@ -130,7 +133,7 @@ class _Analysis:
         template = self._template(step, inner)
         own_condition = condition if step.for_each is None else None
         draft = self._draft(step, own_condition, template, cases, inner)
-        undo = self._undo(step, inner.spot._replace(undoing=True, error=True))
+        undo = self._undo(step, inner.spot._replace(undoing=True))
         for use in (*outer.uses, *(inner.uses if inner is not outer else ())):
             self.needs.add(Need(number, use.on, use.at, use.path))
         return msgspec.structs.replace(
@@ -156,10 +159,7 @@ class _Analysis:
     def _condition(self, step: StepText, into: Gathering) -> Condition | None:
         if step.condition is None:
             return None
-        condition = self.expressions.condition(step.condition, into)
-        if condition is not None and ("error",) in into.refs and not condition.asks_status:
-            self.references.refuse_error(step.condition.node.position, step.condition.path)
-        return condition
+        return self.expressions.condition(step.condition, into)
 
     def _draft(
         self,

@@ -6,7 +6,8 @@ import msgspec
 
 from stretto.definition.mistakes import Report
 from stretto.definition.model import StepText
-from stretto.definition.nodes import Node, Path, Position, quoted
+from stretto.definition.nodes import Path, quoted
+from stretto.definition.positions import At
 
 
 class Need(msgspec.Struct, frozen=True):
@@ -14,7 +15,7 @@ class Need(msgspec.Struct, frozen=True):
 
     step: int
     on: int
-    at: Node | Position
+    at: At
     path: Path
 
 
@@ -98,13 +99,13 @@ def chosen_needs(
 
 
 def resolve_step(
-    name: str, node: Node | Position, path: Path, index: dict[str, int], report: Report
+    name: str, at: At, path: Path, index: dict[str, int], report: Report
 ) -> int | None:
     """Find the index of a step by name, or report that there is none."""
     found = index.get(name)
     if found is None:
         report.mistake(
-            node,
+            at,
             path,
             "unknown_step",
             f"expected the name of a step, but {quoted(name)} is none",

@@ -11,7 +11,7 @@ from stretto.contracts.codec import json_encode
 from stretto.definition.limits import MAX_EXPRESSION_CHARS
 from stretto.definition.mistakes import Report
 from stretto.definition.nodes import Mapping, Node, Path, Scalar, Sequence, quoted
-from stretto.definition.positions import offset_in, place_in
+from stretto.definition.positions import Inside, offset_in
 from stretto.definition.references import Gathering, References
 from stretto.definition.shapes import Located, json_of
 from stretto.definition.texts import MARK
@@ -60,16 +60,13 @@ class Text(NamedTuple):
 
 
 class Expressions:
-    """Compiles and resolves the expressions of one definition, in which `text` is the document."""
+    """Compiles and resolves the expressions of one definition."""
 
-    def __init__(
-        self, text: str, references: References, input_schema: object, report: Report
-    ) -> None:
-        self._text = text
+    def __init__(self, references: References, input_schema: object, report: Report) -> None:
         self._references = references
         self._report = report
         self._scope = ScopeTypes.of(
-            "run", "item", "index", "error", steps={}, open_steps=True, input=input_schema
+            "run", "item", "index", steps={}, open_steps=True, input=input_schema
         )
         self._compiled: dict[tuple[str, Kind | None, int], Program] = {}
         self._scopes: list[ScopeTypes] = [self._scope]
@@ -222,7 +219,7 @@ class Expressions:
         right = True
         for reference, (line, column) in program.positions.items():
             offset = piece.offset + offset_in(piece.source, line, column)
-            at = place_in(self._text, node, offset)
+            at = Inside(node, offset)
             right &= self._references.resolve(reference, at, path, into)
         if program.status_functions:
             right &= self._references.add_status(node, path, into)
@@ -242,7 +239,7 @@ class Expressions:
         self, error: ExpressionError, piece: Text, node: Node, path: Path, *, warn: bool = False
     ) -> None:
         offset = piece.offset + offset_in(piece.source, error.line, error.column)
-        at = place_in(self._text, node, offset)
+        at = Inside(node, offset)
         meant = f"did you mean {quoted(error.suggestion)}?" if error.suggestion else ""
         tell = self._report.warn if warn else self._report.mistake
         tell(at, path, "expression", error.message, meant)

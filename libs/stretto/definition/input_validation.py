@@ -25,6 +25,9 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     message: str
 
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
+
 
 Validator = Callable[[bytes], list[Problem]]
 """Takes an input as JSON and gives its problems; none: it fits."""
@@ -59,19 +62,20 @@ def compile_schema(schema: Any) -> Any:
         raise SchemaError(str(error)) from error
 
 
-def validate_input(schema: bytes | memoryview) -> Validator:
-    """Compile the input schema of a workflow (`Graph.input_schema`, JSON) for use at every start.
+def validate_input(schema: object) -> Validator:
+    """Compile the input schema of a workflow for use at every start.
 
-    `null` accepts everything. The validator gives at most MAX_PROBLEMS problems; what is no JSON is
-    one too.
+    `schema` is `Graph.input_schema`: JSON, or that decoded; `null` accepts everything. The
+    validator gives at most MAX_PROBLEMS problems; what is no JSON is one too.
 
     Raises:
         SchemaError: the schema is none; a definition without mistakes never has such a schema.
     """
-    decoded = msgspec.json.decode(schema)
-    if decoded is None:
+    if isinstance(schema, bytes | bytearray | memoryview | msgspec.Raw):
+        schema = msgspec.json.decode(schema)
+    if schema is None:
         return _only_json
-    validator = compile_schema(decoded)
+    validator = compile_schema(schema)
 
     def validate(data: bytes) -> list[Problem]:
         try:

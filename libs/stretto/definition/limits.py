@@ -57,7 +57,7 @@ MAX_PARALLEL = 100_000
 """A `max_parallel` above any list that a run may hold."""
 
 MAX_MISTAKES = 200
-"""Nobody reads more at once; the rest is counted in a last mistake."""
+"""Nobody reads more at once; a last one says that there are more."""
 
 MAX_SUGGESTION_WORK = 200_000
 """Pairs of names that are compared to make suggestions for one definition (about 0.5 s)."""

@@ -6,7 +6,7 @@ from stretto.definition.analysis import analyse
 from stretto.definition.compilation import Definition
 from stretto.definition.document import read_document
 from stretto.definition.mistakes import Mistake, Report
-from stretto.definition.yaml_reader import as_parsed, read
+from stretto.definition.yaml_reader import read
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +24,7 @@ def load(text: str, file: str = "<definition>") -> Loaded:
     """Read and check a definition in YAML or JSON. Never raises for any text.
 
     `file` is the name that mistakes begin with. At most MAX_MISTAKES mistakes are given, then one
-    that counts the rest.
+    that says so.
     """
     report = Report(file)
     document = read(text, report)
@@ -33,8 +33,8 @@ def load(text: str, file: str = "<definition>") -> Loaded:
     workflow = read_document(document, report)
     if workflow is None:
         return _failed(report)
-    draft = analyse(workflow, as_parsed(text), report)
-    if report.count:
+    draft = analyse(workflow, report)
+    if draft is None or report.count:
         return _failed(report)
     definition = Definition(
         workflow=workflow.workflow,
@@ -44,6 +44,11 @@ def load(text: str, file: str = "<definition>") -> Loaded:
         draft=draft,
     )
     return Loaded(definition=definition, warnings=report.warnings())
+
+
+def check(text: str, file: str = "<definition>") -> list[Mistake]:
+    """Give the mistakes of a definition only, for who wants nothing else of it."""
+    return load(text, file).mistakes
 
 
 def _failed(report: Report) -> Loaded:

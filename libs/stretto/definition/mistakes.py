@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import msgspec
 
 from stretto.definition.limits import MAX_MISTAKES
-from stretto.definition.nodes import Node, Path, Position, path_text, quoted
+from stretto.definition.nodes import Path, path_text, quoted
+from stretto.definition.positions import At, position_of
 from stretto.definition.suggestions import Suggestions
 
 
@@ -32,25 +33,25 @@ class Mistake(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Report:
-    """Gathers the mistakes and warnings of one document; knows how to make suggestions."""
+    """Gathers the mistakes and warnings of one document; knows how to make suggestions.
+
+    `text` is the document as the parser took it: places inside strings are found in it.
+    """
 
     def __init__(self, file: str) -> None:
         self.file = file
+        self.text = ""
         self.suggestions = Suggestions()
         self._mistakes: list[Mistake] = []
         self._warnings: list[Mistake] = []
         self._count = 0
 
-    def mistake(
-        self, at: Node | Position, path: Path, code: str, reason: str, suggestion: str = ""
-    ) -> None:
+    def mistake(self, at: At, path: Path, code: str, reason: str, suggestion: str = "") -> None:
         self._count += 1
         if len(self._mistakes) < MAX_MISTAKES:
             self._mistakes.append(self._entry(at, path, code, reason, suggestion))
 
-    def warn(
-        self, at: Node | Position, path: Path, code: str, reason: str, suggestion: str = ""
-    ) -> None:
+    def warn(self, at: At, path: Path, code: str, reason: str, suggestion: str = "") -> None:
         if len(self._warnings) < MAX_MISTAKES:
             self._warnings.append(self._entry(at, path, code, reason, suggestion))
 
@@ -61,17 +62,16 @@ class Report:
 
     @property
     def full(self) -> bool:
-        """Further mistakes are only counted: suggestions for them are a waste."""
-        return self._count >= MAX_MISTAKES
+        """There are more mistakes than are shown: looking for further ones is a waste."""
+        return self._count > MAX_MISTAKES
 
     @property
     def count(self) -> int:
-        """Mistakes so far, also those that were only counted."""
+        """Mistakes so far, also those that are not shown."""
         return self._count
 
     def mistakes(self) -> list[Mistake]:
-        """The mistakes in the order of the text; over MAX_MISTAKES, a last one that counts the
-        rest."""
+        """The mistakes in the order of the text; over MAX_MISTAKES, a last one says so."""
         found = sorted(self._mistakes, key=_place)
         if self._count > len(found):
             last = found[-1]
@@ -82,8 +82,7 @@ class Report:
                     column=last.column,
                     path="",
                     code="too_many_mistakes",
-                    reason=f"expected at most {MAX_MISTAKES} mistakes to show, but there are "
-                    f"{self._count - len(found)} more",
+                    reason=f"expected at most {MAX_MISTAKES} mistakes, but there are more",
                 )
             )
         return found
@@ -91,10 +90,8 @@ class Report:
     def warnings(self) -> list[Mistake]:
         return sorted(self._warnings, key=_place)
 
-    def _entry(
-        self, at: Node | Position, path: Path, code: str, reason: str, suggestion: str
-    ) -> Mistake:
-        line, column = at.position if isinstance(at, Node) else at
+    def _entry(self, at: At, path: Path, code: str, reason: str, suggestion: str) -> Mistake:
+        line, column = position_of(self.text, at)
         return Mistake(
             file=self.file,
             line=line,

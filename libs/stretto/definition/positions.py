@@ -5,11 +5,31 @@ all forms keep is the order of the characters that are not white space; so a cha
 counting those, in the string and in the document.
 """
 
+from typing import NamedTuple
+
 from stretto.definition.nodes import Node, Position, Scalar
 
 _ESCAPE_DIGITS = {"x": 2, "u": 4, "U": 8}
 _SPACE_ESCAPES = frozenset('tnvfr "N_LP\n\t '.replace('"', ""))
 """Escapes of a double-quoted string that stand for white space, or for nothing."""
+
+
+class Inside(NamedTuple):
+    """A character of a string, by its offset; found in the document only when it is needed."""
+
+    node: Node
+    offset: int
+
+
+At = Node | Position | Inside
+"""Where a mistake is."""
+
+
+def position_of(text: str, at: At) -> Position:
+    """Give the line and column in the document `text`."""
+    if isinstance(at, Inside):
+        return place_in(text, at.node, at.offset)
+    return at.position if isinstance(at, Node) else at
 
 
 def offset_in(text: str, line: int, column: int) -> int:

@@ -5,7 +5,8 @@ from typing import NamedTuple
 from stretto.contracts.graph import Ref
 from stretto.definition.asks import Place
 from stretto.definition.mistakes import Report
-from stretto.definition.nodes import Node, Path, Position, quoted
+from stretto.definition.nodes import Node, Path, quoted
+from stretto.definition.positions import At
 from stretto.expression import STATUS_ROOT, Reference
 
 _PARTS = ("output", "status", "failure")
@@ -19,14 +20,12 @@ class Spot(NamedTuple):
         owner: index of the step that asks, None for the run's output.
         item: `item` and `index` are known.
         undoing: it is the compensation of the owner: its output is known.
-        error: `error` is known.
         scope: which of the scopes of the definition declares the types.
     """
 
     owner: int | None
     item: bool = False
     undoing: bool = False
-    error: bool = False
     scope: int = 0
 
 
@@ -34,7 +33,7 @@ class Use(NamedTuple):
     """A step (index) that an expression refers to, and where it does."""
 
     on: int
-    at: Position
+    at: At
     path: Path
 
 
@@ -55,7 +54,7 @@ class References:
         self._index = index
         self._report = report
 
-    def resolve(self, reference: Reference, at: Position, path: Path, into: Gathering) -> bool:
+    def resolve(self, reference: Reference, at: At, path: Path, into: Gathering) -> bool:
         """Add a reference to a gathering; False where it is a mistake (reported)."""
         match reference[0]:
             case "input" | "run" as root:
@@ -65,11 +64,6 @@ class References:
                 if not into.spot.item:
                     return self._refuse_item(root, at, path)
                 into.refs.setdefault((root,), Ref(root=root))
-                return True
-            case "error":
-                if not into.spot.error:
-                    return self.refuse_error(at, path)
-                into.refs.setdefault(("error",), Ref(root="error"))
                 return True
         return self._resolve_step(reference, at, path, into)
 
@@ -88,9 +82,7 @@ class References:
         into.refs.setdefault((STATUS_ROOT,), Ref(root="outcome"))
         return True
 
-    def _resolve_step(
-        self, reference: Reference, at: Position, path: Path, into: Gathering
-    ) -> bool:
+    def _resolve_step(self, reference: Reference, at: At, path: Path, into: Gathering) -> bool:
         if len(reference) < 2:
             self._report.mistake(
                 at,
@@ -112,7 +104,7 @@ class References:
         into.uses.append(Use(on, at, path))
         return True
 
-    def _resolve_own(self, reference: Reference, at: Position, path: Path, into: Gathering) -> bool:
+    def _resolve_own(self, reference: Reference, at: At, path: Path, into: Gathering) -> bool:
         if not into.spot.undoing:
             self._report.mistake(
                 at,
@@ -127,7 +119,7 @@ class References:
         into.refs.setdefault(reference[:3], Ref(root="output"))
         return True
 
-    def _refuse_item(self, root: str, at: Position, path: Path) -> bool:
+    def _refuse_item(self, root: str, at: At, path: Path) -> bool:
         hint = ""
         if path and path[-1] == "if":
             hint = "if is asked once, before there are items: filter the list in for_each"
@@ -140,17 +132,7 @@ class References:
         )
         return False
 
-    def refuse_error(self, at: Position, path: Path) -> bool:
-        self._report.mistake(
-            at,
-            path,
-            "not_known_here",
-            "expected a name that is known here, but error is known only in a compensation and in "
-            "a step whose if asks for failed(), cancelled() or always()",
-        )
-        return False
-
-    def _refuse_name(self, name: str, at: Position, path: Path) -> bool:
+    def _refuse_name(self, name: str, at: At, path: Path) -> bool:
         self._report.mistake(
             at,
             path,
@@ -167,7 +149,7 @@ class References:
         longer = next((known for known in self._index if known.startswith(f"{name}-")), None)
         return f'a name with a dash is written steps["{longer}"]' if longer else ""
 
-    def _refuse_part(self, reference: Reference, at: Position, path: Path) -> bool:
+    def _refuse_part(self, reference: Reference, at: At, path: Path) -> bool:
         got = reference[2] if len(reference) > 2 else ""
         name = reference[1]
         hint = self._report.meant(got, _PARTS)

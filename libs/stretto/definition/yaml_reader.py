@@ -7,6 +7,7 @@ as if it were written out.
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import yaml
@@ -76,7 +77,7 @@ def _check_text(text: str, report: Report) -> None:
         raise _Stop
 
 
-def as_parsed(text: str) -> str:
+def _as_parsed(text: str) -> str:
     """Give the text in the form that the parser takes: no byte order mark, and JSON's surrogate
     pairs (`\\ud83d\\ude00`, which YAML does not know) as one escape."""
     text = text.removeprefix("\ufeff")
@@ -114,7 +115,7 @@ class _Builder:
     """Builds the nodes of one document from the events of the parser."""
 
     def __init__(self, text: str, report: Report) -> None:
-        self.text = as_parsed(text)
+        self.text = report.text = _as_parsed(text)
         self.report = report
         self.stack: list[_Open] = []
         self.anchors: dict[str, Node | None] = {}
@@ -124,9 +125,21 @@ class _Builder:
         self.documents = 0
 
     def build(self) -> Node | None:
+        handlers: dict[type[Any], Callable[[Any], None]] = {
+            yaml.ScalarEvent: self._take_scalar,
+            yaml.MappingStartEvent: self._open,
+            yaml.SequenceStartEvent: self._open,
+            yaml.MappingEndEvent: self._close,
+            yaml.SequenceEndEvent: self._close,
+            yaml.AliasEvent: self._take_alias,
+            yaml.DocumentStartEvent: self._start_document,
+        }
         try:
-            for event in yaml.parse(self.text, Loader=_Loader):
-                self._take(event)
+            loader = _Loader(self.text)
+            while (event := loader.get_event()) is not None:
+                handler = handlers.get(type(event))
+                if handler is not None:
+                    handler(event)
         except yaml.YAMLError as error:
             self._refuse_syntax(error)
         if self.root is None:
@@ -135,21 +148,17 @@ class _Builder:
             )
         return self.root
 
-    def _take(self, event: Any) -> None:
-        match event:
-            case yaml.ScalarEvent():
-                self._add(self._scalar(event), event.anchor)
-            case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
-                self._open(event)
-            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
-                self._close()
-            case yaml.AliasEvent():
-                self._add(self._alias(event), None)
-            case yaml.DocumentStartEvent():
-                self.documents += 1
-                if self.documents > 1:
-                    position = _position(event.start_mark)
-                    self._stop(position, "yaml", "expected one document, but got a second one")
+    def _take_scalar(self, event: Any) -> None:
+        self._add(self._scalar(event), event.anchor)
+
+    def _take_alias(self, event: Any) -> None:
+        self._add(self._alias(event), None)
+
+    def _start_document(self, event: Any) -> None:
+        self.documents += 1
+        if self.documents > 1:
+            position = _position(event.start_mark)
+            self._stop(position, "yaml", "expected one document, but got a second one")
 
     def _open(self, event: Any) -> None:
         mapping = isinstance(event, yaml.MappingStartEvent)
@@ -166,7 +175,7 @@ class _Builder:
             self.anchors[event.anchor] = None
         self.stack.append(_Open(event.start_mark, event.anchor, mapping=mapping))
 
-    def _close(self) -> None:
+    def _close(self, _event: Any) -> None:
         frame = self.stack.pop()
         mark = frame.mark
         node: Node
