@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from stretto.runtime.errors import PermanentError, TransientError
 from stretto.telemetry.names import LOG_REASON, LOG_STREAM
 
-from .api import Answer, ask_api
+from .api import API_TIMEOUT_S, Answer, ask_api
 from .api_errors import STREAM_EXISTS_DIFFERENTLY, Missing
 from .connection import Connection
 from .topology import Consumer, Stream, consumer_config, stream_config
@@ -21,7 +22,11 @@ ENSURE_TIMEOUT_S = 30.0
 _FIRST_WAIT_S = 0.05
 _MAX_WAIT_S = 1.0
 
+_LEAST_S = 0.05  # a try at the very end gets a chance still
+
 Item = TypeVar("Item")
+Make = Callable[[Item, float], Awaitable[None]]
+"""Makes one thing with so many seconds for each request."""
 
 
 class StreamAnswer(Answer, frozen=True, kw_only=True):
@@ -54,13 +59,11 @@ async def ensure(
             into what is declared.
     """
     deadline = asyncio.get_running_loop().time() + timeout_s
-    await _each(streams, lambda stream: _ensure_stream(connection, stream), deadline)
-    await _each(consumers, lambda consumer: _ensure_consumer(connection, consumer), deadline)
+    await _each(streams, partial(_ensure_stream, connection), deadline)
+    await _each(consumers, partial(_ensure_consumer, connection), deadline)
 
 
-async def _each(
-    items: Sequence[Item], make: Callable[[Item], Awaitable[None]], deadline: float
-) -> None:
+async def _each(items: Sequence[Item], make: Make[Item], deadline: float) -> None:
     try:
         async with asyncio.TaskGroup() as group:
             for item in items:
@@ -70,13 +73,13 @@ async def _each(
         raise errors.exceptions[0] from None
 
 
-async def _insist(item: Item, make: Callable[[Item], Awaitable[None]], deadline: float) -> None:
+async def _insist(item: Item, make: Make[Item], deadline: float) -> None:
     """Try again while the error may pass and there is time."""
     loop = asyncio.get_running_loop()
     wait_s = _FIRST_WAIT_S
     while True:
         try:
-            await make(item)
+            await make(item, max(_LEAST_S, min(API_TIMEOUT_S, deadline - loop.time())))
             return
         except TransientError as error:
             if loop.time() + wait_s > deadline:
@@ -86,26 +89,40 @@ async def _insist(item: Item, make: Callable[[Item], Awaitable[None]], deadline:
             wait_s = min(wait_s * 2, _MAX_WAIT_S)
 
 
-async def _ensure_stream(connection: Connection, stream: Stream) -> None:
+async def _ensure_stream(connection: Connection, stream: Stream, timeout_s: float) -> None:
     config = stream_config(stream)
     asked = f"have stream {stream.name} as declared"
     try:
-        await ask_api(connection, f"STREAM.CREATE.{stream.name}", config, StreamAnswer, asked=asked)
+        await ask_api(
+            connection,
+            f"STREAM.CREATE.{stream.name}",
+            config,
+            StreamAnswer,
+            asked=asked,
+            timeout_s=timeout_s,
+        )
     except PermanentError as error:
         if error.detail.get("err_code") != STREAM_EXISTS_DIFFERENTLY:
             raise
         # When it vanishes between the two requests the update says Missing, which is transient.
-        await ask_api(connection, f"STREAM.UPDATE.{stream.name}", config, StreamAnswer, asked=asked)
+        await ask_api(
+            connection,
+            f"STREAM.UPDATE.{stream.name}",
+            config,
+            StreamAnswer,
+            asked=asked,
+            timeout_s=timeout_s,
+        )
         logger.info("stream updated", extra={LOG_STREAM: stream.name})
 
 
-async def _ensure_consumer(connection: Connection, consumer: Consumer) -> None:
+async def _ensure_consumer(connection: Connection, consumer: Consumer, timeout_s: float) -> None:
     body = {"stream_name": consumer.stream, "config": consumer_config(consumer), "action": ""}
     operation = f"CONSUMER.CREATE.{consumer.stream}.{consumer.name}"
     if len(consumer.filter_subjects) == 1:
         operation += f".{consumer.filter_subjects[0]}"
     asked = f"have consumer {consumer.name} of {consumer.stream} as declared"
-    await ask_api(connection, operation, body, ConsumerAnswer, asked=asked)
+    await ask_api(connection, operation, body, ConsumerAnswer, asked=asked, timeout_s=timeout_s)
 
 
 async def delete_stream(connection: Connection, name: str) -> bool:

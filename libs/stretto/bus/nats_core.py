@@ -210,7 +210,7 @@ class CoreClient(Client):
     async def _connect_to_server(self, s: Srv) -> None:
         if self._transport:
             # nats-py forgets the socket of a try that failed after it was connected.
-            self._transport.close()
+            self._transport.close()  # type: ignore[no-untyped-call]
         await super()._connect_to_server(s)
 
     async def _attempt_reconnect(self) -> None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import NamedTuple
 
@@ -213,6 +213,10 @@ class Publisher:
     ) -> None:
         """Publish without acknowledgement (core NATS): at most once, at the lowest cost."""
         await self._connection.publish(subject, data, headers=headers)
+
+    async def publish_encoded(self, commands: Sequence[bytes]) -> None:
+        """Publish encoded messages without acknowledgement; see ``Connection.publish_encoded``."""
+        await self._connection.publish_encoded(commands)
 
     async def close(self) -> None:
         """Stop; what is out fails. Await your acknowledgements first."""

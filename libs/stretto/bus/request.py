@@ -52,6 +52,7 @@ class Requests:
         self._waiting: dict[int, asyncio.Future[Reply]] = {}
         self._next = 0
         self._subscribed = False
+        connection.on_change(lost=self._lost, back=_nothing)
 
     async def ask(
         self,
@@ -64,7 +65,8 @@ class Requests:
         """Send a request and return the answer.
 
         Raises:
-            NotReachable: nobody listens on the subject (no responders).
+            NotReachable: nobody listens on the subject (no responders), or the server went away
+                before it answered: whether the request was handled is not known.
             TransientError: no answer in time, or the connection was closed.
             RemoteError: the answer is an error (``Nats-Service-Error`` headers).
             PermanentError: bad subject or headers, or too large.
@@ -78,11 +80,11 @@ class Requests:
         self._next += 1
         number = self._next
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = answer
         try:
             async with asyncio.timeout(timeout_s):
                 # Not into the buffer of a lost connection: it would be sent when nobody waits.
                 await self._connection.wait_connected()
+                self._waiting[number] = answer
                 self._connection.send(
                     publish_command(target, b"%b%d" % (self._inbox_bytes, number), block, data)
                 )
@@ -98,14 +100,29 @@ class Requests:
                 f"expected an answer from {subject} within {timeout_s:g} s, but none came",
             ) from error
         finally:
-            del self._waiting[number]
+            self._waiting.pop(number, None)
         return _checked(subject, reply)
+
+    def _lost(self) -> None:
+        """Whoever waits for an answer over the lost connection waits in vain."""
+        for answer in self._waiting.values():
+            if not answer.done():
+                answer.set_exception(
+                    NotReachable(
+                        "bus.connection_lost",
+                        "expected an answer, but the server went away before it came",
+                    )
+                )
 
     def _answered(self, subject: bytes, _reply: bytes, block: bytes, data: bytes) -> None:
         number = subject[len(self._inbox_bytes) :]
         answer = self._waiting.get(int(number)) if number.isdigit() else None
         if answer is not None and not answer.done():
             answer.set_result(Reply(data, block))
+
+
+def _nothing() -> None:
+    """The inbox is subscribed again by itself."""
 
 
 def _checked(subject: str, reply: Reply) -> Reply:

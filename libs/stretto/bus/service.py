@@ -122,6 +122,7 @@ class Service:
         self._max_running = max_running
         self._max_waiting = max_waiting
         self._calls: deque[_Call] = deque()
+        self._open = 0  # running or waiting
         self._arrived = asyncio.Event()
         self.ready = asyncio.Event()
         """Set when requests are taken."""
@@ -155,7 +156,7 @@ class Service:
         def sink(_subject: bytes, reply: bytes, _block: bytes, data: bytes) -> None:
             if not reply:
                 return  # nobody waits for an answer
-            if len(self._calls) >= self._max_waiting:
+            if self._open >= self._max_running + self._max_waiting:
                 operation.errors += 1
                 self._answer(
                     reply,
@@ -167,6 +168,7 @@ class Service:
                     },
                 )
                 return
+            self._open += 1
             self._calls.append(_Call(operation, reply, data))
             self._arrived.set()
 
@@ -179,6 +181,7 @@ class Service:
                 self._arrived.clear()
                 await self._arrived.wait()
             await self._handle(self._calls.popleft())
+            self._open -= 1
 
     async def _handle(self, call: _Call) -> None:
         loop = asyncio.get_running_loop()
