@@ -19,6 +19,7 @@ from stretto.contracts import subjects
 from stretto.contracts.codec import json_encode
 from stretto.contracts.failures import Reason
 from stretto.contracts.public import Defined, Refused, Rejected
+from stretto.runtime.clock import Clock
 from stretto.runtime.errors import StrettoError, TransientError
 from stretto.runtime.topology import workflow_definitions
 
@@ -28,6 +29,10 @@ QUEUE_GROUP = "workflow-definitions"
 MAX_WAITING = 256
 """Requests that may wait for their answer here; more are answered by the stream only."""
 
+LIVE_PATH_S = 2.0
+"""A stored definition is looked at after so long: by then it is registered, if anybody was
+there."""
+
 MAX_SOURCE_BYTES = 1024 * 1024
 
 
@@ -35,8 +40,14 @@ class Definitions:
     """Takes definitions and announces new versions."""
 
     def __init__(
-        self, connection: Connection, publisher: Publisher, registry: Registry, pull: Pull
+        self,
+        connection: Connection,
+        publisher: Publisher,
+        registry: Registry,
+        pull: Pull,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._connection = connection
         self._publisher = publisher
         self._registry = registry
@@ -53,7 +64,7 @@ class Definitions:
             group.create_task(self._read())
 
     def _ask(self, subject: bytes, reply: bytes, _headers: bytes, data: bytes) -> None:
-        if reply and not self._asked.full():
+        if not self._asked.full():
             self._asked.put_nowait((subject.decode(), reply.decode(), bytes(data)))
 
     def _announced(self, subject: bytes, _reply: bytes, _headers: bytes, _data: bytes) -> None:
@@ -67,12 +78,14 @@ class Definitions:
                 answer = await self.register(subject, data)
             except StrettoError as error:
                 answer = Refused(rejected=Reason(code=error.code, message=error.message))
-            await self._publisher.publish_core(reply, json_encode(answer))
+            if reply:
+                await self._publisher.publish_core(reply, json_encode(answer))
 
     async def _read(self) -> None:
         async with self._pull(workflow_definitions(), MAX_MESSAGES) as loop:
             while True:
                 for message in await loop.next_batch():
+                    await self._let_live_path_go_first(message.timestamp_ns)
                     try:
                         await self.register(message.subject, message.data)
                     except TransientError as error:
@@ -81,6 +94,12 @@ class Definitions:
                         await self._dead_letters.bury(message, "definition_unreadable", str(error))
                     else:
                         message.ack()
+
+    async def _let_live_path_go_first(self, stored_ns: int) -> None:
+        """Who asked hears `created` from whoever was first: that should be who answers."""
+        age_s = self._clock.now_us() / 1e6 - stored_ns / 1e9
+        if 0 <= age_s < LIVE_PATH_S:
+            await self._clock.sleep(LIVE_PATH_S - age_s)
 
     async def register(self, subject: str, data: bytes) -> Defined | Refused:
         """Register one definition; a refusal is published too, a new version announced."""

@@ -9,6 +9,7 @@ from services.workflow.core.effects import Ask, Dispatch, Timer, Withdraw
 from services.workflow.core.values import value_of
 from services.workflow.slots import Slot, Written, public_status
 from stretto.bus.publisher import Outgoing
+from stretto.bus.wire import publish_command
 from stretto.contracts import subjects
 from stretto.contracts.codec import json_encode, pack
 from stretto.contracts.frames import (
@@ -171,35 +172,27 @@ def _dispatch_record(slot: Slot, effect: Dispatch, again: bool) -> DispatchRecor
     )
 
 
-def event_message(slot: Slot, written: list[Written], at: str) -> Outgoing:
-    """The CloudEvent (binary mode) of one run's events in one commit."""
-    head = slot.head + public_status(slot.run).encode() + b'"}'
-    body = b",".join([_public_event(w.seq, w.type, at, w.step, w.data) for w in written])
-    first, last = written[0].seq, written[-1].seq
-    key = f"{slot.text}:{first}-{last}"
-    row = slot.row
-    headers = {
-        "Nats-Msg-Id": key,
-        "ce-specversion": "1.0",
-        "ce-id": key,
-        "ce-source": f"/stretto/{row.namespace}/{row.workflow}",
-        "ce-type": "stretto.run.events.v1",
-        "ce-subject": slot.text,
-        "ce-time": at,
-        "content-type": "application/json",
-    }
-    data = b'{"run":' + head + b',"events":[' + body + b"]}"
-    return Outgoing(slot.subject, data, None, headers)
+def event_command(slot: Slot, written: list[Written], at: bytes) -> bytes:
+    """The CloudEvent (binary mode) of one run's events in one commit, as it goes on the wire."""
+    body = b",".join([_public_event(w, at) for w in written])
+    key = f"{slot.text}:{written[0].seq}-{written[-1].seq}".encode()
+    status = public_status(slot.run).encode()
+    data = b'{"run":%b%b"},"events":[%b]}' % (slot.head, status, body)
+    headers = b"%bce-time: %b\r\nce-id: %b\r\nNats-Msg-Id: %b\r\n\r\n" % (
+        slot.headers, at, key, key,
+    )  # fmt: skip
+    return publish_command(slot.subject, b"", headers, data)
 
 
-def _public_event(seq: int, kind: str, at: str, step: str | None, data: bytes) -> bytes:
+def _public_event(written: Written, at: bytes) -> bytes:
     """A `PublicEvent` as JSON. Types, instants and paths hold no character that JSON escapes."""
+    kind, step = written.type.encode(), written.step
     if step is None:
-        return b'{"seq":%d,"type":"%s","at":"%s","data":%s}' % (
-            seq, kind.encode(), at.encode(), data,
+        return b'{"seq":%d,"type":"%b","at":"%b","data":%b}' % (
+            written.seq, kind, at, written.data,
         )  # fmt: skip
-    return b'{"seq":%d,"type":"%s","at":"%s","step":"%s","data":%s}' % (
-        seq, kind.encode(), at.encode(), step.encode(), data,
+    return b'{"seq":%d,"type":"%b","at":"%b","step":"%b","data":%b}' % (
+        written.seq, kind, at, step.encode(), written.data,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from services.workflow.batch import Touched
 from services.workflow.core import Rejection
 from services.workflow.inbox import Addressed, Item
-from services.workflow.outgoing import Frames, closed_message, event_message, log_messages
+from services.workflow.outgoing import Frames, closed_message, event_command, log_messages
 from services.workflow.slots import Slot, Written
 from services.workflow.spans import Spans
 from services.workflow.timers import Timers
@@ -36,6 +36,7 @@ class Sender:
         self._timers = timers
         self._spans = spans
         self._answers: list[Outgoing] = []
+        self._out: set[asyncio.Future[list[PubAck]]] = set()
         self.must_resend = asyncio.Event()
 
     async def effects(self, frames: Frames) -> None:
@@ -54,11 +55,19 @@ class Sender:
             except StrettoError as error:
                 self._failed(message.subject, error)
             else:
+                self._out.add(future)
                 future.add_done_callback(self._sent)
 
     def _sent(self, future: "asyncio.Future[list[PubAck]]") -> None:
+        self._out.discard(future)
         if not future.cancelled() and (error := future.exception()) is not None:
             self._failed("a frame", error)
+
+    async def drained(self, limit_s: float) -> None:
+        """Wait until everything sent is stored, for at most `limit_s`; the rest is made again from
+        the log by the next owner."""
+        if self._out:
+            await asyncio.wait(self._out, timeout=limit_s)
 
     def _failed(self, subject: str, error: BaseException) -> None:
         logger.warning("publication failed", extra={"subject": subject, "reason": str(error)})
@@ -67,15 +76,20 @@ class Sender:
     async def told(self, touched: Iterable[Touched], now_us: int) -> None:
         """Tell the world what was committed: events of each run, ends, the log for monitoring."""
         changed = list(touched)
-        at = rfc3339(now_us)
+        at = rfc3339(now_us).encode()
         await self._send(log_messages(changed))
+        await self._publish_events([event_command(t.slot, t.written, at) for t in changed])
+        await self._send([closed_message(t.slot, now_us) for t in changed if t.slot.run.closed])
         for each in changed:
-            slot = each.slot
-            if slot.run.closed:
-                await self._send([closed_message(slot, now_us)])
-            await self._publish_core(event_message(slot, each.written, at))
-            if slot.run.traceparent is not None:
-                self._spans.record(slot, each.written)
+            if each.slot.run.traceparent is not None:
+                self._spans.record(each.slot, each.written)
+
+    async def _publish_events(self, commands: list[bytes]) -> None:
+        """Publish events; when that fails the republisher's watermark stays where it is."""
+        try:
+            await self._publisher.publish_encoded(commands)
+        except StrettoError as error:
+            logger.warning("events not published", extra={"reason": str(error)})
 
     async def _publish_core(self, message: Outgoing) -> None:
         try:
@@ -92,8 +106,9 @@ class Sender:
         touched = Touched(slot)
         touched.written = written
         await self._send(log_messages([touched]))
-        for commit in _commits(written):
-            await self._publish_core(event_message(slot, commit, rfc3339(commit[0].at_us)))
+        await self._publish_events(
+            [event_command(slot, c, rfc3339(c[0].at_us).encode()) for c in _commits(written)]
+        )
         if slot.run.closed and written:
             await self._send([closed_message(slot, written[-1].at_us)])
 

@@ -32,6 +32,9 @@ SETTLE_S = 1.0
 """After a take-over, what is in the streams is handled first; only then what is still open is sent
 again, so that an attempt whose result is on its way is not run twice."""
 
+DRAIN_S = 5.0
+"""At a tidy end, how long what was sent may take to be stored."""
+
 
 class WorkflowService:
     """One instance of the workflow service."""
@@ -70,7 +73,7 @@ class WorkflowService:
             group=group,
         )
         self._definitions = Definitions(
-            context.connection, context.publisher, registry, context.pull
+            context.connection, context.publisher, registry, context.pull, context.clock
         )
         self._sweep = Sweep(self._engine, self._sender, context.clock, context.metrics)
         self._republisher = Republisher(
@@ -108,9 +111,10 @@ class WorkflowService:
         await self._feeders.stop()
         for task in self._work[1:]:
             task.cancel()
-        await self._ownership.drop()
         self._work[0].cancel()
         await asyncio.wait(self._work)
+        await self._sender.drained(DRAIN_S)
+        await self._ownership.drop()
 
     async def _keep_ownership(self) -> None:
         component = self._context.health.component("partitions")

@@ -14,7 +14,8 @@ class Slot:
     """One run that this instance holds."""
 
     __slots__ = (
-        "committed_seq", "head", "partition", "row", "run", "stored", "subject", "swept_us", "text",
+        "committed_seq", "head", "headers", "partition", "row", "run", "stored", "subject",
+        "swept_us", "text",
     )  # fmt: skip
 
     def __init__(self, run: Run, row: RunRow, partitions: int, *, stored: bool) -> None:
@@ -26,7 +27,8 @@ class Slot:
         self.partition = partition_of(run.id, partitions)
         self.committed_seq = run.seq
         self.swept_us = 0
-        self.subject = subjects.events(row.namespace, row.workflow, self.text)
+        self.subject = subjects.events(row.namespace, row.workflow, self.text).encode()
+        self.headers = event_headers(row, self.text)
         self.head = head_json(row, self.text)
 
     @classmethod
@@ -51,6 +53,15 @@ def head_json(row: RunRow, text: str) -> bytes:
     if row.caller_id is not None:
         head["id"] = row.caller_id
     return json_encode(head)[:-1] + b',"status":"'
+
+
+def event_headers(row: RunRow, text: str) -> bytes:
+    """The unchanging headers of a run's CloudEvents (binary mode), as they go on the wire."""
+    return (
+        "NATS/1.0\r\nce-specversion: 1.0\r\nce-type: stretto.run.events.v1\r\n"
+        f"ce-source: /stretto/{row.namespace}/{row.workflow}\r\nce-subject: {text}\r\n"
+        "content-type: application/json\r\n"
+    ).encode()
 
 
 def new_row(run_id: bytes, namespace: str, workflow: str, version: int, started_us: int) -> RunRow:

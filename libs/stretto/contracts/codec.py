@@ -21,6 +21,7 @@ unpack_log = msgspec.msgpack.Decoder(frames.LogFrame).decode
 
 decode_start = msgspec.json.Decoder(public.StartRequest).decode
 decode_control = msgspec.json.Decoder(public.ControlRequest).decode
+decode_task = msgspec.json.Decoder(public.Task).decode
 decode_work = msgspec.json.Decoder(public.Work).decode
 decode_results = msgspec.json.Decoder(public.Results).decode
 decode_presence = msgspec.json.Decoder(public.Presence).decode

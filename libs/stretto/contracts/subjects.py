@@ -139,6 +139,11 @@ def alert(namespace: str, severity: str) -> str:
     return f"stretto.alert.{namespace}.{severity}"
 
 
+def active(lane: int) -> str:
+    """Core NATS: which instance of the execution service works on a lane, every second."""
+    return f"stretto.active.{lane}"
+
+
 def stats(service: str) -> str:
     """Core NATS: what each instance says of itself every few seconds (`ServiceStats`)."""
     return f"stretto.stats.{service}"

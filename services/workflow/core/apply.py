@@ -80,7 +80,7 @@ def _apply_to_run(run: Run, event: ev.Event, seq: int, at_us: int) -> None:
             run.by = event.by
             _close(run, RunPhase.TERMINATED)
         case _:
-            assert_never(event)  # type: ignore[arg-type]  # the base class has no other children
+            assert_never(event)  # type: ignore[arg-type]  # Event has no other children
 
 
 def _started(run: Run, event: ev.RunStarted, at_us: int) -> None:

@@ -4,14 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from stretto.contracts.durations import parse_duration
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _Wait(msgspec.Struct, frozen=True):
-    """What a `wait` step says: an instant, or a number of seconds from now."""
+    """What a `wait` step says: an instant, or how long from now (seconds, or `1h30m`)."""
 
     until: datetime | None = None
-    for_s: float | None = msgspec.field(default=None, name="for")
+    for_s: float | str | None = msgspec.field(default=None, name="for")
 
 
 _decode_wait = msgspec.json.Decoder(_Wait).decode
@@ -31,7 +33,7 @@ def instant(now_us: int, after_s: float = 0.0) -> datetime:
 
 
 def wait_until(value: bytes, now_us: int) -> datetime:
-    """Read `{"until": RFC 3339}` or `{"for": seconds}`.
+    """Read `{"until": RFC 3339}` or `{"for": seconds or a duration}`.
 
     Raises ValueError (msgspec's errors are) and OverflowError for anything else.
     """
@@ -39,5 +41,6 @@ def wait_until(value: bytes, now_us: int) -> datetime:
     if wait.until is None:
         if wait.for_s is None:
             raise ValueError("expected `until` or `for`, but there is neither")
-        return instant(now_us, wait.for_s)
+        length = wait.for_s
+        return instant(now_us, parse_duration(length) if isinstance(length, str) else length)
     return wait.until if wait.until.tzinfo is not None else wait.until.replace(tzinfo=UTC)
