@@ -47,9 +47,12 @@ _FUNCTIONS = (
 """Names that a person may have meant."""
 
 
-def compile_error(text: str, source: str) -> ExpressionError | None:
-    """Read the first mistake that the library reports about a source; None where it reports only
-    numbers of different kinds beside one another, which evaluation is more tolerant about."""
+def compile_error(text: str, source: str, *, mixes: bool = False) -> ExpressionError | None:
+    """Read the first mistake that the library reports about a source.
+
+    None where it reports only numbers of different kinds that are compared (or, with `mixes`,
+    calculated with): evaluation can do that.
+    """
     if _TOO_DEEP in text:
         return ExpressionError(
             "expected an expression nested at most 32 deep, but this one is deeper", source=source
@@ -59,7 +62,7 @@ def compile_error(text: str, source: str) -> ExpressionError | None:
         message = f"expected an expression, but {text.splitlines()[0]}"
         return ExpressionError(message, source=source)
     for line, column, message in (found.groups() for found in mistakes):
-        if not _only_numbers(message):
+        if not _only_numbers(message, _COMPARISONS | _ARITHMETIC if mixes else _COMPARISONS):
             return _mistake(source, max(1, int(line)), max(1, int(column)), message)
     return None
 
@@ -70,10 +73,13 @@ _COMPARISONS = frozenset({
 })  # fmt: skip
 
 
-def _only_numbers(message: str) -> bool:
-    """Whether numbers of different kinds are compared or chosen from, which works nevertheless."""
+_ARITHMETIC = frozenset({"_+_", "_-_", "_*_", "_/_", "_%_"})
+
+
+def _only_numbers(message: str, tolerant: frozenset[str]) -> bool:
+    """Whether an operator is refused only because its numbers are of different kinds."""
     found = _OVERLOAD.match(message)
-    if found is None or found[1] not in _COMPARISONS:
+    if found is None or found[1] not in tolerant:
         return False
     types = re.findall(r"\w+", found[2])
     if found[1] == "_?_:_":
@@ -155,6 +161,12 @@ def evaluation_error(text: str, operands: Mapping[str, object]) -> EvaluationErr
     if found := _RUNTIME_OVERLOAD.search(message):
         name, types = found.groups()
         operator = _OPERATORS.get(name, name)
+        if name in _ARITHMETIC and set(types.split(", ")) == {"int64", "double"}:
+            return EvaluationError(
+                "type_mismatch",
+                f"expected numbers of one kind for `{operator}`, but got an int and a double "
+                f"(convert with `double()`){shown}",
+            )
         return EvaluationError(
             "type_mismatch", f"expected values that `{operator}` takes, but got {types}{shown}"
         )

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from stretto.expression.cost import BUDGET, guard_of, weight
 from stretto.expression.errors import EvaluationError
 from stretto.expression.functions import MISSING
+from stretto.expression.inputs import (
+    CallInput,
+    Found,
+    Input,
+    LoopInput,
+    NumbersInput,
+    PathInput,
+    Rewritten,
+)
+from stretto.expression.loops import loop_over
 from stretto.expression.paths import Getter, Scope, Segments, getter_of, show_path
-from stretto.expression.rewrite import CallInput, Found, Input, PathInput, Rewritten
 from stretto.expression.scope import STATUS_ROOT
-from stretto.expression.syntax import Call, Const, Ident
+from stretto.expression.syntax import Call, Const
 from stretto.expression.values import admit
 
 __all__ = ["evaluation_of", "unwrapped"]
@@ -22,8 +33,12 @@ _GIVE_OPTIONALS = frozenset({
 })  # fmt: skip
 """Functions whose results can be optionals, which cannot be read like other values."""
 
-_UNSET = re.compile(r'UNKNOWN: No value with name "(r\d+)" found in Activation\Z')
+_UNSET = re.compile(r'UNKNOWN: No value with name "(@[\d.]+)" found in Activation\Z')
 """What the library says of a variable that was left out because it could not be looked up."""
+
+_Failures = dict[str, EvaluationError]
+_Fill = Callable[[Scope, dict[str, Any], _Failures], None]
+"""Sets variables from a scope, or notes why they cannot be set."""
 
 
 def unwrapped(part: Rewritten) -> Rewritten:
@@ -37,19 +52,26 @@ def evaluation_of(part: Rewritten, found: Found) -> Getter:
 
     Paths, calls of ours and literals are evaluated here; only the rest needs the native library.
     """
-    if part.path is not None:
-        return _getter_of_path(part.path)
-    match part.node:
-        case Const(value=value, is_null=is_null) if is_null or _is_plain(value):
-            return lambda scope: value
-        case Ident() if len(part.inputs) == 1:
-            return _getter_of_input(part.inputs[0], found)
+    only = part.only_input
+    if only is not None and not isinstance(only, NumbersInput):
+        return _getter_of(only, found)
+    if isinstance(part.node, Const) and _is_plain(part.node):
+        value = part.node.value
+        return lambda scope: value
     evaluate = _native(part, found)
     return evaluate if part.inputs else _once(evaluate)
 
 
-def _is_plain(value: object) -> bool:
-    return value is not None and not (isinstance(value, str) and "\0" in value)
+def _is_plain(literal: Const) -> bool:
+    """Whether a literal is a JSON value as it stands."""
+    match literal.value:
+        case None:
+            return literal.is_null
+        case str() as text:
+            return "\0" not in text
+        case float() as number:
+            return math.isfinite(number)
+    return True
 
 
 def _once(get: Getter) -> Getter:
@@ -79,56 +101,120 @@ def _native(part: Rewritten, found: Found) -> Getter:
     from stretto.expression.results import to_json
 
     read = native.reader_of(part.node, optionals=not found.functions.isdisjoint(_GIVE_OPTIONALS))
-    inputs = tuple((value.variable, _admitted(value, found)) for value in part.inputs)
+    single = tuple(
+        (value.variable, _admitted(value, found))
+        for value in part.inputs
+        if not isinstance(value, NumbersInput)
+    )
+    guard = guard_of(part)
+    terms = tuple(_term(value) for value in part.inputs if isinstance(value, NumbersInput))
 
     def evaluate(scope: Scope) -> Any:
         variables: dict[str, Any] = {}
-        failures: dict[str, EvaluationError] | None = None
-        for variable, get in inputs:
+        failures: _Failures = {}
+        for variable, get in single:
             try:
                 variables[variable] = get(scope)
             except EvaluationError as error:
-                failures = failures or {}
                 failures[variable] = error
+        for fill in terms:
+            fill(scope, variables, failures)
+        cost = guard(variables) if guard is not None else 0
+        if BUDGET in scope:
+            scope[BUDGET].spend(cost + sum(map(weight, variables.values())))
         result = read(variables)
         if isinstance(result, str):
-            raise _failure(result, failures or {}, part.inputs, variables)
+            raise _failure(result, failures, part.inputs, variables)
         return to_json(result[0])
 
     return evaluate
 
 
 def _failure(
-    text: str,
-    failures: dict[str, EvaluationError],
-    inputs: tuple[Input, ...],
-    variables: dict[str, Any],
+    text: str, failures: _Failures, inputs: tuple[Input, ...], variables: Mapping[str, Any]
 ) -> EvaluationError:
     from stretto.expression.diagnosis import evaluation_error
 
     unset = _UNSET.match(text)
     if unset is not None:
         return failures[unset[1]]
-    operands = {
-        show_path(value.segments): variables[value.variable]
-        for value in inputs
-        if isinstance(value, PathInput) and value.field is None and value.variable in variables
-    }
-    return evaluation_error(text, operands)
+    return evaluation_error(text, _operands(inputs, variables))
 
 
-def _admitted(value: Input, found: Found) -> Getter:
+def _operands(inputs: tuple[Input, ...], variables: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that were handed in, by path."""
+    operands: dict[str, Any] = {}
+    for value in inputs:
+        if isinstance(value, PathInput) and value.field is None and value.variable in variables:
+            operands[show_path(value.segments)] = variables[value.variable]
+        elif isinstance(value, NumbersInput):
+            for variable, member in zip(value.variables, value.members, strict=True):
+                if not isinstance(member, int) and variable in variables:
+                    operands[show_path(member)] = variables[variable]
+    return operands
+
+
+def _admitted(value: PathInput | CallInput | LoopInput, found: Found) -> Getter:
     """The getter of a variable, which lets pass only what the native library may have."""
-    get = _getter_of_input(value, found)
-    name = show_path(value.segments) if isinstance(value, PathInput) else value.function.name
+    get = _getter_of(value, found)
+    match value:
+        case PathInput():
+            name = show_path(value.segments)
+        case CallInput():
+            name = value.function.name
+        case LoopInput():
+            name = value.macro.kind
     return lambda scope: admit(get(scope), name)
 
 
-def _getter_of_input(value: Input, found: Found) -> Getter:
-    if isinstance(value, CallInput):
-        return _getter_of_call(value, found)
-    get = _getter_of_path(value.segments)
-    return get if value.field is None else _cut_down(get, value.field, value.only_tested)
+def _term(term: NumbersInput) -> _Fill:
+    """Hand in the numbers of a term, as doubles if one of them is one."""
+    members = tuple(
+        (variable, member if isinstance(member, int) else _admitted_path(member))
+        for variable, member in zip(term.variables, term.members, strict=True)
+    )
+
+    def fill(scope: Scope, variables: dict[str, Any], failures: _Failures) -> None:
+        values: dict[str, Any] = {}
+        for variable, member in members:
+            if isinstance(member, int):
+                values[variable] = member
+                continue
+            try:
+                values[variable] = member(scope)
+            except EvaluationError as error:
+                failures[variable] = error
+        kinds = {type(value) for value in values.values()}
+        if kinds == {int, float}:
+            values = {variable: float(value) for variable, value in values.items()}
+        variables.update(values)
+
+    return fill
+
+
+def _admitted_path(segments: Segments) -> Getter:
+    get = _getter_of_path(segments)
+    name = show_path(segments)
+    return lambda scope: admit(get(scope), name)
+
+
+def _getter_of(value: PathInput | CallInput | LoopInput, found: Found) -> Getter:
+    match value:
+        case CallInput():
+            return _getter_of_call(value, found)
+        case LoopInput():
+            parts = tuple(evaluation_of(part, found) for part in value.parts)
+            return loop_over(value.macro, evaluation_of(value.over, found), parts)
+        case PathInput():
+            get = _getter_of_path(value.segments)
+            if value.field is not None:
+                return _cut_down(get, value.field, value.only_tested)
+            match value.number:
+                case "int":
+                    return _whole(get)
+                case "double":
+                    return _doubled(get)
+            return get
 
 
 def _getter_of_path(segments: Segments) -> Getter:
@@ -147,6 +233,22 @@ def _getter_of_status(name: str) -> Getter:
             ) from None
 
     return status
+
+
+def _whole(get: Getter) -> Getter:
+    def whole(scope: Scope) -> Any:
+        value = get(scope)
+        return int(value) if type(value) is float and value.is_integer() else value
+
+    return whole
+
+
+def _doubled(get: Getter) -> Getter:
+    def doubled(scope: Scope) -> Any:
+        value = get(scope)
+        return float(value) if type(value) is int else value
+
+    return doubled
 
 
 def _cut_down(get: Getter, field: str, only_tested: bool) -> Getter:
@@ -169,6 +271,8 @@ def _getter_of_call(call: CallInput, found: Found) -> Getter:
 
     def called(scope: Scope) -> Any:
         values = [_forgiven(get, scope) if forgiving else get(scope) for get in args]
+        if BUDGET in scope:
+            scope[BUDGET].spend(sum(weight(value) for value in values if value is not MISSING))
         return apply(*values)
 
     return called

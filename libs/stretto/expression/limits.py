@@ -33,8 +33,12 @@ MAX_LOOP_ITEMS = 1000
 """Items that a macro (`map`, `filter`, `all` …) may run over. The library's `map` and `filter` are
 quadratic: 1,000 items take 31 ms, 9,000 take 3 s. Longer lists are for `for_each`."""
 
-MAX_COST = 2_000_000
-"""Estimated elementary operations (about 25 ns each, so 50 ms) of one evaluation."""
+MAX_COST = 4_000_000
+"""Estimated elementary operations (about 25 ns each, so 100 ms) of one evaluation: `filter` and
+`map` over MAX_LOOP_ITEMS fit."""
+
+MAX_WORK_SIZE = 4 * 1024 * 1024
+"""Values and characters of anything that an evaluation makes on its way to the result."""
 
 MAX_MESSAGE_CHARS = 120
 """Messages about values are cut here: they end up in the log and on a page."""

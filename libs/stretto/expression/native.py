@@ -25,12 +25,15 @@ def parse(source: str) -> Tree:
         raise compile_error(str(error), source) or error from None
 
 
-def check(source: str, shown: str) -> str:
+def check(source: str, shown: str, mixes: bool) -> str:
     """Check the types of a source and tell the type of its result (`BOOL`, `LIST<DYN>`, `DYN` …).
 
     Numbers of different kinds may be compared: that works, though the library's checker says no.
 
-    Errors show the text `shown` instead, which has the same lines and columns.
+    Args:
+        source: what to check.
+        shown: what errors show: a text with the same lines and columns.
+        mixes: numbers of different kinds may meet in arithmetic, too.
 
     Raises:
         ExpressionError: no overload fits.
@@ -38,7 +41,7 @@ def check(source: str, shown: str) -> str:
     try:
         result: str = environment().compile(source).return_type().name()
     except RuntimeError as error:
-        mistake = compile_error(str(error), shown)
+        mistake = compile_error(str(error), shown, mixes=mixes)
         if mistake is not None:
             raise mistake from None
         return "DYN"

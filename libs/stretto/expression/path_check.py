@@ -8,20 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from stretto.expression.errors import ExpressionError, nearest
+from stretto.expression.inputs import Use
 from stretto.expression.paths import Segments, show_path
-from stretto.expression.rewrite import Use, error_at
+from stretto.expression.rewrite import error_at
 from stretto.expression.scope import ScopeTypes
-from stretto.expression.shapes import ANYTHING, Shape
+from stretto.expression.shapes import Shape, inside
 
-__all__ = ["check_paths", "shape_at"]
-
-
-def shape_at(scope: ScopeTypes, segments: Segments) -> Shape:
-    """The shape of what stands at a path; anything where that is not known."""
-    shape = scope.roots.get(str(segments[0]), ANYTHING)
-    for segment in segments[1:]:
-        shape = _inside(shape, segment)
-    return shape
+__all__ = ["check_paths"]
 
 
 def check_paths(uses: Iterable[Use], scope: ScopeTypes, source: str) -> list[ExpressionError]:
@@ -52,15 +45,8 @@ def check_paths(uses: Iterable[Use], scope: ScopeTypes, source: str) -> list[Exp
                 if sure:
                     raise error
                 warnings.append(error)
-            shape = _inside(shape, use.segments[count])
+            shape = inside(shape, use.segments[count])
     return warnings
-
-
-def _inside(shape: Shape, segment: str | int) -> Shape:
-    """The shape of a field or item."""
-    if isinstance(segment, int):
-        return shape.items or ANYTHING
-    return shape.fields.get(segment) or shape.rest or ANYTHING
 
 
 def _problem(shape: Shape, segments: Segments, count: int) -> tuple[str | None, bool]:

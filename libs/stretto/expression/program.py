@@ -19,12 +19,14 @@ from collections.abc import Mapping
 
 from stretto.expression.errors import ExpressionError
 from stretto.expression.evaluation import evaluation_of, unwrapped
+from stretto.expression.inputs import Use, references_of
 from stretto.expression.kinds import Kind, expecting, kinds_of_result, kinds_of_shape
 from stretto.expression.limits import MAX_SOURCE_CHARS
-from stretto.expression.path_check import check_paths, shape_at
+from stretto.expression.path_check import check_paths
 from stretto.expression.paths import Getter, Reference, getter_of
-from stretto.expression.rewrite import Use, error_at, references_of, rewrite
+from stretto.expression.rewrite import error_at, rewrite
 from stretto.expression.scope import ROOTS, ScopeTypes
+from stretto.expression.shapes import shape_at
 
 __all__ = ["Program", "compile_expression"]
 
@@ -139,7 +141,7 @@ def _plain_path(source: str) -> list[Use] | None:
 def _compile_path(source: str, uses: list[Use], scope: ScopeTypes, expect: Kind | None) -> Program:
     warnings = tuple(check_paths(uses, scope, source))
     segments = uses[0].segments
-    kinds = kinds_of_shape(shape_at(scope, segments))
+    kinds = kinds_of_shape(shape_at(scope.roots, segments))
     _check_expected(expect, kinds, source)
     return Program(
         source,
@@ -156,9 +158,9 @@ def _compile(source: str, scope: ScopeTypes, expect: Kind | None) -> Program:
     from stretto.expression import native, type_check
 
     tree = native.parse(source)
-    rewritten, found = rewrite(tree, source)
+    rewritten, found = rewrite(tree, source, scope)
     warnings = tuple(check_paths(found.uses, scope, source))
-    result = type_check.check_types(source, found.uses, scope)
+    result = type_check.check_types(source, found, scope)
     kinds = kinds_of_result(result)
     _check_expected(expect, kinds, source)
     if type_check.is_optional(result):

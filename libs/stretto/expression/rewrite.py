@@ -6,22 +6,40 @@ error that we can name. What is evaluated for
 
     steps.fetch.output.status == 200 && has(input.region) && failed()
 
-is ``r0 == 200 && has(r1.region) && r2`` with ``r0`` looked up, ``r1`` cut down to the one field
-that is asked for, and ``r2`` the status. A path that is missing leaves its variable unset: whether
+is ``@0 == 200 && has(@1.region) && @2`` with ``@0`` looked up, ``@1`` cut down to the one field
+that is asked for, and ``@2`` the status. A path that is missing leaves its variable unset: whether
 that matters is for the language to say (``&&``, ``||`` and ``?:`` skip what they do not need).
 
-Calls of our own functions are taken out likewise (see `functions`).
+Calls of our own functions are taken out likewise (see `functions`), and macros in which such a call
+depends on the variable of the macro.
+
+JSON has one kind of number and the language has several, which arithmetic does not mix. So a term
+of paths and numbers (``input.price * 2 + input.tax``) is made of one kind: all doubles where a
+schema or a literal says so, else all doubles if one of the values is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
 
 from stretto.expression.errors import ExpressionError, nearest
 from stretto.expression.functions import FUNCTIONS, Function
-from stretto.expression.paths import Reference, Segments
-from stretto.expression.scope import ROOTS, STATUS_FUNCTIONS, STATUS_ROOT
+from stretto.expression.inputs import (
+    CallInput,
+    Found,
+    Input,
+    LoopInput,
+    NumbersInput,
+    PathInput,
+    Rewritten,
+    Use,
+)
+from stretto.expression.macros import Macro, macro_of
+from stretto.expression.paths import Segments
+from stretto.expression.scope import ROOTS, STATUS_FUNCTIONS, STATUS_ROOT, ScopeTypes
+from stretto.expression.shapes import shape_at
 from stretto.expression.syntax import (
     Call,
     Const,
@@ -33,19 +51,11 @@ from stretto.expression.syntax import (
     Node,
     Select,
     Tree,
+    double,
+    walk,
 )
 
-__all__ = [
-    "CallInput",
-    "Found",
-    "Input",
-    "PathInput",
-    "Rewritten",
-    "Use",
-    "error_at",
-    "references_of",
-    "rewrite",
-]
+__all__ = ["error_at", "rewrite"]
 
 _TYPE_NAMES = frozenset({
     "bool", "bytes", "double", "dyn", "google", "int", "list", "map", "null_type", "optional_type",
@@ -61,29 +71,9 @@ _NAMESPACES = frozenset({
 _WITHOUT_IMPLEMENTATION = {"cel.@mapInsert": "transformMap"}
 
 
-@dataclass(frozen=True, slots=True)
-class PathInput:
-    """A variable that stands for a path; with `field`, cut down to that field.
+_ARITHMETIC = frozenset({"_+_", "_-_", "_*_", "_/_", "-_"})
+"""Operators that want their numbers to be of one kind."""
 
-    `only_tested`: what the field holds does not matter, only that it is there.
-    """
-
-    variable: str
-    segments: Segments
-    field: str | None = None
-    only_tested: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class CallInput:
-    """A variable that stands for a call of one of our functions."""
-
-    variable: str
-    function: Function
-    args: tuple[Rewritten, ...]
-
-
-Input = PathInput | CallInput
 _Maker = Callable[[str], Input]
 _Chain = list[tuple[str | int, int]]
 """The segments of a path, each with the offset in the source where it stands."""
@@ -92,48 +82,7 @@ _TRUE = b"\x10\x01"
 """The literal `true` as the wire has it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
-    """One occurrence of a path: its segments and, for each, where it stands in the source."""
-
-    segments: Segments
-    offsets: tuple[int, ...]
-    width: int
-    """How many of the segments are looked up as one value (the last may be only tested for)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rewritten:
-    """A part of an expression, ready to be evaluated.
-
-    Attributes:
-        node: the tree over the variables.
-        inputs: what the variables stand for.
-    """
-
-    node: Node
-    inputs: tuple[Input, ...]
-
-    @property
-    def path(self) -> Segments | None:
-        """The path that the whole is, if it is nothing else."""
-        if isinstance(self.node, Ident) and len(self.inputs) == 1:
-            (only,) = self.inputs
-            if isinstance(only, PathInput) and only.field is None:
-                return only.segments
-        return None
-
-
-@dataclass(slots=True)
-class Found:
-    """What a whole expression uses."""
-
-    uses: list[Use] = field(default_factory=list)
-    statuses: set[str] = field(default_factory=set)
-    functions: set[str] = field(default_factory=set)
-
-
-def rewrite(tree: Tree, source: str) -> tuple[Rewritten, Found]:
+def rewrite(tree: Tree, source: str, scope: ScopeTypes) -> tuple[Rewritten, Found]:
     """Take the free paths out of an expression.
 
     Raises:
@@ -141,33 +90,32 @@ def rewrite(tree: Tree, source: str) -> tuple[Rewritten, Found]:
             built by name, a function without implementation.
     """
     found = Found()
-    rewriter = _Rewriter(tree.positions, source, found, loop_names=frozenset())
-    return rewriter.finish(tree.root), found
+    expression = _Expression(tree.positions, source, scope, found)
+    return _Rewriter(expression, frozenset()).finish(tree.root), found
 
 
-def references_of(uses: Iterable[Use]) -> dict[Reference, int]:
-    """The references of some uses, in order, each with where it stands first."""
-    references: dict[Reference, int] = {}
-    for use in uses:
-        names: list[str] = []
-        for segment in use.segments:
-            if not isinstance(segment, str):
-                break
-            names.append(segment)
-        references.setdefault(tuple(names), use.offsets[0])
-    return references
+@dataclass(frozen=True, slots=True)
+class _Expression:
+    """What all parts of one expression share."""
+
+    positions: dict[int, int]
+    source: str
+    scope: ScopeTypes
+    found: Found
 
 
 class _Rewriter:
-    """Rewrites one expression, or one argument of a call of ours."""
+    """Rewrites one expression, or a part that we evaluate by itself.
 
-    def __init__(
-        self, positions: dict[int, int], source: str, found: Found, loop_names: frozenset[str]
-    ) -> None:
-        self.positions = positions
-        self.source = source
-        self.found = found
-        self.outer = loop_names
+    Args:
+        expression: the whole.
+        local: names of macros around the part, which it sees as roots of its scope.
+    """
+
+    def __init__(self, expression: _Expression, local: frozenset[str]) -> None:
+        self.expression = expression
+        self.found = expression.found
+        self.local = local
         self.inputs: dict[object, Input] = {}
 
     def finish(self, root: Node) -> Rewritten:
@@ -203,8 +151,10 @@ class _Rewriter:
     def chain(self, node: Node, bound: frozenset[str]) -> _Chain | None:
         """The segments of a free path, each with the offset of where it stands, or None."""
         match node:
-            case Ident(name=name) if name not in bound and name.lstrip(".") in ROOTS:
-                return [(name.lstrip("."), self.offset(node))]
+            case Ident(name=name) if name not in bound:
+                name = name.lstrip(".")
+                known = name in ROOTS or name in self.local
+                return [(name, self.offset(node))] if known else None
             case Select(operand=operand, field=name, test=False):
                 chain = self.chain(operand, bound)
                 return None if chain is None else [*chain, (name, self.offset(node) + 1)]
@@ -215,17 +165,34 @@ class _Rewriter:
                 return None if chain is None else [*chain, (key, self.offset(node) + 1)]
         return None
 
-    def path(self, node: Node, chain: _Chain) -> Ident:
+    def path(self, node: Node, chain: _Chain, *, as_double: bool = False) -> Ident:
+        segments = self.use(chain)
+        number: Literal["int", "double"] | None = "double" if as_double else None
+        if number is None and len(segments) > 1 and self.schema_says(segments, "integer"):
+            number = "int"
+        return self.variable(
+            node.id, (segments, number), lambda name: PathInput(name, segments, number=number)
+        )
+
+    def use(self, chain: _Chain, key: str | None = None, at: int = 0) -> Segments:
+        """Note that a path is used (and of it, perhaps, one field that need not be there)."""
         segments = tuple(segment for segment, _ in chain)
         offsets = tuple(offset for _, offset in chain)
-        self.found.uses.append(Use(segments, offsets, len(segments)))
-        return self.variable(node.id, segments, lambda name: PathInput(name, segments))
+        if segments[0] not in self.local:
+            use = Use(segments, offsets, len(segments))
+            if key is not None:
+                use = Use((*segments, key), (*offsets, at), len(segments))
+            self.found.uses.append(use)
+        return segments
+
+    def schema_says(self, segments: Segments, kind: str) -> bool:
+        if segments[0] in self.local:
+            return False
+        return shape_at(self.expression.scope.roots, segments).only == kind
 
     def field(self, node: Node, chain: _Chain, key: str, at: int, *, only_tested: bool) -> Ident:
         """A path cut down to one field, which need not be there."""
-        segments = tuple(segment for segment, _ in chain)
-        offsets = tuple(offset for _, offset in chain)
-        self.found.uses.append(Use((*segments, key), (*offsets, at), len(segments)))
+        segments = self.use(chain, key, at)
         return self.variable(
             node.id,
             (segments, key, only_tested),
@@ -236,8 +203,81 @@ class _Rewriter:
         """The variable for an input, the same for the same one."""
         known = self.inputs.get(key)
         if known is None:
-            known = self.inputs[key] = make(f"r{len(self.inputs)}")
+            known = self.inputs[key] = make(f"@{len(self.inputs)}")
+        assert not isinstance(known, NumbersInput)
         return Ident(node_id, known.variable)
+
+    # Arithmetic
+
+    def leaves(self, node: Node, bound: frozenset[str]) -> list[Node] | None:
+        """The paths and numbers that a term of nothing else is made of, or None."""
+        if self.chain(node, bound) is not None:
+            return [node]
+        match node:
+            case Const(value=int() | float() as value) if not isinstance(value, bool):
+                return [node]
+            case Call(function=function, args=args, target=None) if function in _ARITHMETIC:
+                leaves: list[Node] = []
+                for arg in args:
+                    inner = self.leaves(arg, bound)
+                    if inner is None:
+                        return None
+                    leaves += inner
+                return leaves
+        return None
+
+    def term(self, node: Node, leaves: list[Node], bound: frozenset[str]) -> Node | None:
+        """Rewrite a term so that its numbers are of one kind; None where they are anyway."""
+        chains = [chain for leaf in leaves if (chain := self.chain(leaf, bound)) is not None]
+        if not chains or len(leaves) == 1:
+            return None
+        paths = [tuple(segment for segment, _ in chain) for chain in chains]
+        numbers = [leaf.value for leaf in leaves if isinstance(leaf, Const)]
+        doubles = any(isinstance(number, float) for number in numbers)
+        if doubles or any(self.schema_says(path, "number") for path in paths):
+            self.found.mixes = True
+            return self.replaced(node, bound, self.doubled)
+        if all(self.schema_says(path, "integer") for path in paths):
+            return None
+        self.found.mixes = True
+        return self.together(node, bound)
+
+    def doubled(self, leaf: Node, chain: _Chain | None) -> Node:
+        if chain is not None:
+            return self.path(leaf, chain, as_double=True)
+        assert isinstance(leaf, Const)
+        assert isinstance(leaf.value, int | float)
+        return double(leaf.id, float(leaf.value))
+
+    def together(self, node: Node, bound: frozenset[str]) -> Node:
+        """Make one input of all leaves of a term."""
+        variables: list[str] = []
+        members: list[Segments | int] = []
+        prefix = f"@{len(self.inputs)}"
+
+        def member(leaf: Node, chain: _Chain | None) -> Node:
+            if chain is not None:
+                value: Segments | int = self.use(chain)
+            else:
+                assert isinstance(leaf, Const)
+                assert isinstance(leaf.value, int)
+                value = leaf.value
+            variables.append(f"{prefix}.{len(variables)}")
+            members.append(value)
+            return Ident(leaf.id, variables[-1])
+
+        replaced = self.replaced(node, bound, member)
+        self.inputs[node.id] = NumbersInput(tuple(variables), tuple(members))
+        return replaced
+
+    def replaced(
+        self, node: Node, bound: frozenset[str], leaf: Callable[[Node, _Chain | None], Node]
+    ) -> Node:
+        chain = self.chain(node, bound)
+        if chain is not None or not isinstance(node, Call):
+            return leaf(node, chain)
+        args = tuple(self.replaced(arg, bound, leaf) for arg in node.args)
+        return Call(node.id, node.function, args)
 
     # Everything else
 
@@ -261,6 +301,9 @@ class _Rewriter:
                 return Call(node.id, node.function, (cut, key))
         if node.target is None and node.function in STATUS_FUNCTIONS and not node.args:
             return self.status(node)
+        leaves = self.leaves(node, bound)
+        if leaves is not None and (term := self.term(node, leaves, bound)) is not None:
+            return term
         name, namespaced = self.function_name(node, bound)
         self.found.functions.add(name)
         if name in FUNCTIONS and (namespaced or node.target is None):
@@ -288,13 +331,19 @@ class _Rewriter:
         return self.variable(node.id, segments, lambda name: PathInput(name, segments))
 
     def own_call(self, node: Call, function: Function, bound: frozenset[str]) -> Ident:
-        loop_names = self.outer | bound
-        args = []
-        for arg in node.args:
-            inner = _Rewriter(self.positions, self.source, self.found, loop_names)
-            args.append(inner.finish(arg))
+        assert not self.depends(node, bound)
+        args = tuple(_Rewriter(self.expression, self.local).finish(arg) for arg in node.args)
         return self.variable(
-            node.id, (function.name, node.id), lambda name: CallInput(name, function, tuple(args))
+            node.id, (function.name, node.id), lambda name: CallInput(name, function, args)
+        )
+
+    def depends(self, node: Node, names: frozenset[str]) -> bool:
+        """Whether a call of ours somewhere in a node depends on one of the names."""
+        return bool(names) and any(
+            isinstance(part, Call)
+            and self.function_name(part, frozenset())[0] in FUNCTIONS
+            and any(isinstance(leaf, Ident) and leaf.name in names for leaf in walk(part))
+            for part in walk(node)
         )
 
     def map(self, node: MapOf, bound: frozenset[str]) -> Node:
@@ -318,6 +367,11 @@ class _Rewriter:
                 raise self.error(
                     node, f"expected another name for the loop variable, but `{name}` is taken"
                 )
+        macro = macro_of(node)
+        if macro is not None and any(
+            self.depends(part, frozenset(macro.names)) for part in macro.parts
+        ):
+            return self.own_loop(node, macro)
         inside = bound | names
         return Loop(
             node.id,
@@ -331,24 +385,30 @@ class _Rewriter:
             self.node(node.result, bound | {node.result_name}),
         )
 
+    def own_loop(self, node: Loop, macro: Macro) -> Ident:
+        """Run a macro ourselves, because a function of ours inside depends on its variables."""
+        outer = node.start if macro.kind == "bind" else node.over
+        over = _Rewriter(self.expression, self.local).finish(outer)
+        inside = self.local | set(macro.names)
+        parts = tuple(_Rewriter(self.expression, inside).finish(part) for part in macro.parts)
+        return self.variable(
+            node.id, ("loop", node.id), lambda name: LoopInput(name, macro, over, parts)
+        )
+
     def check_name(self, node: Ident, bound: frozenset[str]) -> None:
         name = node.name.lstrip(".")
         if name in bound or name in _TYPE_NAMES:
             return
-        if name in self.outer:
-            raise self.error(
-                node, f"expected no loop variable in an argument of our function, but got `{name}`"
-            )
-        known = (*ROOTS, *_NAMESPACES, *sorted(bound | self.outer))
+        known = (*ROOTS, *_NAMESPACES, *sorted(bound | self.local))
         raise self.error(
             node, f"expected a declared name, but `{name}` is not", nearest(name, known)
         )
 
     def offset(self, node: Node) -> int:
-        return self.positions.get(node.id, 0)
+        return self.expression.positions.get(node.id, 0)
 
     def error(self, node: Node, message: str, suggestion: str | None = None) -> ExpressionError:
-        return error_at(self.source, self.offset(node), message, suggestion)
+        return error_at(self.expression.source, self.offset(node), message, suggestion)
 
 
 def error_at(

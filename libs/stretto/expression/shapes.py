@@ -11,7 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-__all__ = ["ANYTHING", "Shape", "shape_of"]
+from stretto.expression.paths import Segments
+
+__all__ = ["ANYTHING", "Shape", "inside", "shape_at", "shape_of"]
 
 MAX_SCHEMA_DEPTH = 16
 """Schemas are followed this deep (`$ref` may be recursive); below is anything."""
@@ -60,6 +62,21 @@ def shape_of(schema: object) -> Shape:
     done here).
     """
     return _Reader(schema if isinstance(schema, dict) else {}).read(schema, MAX_SCHEMA_DEPTH)
+
+
+def shape_at(roots: Mapping[str, Shape], segments: Segments) -> Shape:
+    """The shape of what stands at a path; anything where that is not known."""
+    shape = roots.get(str(segments[0]), ANYTHING)
+    for segment in segments[1:]:
+        shape = inside(shape, segment)
+    return shape
+
+
+def inside(shape: Shape, segment: str | int) -> Shape:
+    """The shape of a field or item."""
+    if isinstance(segment, int):
+        return shape.items or ANYTHING
+    return shape.fields.get(segment) or shape.rest or ANYTHING
 
 
 class _Reader:

@@ -8,6 +8,7 @@ which are not written back (nothing at evaluation uses them).
 The parser bounds nesting to 32, so the recursion here is bounded too.
 """
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -24,20 +25,26 @@ __all__ = [
     "Node",
     "Select",
     "Tree",
+    "children",
+    "double",
     "read_parsed",
+    "walk",
     "write_parsed",
 ]
+
+_DOUBLE_KEY = b"\x29"
+"""Field 5, of eight bytes."""
 
 _TYPE_URL = b"type.googleapis.com/cel.expr.ParsedExpr"
 
 
 @dataclass(slots=True, frozen=True)
 class Const:
-    """A literal. `value` is None where it is not null, bool, int or string; `raw` is always it."""
+    """A literal. `value` is None for null, unsigned and bytes; `raw` is always it."""
 
     id: int
     raw: bytes
-    value: bool | int | str | None = None
+    value: bool | int | float | str | None = None
     is_null: bool = False
 
 
@@ -139,6 +146,36 @@ def write_parsed(root: Node) -> bytes:
     return length_delimited(1, _TYPE_URL) + length_delimited(2, length_delimited(2, _write(root)))
 
 
+def double(node_id: int, value: float) -> Const:
+    """The literal of a double."""
+    return Const(node_id, _DOUBLE_KEY + struct.pack("<d", value), value)
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """Yield a node and all below it."""
+    yield node
+    for child in children(node):
+        yield from walk(child)
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """The nodes right below a node."""
+    match node:
+        case Const() | Ident():
+            return ()
+        case Select():
+            return (node.operand,)
+        case Call():
+            return node.args if node.target is None else (node.target, *node.args)
+        case ListOf():
+            return node.elements
+        case MapOf():
+            keys = tuple(entry.key for entry in node.entries if entry.key is not None)
+            return (*keys, *(entry.value for entry in node.entries))
+        case Loop():
+            return (node.over, node.start, node.condition, node.step, node.result)
+
+
 def _fields(data: bytes) -> Iterator[tuple[int, bytes]]:
     for number, value in decode(data):
         if isinstance(value, bytes):
@@ -201,6 +238,8 @@ def _read_const(node_id: int, body: bytes) -> Const:
                 return Const(node_id, body, bool(value))
             case 3:
                 return Const(node_id, body, signed(integer(value)))
+            case 5:
+                return Const(node_id, body, struct.unpack("<d", _bytes(value))[0])
             case 6:
                 return Const(node_id, body, _text(value))
     return Const(node_id, body)

@@ -10,15 +10,14 @@ both int and double, and mixing those is left to the evaluation.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from stretto.expression import native
 from stretto.expression.errors import ExpressionError
-from stretto.expression.path_check import shape_at
+from stretto.expression.inputs import Found, Use
 from stretto.expression.paths import Segments
-from stretto.expression.rewrite import Use
 from stretto.expression.scope import ScopeTypes
-from stretto.expression.shapes import Shape
+from stretto.expression.shapes import Shape, shape_at
 
 __all__ = ["check_types", "is_optional"]
 
@@ -31,21 +30,25 @@ _LISTS: Mapping[str | None, str] = {
 }  # fmt: skip
 _ALTERNATIVES: Mapping[str, tuple[str, ...]] = {"number": ("__i", "__d")}
 
+_Spot = tuple[int, int, str]
+"""A stretch of the source and the stand-in for it."""
+_Unsure = tuple[int, int, tuple[str, ...]]
+
 _SPACE = r"[ \t]*"
 
 
-def check_types(source: str, uses: Iterable[Use], scope: ScopeTypes) -> str:
+def check_types(source: str, found: Found, scope: ScopeTypes) -> str:
     """Check the types of a whole expression and tell the type of its result.
 
     Raises:
         ExpressionError: no overload fits, whatever the values that the schemas allow.
     """
-    spots = [spot for use in uses if (spot := _spot(source, use, scope)) is not None]
+    spots = [spot for use in found.uses if (spot := _spot(source, use, scope)) is not None]
     sure = [(start, end, names[0]) for start, end, names in spots if len(names) == 1]
-    result = native.check(_with_stand_ins(source, sure), source)
+    result = native.check(_with_stand_ins(source, sure), source, found.mixes)
     for start, end, names in spots:
         if len(names) > 1:
-            _check_alternatives(source, sure, start, end, names)
+            _check_alternatives(source, sure, (start, end, names), found.mixes)
     return result
 
 
@@ -54,17 +57,13 @@ def is_optional(result: str) -> bool:
     return result.startswith("optional_type")
 
 
-def _check_alternatives(
-    source: str,
-    sure: list[tuple[int, int, str]],
-    start: int,
-    end: int,
-    names: tuple[str, ...],
-) -> None:
+def _check_alternatives(source: str, sure: list[_Spot], unsure: _Unsure, mixes: bool) -> None:
+    """Raise only if a path is wrong as each of its types."""
+    start, end, names = unsure
     errors = []
     for name in names:
         try:
-            native.check(_with_stand_ins(source, [*sure, (start, end, name)]), source)
+            native.check(_with_stand_ins(source, [*sure, (start, end, name)]), source, mixes)
         except ExpressionError as error:
             errors.append(error)
         else:
@@ -72,16 +71,16 @@ def _check_alternatives(
     raise errors[0]
 
 
-def _with_stand_ins(source: str, spots: list[tuple[int, int, str]]) -> str:
+def _with_stand_ins(source: str, spots: list[_Spot]) -> str:
     for start, end, name in sorted(spots, reverse=True):
         source = source[:start] + name.ljust(end - start) + source[end:]
     return source
 
 
-def _spot(source: str, use: Use, scope: ScopeTypes) -> tuple[int, int, tuple[str, ...]] | None:
+def _spot(source: str, use: Use, scope: ScopeTypes) -> _Unsure | None:
     """Where a path stands in the source, and the stand-ins for its possible types."""
     segments = use.segments[: use.width]
-    names = stand_ins(shape_at(scope, segments))
+    names = stand_ins(shape_at(scope.roots, segments))
     if not names:
         return None
     start = use.offsets[0]
