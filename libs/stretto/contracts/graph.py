@@ -23,10 +23,12 @@ Kind = Literal[
 ]  # fmt: skip
 
 RefRoot = Literal[
-    "input", "step", "item", "index", "run", "error", "loop", "outcome", "output", "vars"
+    "input", "step", "item", "index", "run", "error", "loop", "outcome", "output", "vars", "signal"
 ]
 """Where a value comes from. `outcome` is what `always() failed() cancelled() succeeded()` read;
-`output` is the step's own output (in its compensation)."""
+`output` is the step's own output (in its compensation); `error` the failure that a `catch` handles;
+`loop` is `{"index", "output"}` of a `repeat` (the output of the round that just ended, null in the
+first); `signal` the payload that a signal's condition looks at."""
 
 
 class Ref(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -139,6 +141,53 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     then: tuple[int, ...] = ()
 
 
+class Repeat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A loop over the body: after each round `until` is asked (its condition true: the loop ends with
+    the round's output); at most `limit` rounds, with `every_s` seconds between them."""
+
+    until: Ask
+    limit: int = 1_000
+    every_s: float = 0.0
+
+
+class Catch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What happens instead when the step has failed for good: the first handler whose `on` holds the
+    failure's type (empty: any). Its body is run as a scope `<path>~catch.`; the step then completes
+    with the handler's output."""
+
+    on: tuple[str, ...] = ()
+    body: "ScopePlan | None" = None
+    output: Ask | None = None
+    output_value: bytes | None = None
+
+
+class SignalPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a step of kind `signal` waits for. `buffered`: one that came earlier is taken (persistent
+    trigger); else it must come while the step waits (transient). `where`: its payload must fit."""
+
+    name: str
+    buffered: bool = True
+    where: Ask | None = None
+
+
+class ApprovalPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who may approve (empty: anybody), and who may too after `escalate_s` seconds."""
+
+    by: tuple[str, ...] = ()
+    escalate_s: float | None = None
+    escalate_to: tuple[str, ...] = ()
+
+
+class ChildPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The run that a step of kind `workflow` starts. `wait=False`: the step completes with
+    `{"run_id": …}` when it is started. `cancel`: cancelling the step cancels the child."""
+
+    workflow: str
+    version: int | None = None
+    wait: bool = True
+    cancel: bool = True
+
+
 class StepPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One step. Indices are positions in the `ScopePlan.steps` that holds it."""
 
@@ -156,6 +205,15 @@ class StepPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     expression."""
     cases: tuple[Case, ...] = ()
     body: "ScopePlan | None" = None
+    """The steps of a group or of a loop's round."""
+    output: Ask | None = None
+    """What a group or round gives; None with `output_value` None: an object of its steps' outputs."""
+    output_value: bytes | None = None
+    repeat: Repeat | None = None
+    catch: tuple[Catch, ...] = ()
+    signal: SignalPlan | None = None
+    approval: ApprovalPlan | None = None
+    child: ChildPlan | None = None
     retry: Retry = Retry()
     timeouts: Timeouts = Timeouts()
     compensate: Compensation | None = None
