@@ -13,6 +13,7 @@ code meaning
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import traceback
@@ -61,7 +62,7 @@ def end_with(error: BaseException) -> NoReturn:
             sys.exit(exit_code_of(error))
         case BaseExceptionGroup():
             end_with(error.exceptions[0])
-        case KeyboardInterrupt():
+        case KeyboardInterrupt() | asyncio.CancelledError():
             sys.exit(EXIT_INTERRUPTED)
         case TimeoutError():
             _say(str(error))

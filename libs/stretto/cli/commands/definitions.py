@@ -13,7 +13,7 @@ from stretto.cli.calling import Call, bus_command
 from stretto.cli.exits import EXIT_OK, EXIT_USAGE
 from stretto.cli.printing import aside, local_time, out, print_json, table
 from stretto.client import Client, DefinitionMistakes
-from stretto.definition import Mistake, check
+from stretto.definition import load
 
 MAX_SOURCE_BYTES = 4 * 1024 * 1024
 """Larger is no definition that a person wrote: read as little as that of a wrong file."""
@@ -42,7 +42,7 @@ def show_mistakes(mistakes: list[dict[str, Any]], file: Path) -> None:
         place = f"{file}:{mistake.get('line', 1)}:{mistake.get('column', 1)}: "
         path = f"{mistake['path']}: " if mistake.get("path") else ""
         hint = f"; {mistake['suggestion']}" if mistake.get("suggestion") else ""
-        out().print(f"{place}{path}{mistake.get('reason', '')}{hint}", markup=False)
+        click.echo(f"{place}{path}{mistake.get('reason', '')}{hint}")
 
 
 @click.command("validate")
@@ -50,19 +50,19 @@ def show_mistakes(mistakes: list[dict[str, Any]], file: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def validate_command(files: tuple[Path, ...], as_json: bool) -> None:
     """Find the mistakes of definitions, all at once, with their places. Needs no server."""
-    found: dict[str, list[Mistake]] = {}
-    for file in files:
-        found[str(file)] = check(read_source(file), str(file))
-    count = sum(map(len, found.values()))
+    loaded = [load(read_source(file), str(file)) for file in files]
+    mistakes = [mistake for one in loaded for mistake in one.mistakes]
+    warnings = [warning for one in loaded for warning in one.warnings]
     if as_json:
-        print_json({"files": [{"file": f, "mistakes": m} for f, m in found.items()]})
+        print_json({"mistakes": mistakes, "warnings": warnings})
     else:
-        for mistakes in found.values():
-            for mistake in mistakes:
-                out().print(str(mistake), markup=False)
-        if not count:
-            aside().print(f"{len(files)} without mistakes" if len(files) > 1 else "no mistakes")
-    sys.exit(EXIT_USAGE if count else EXIT_OK)
+        for mistake in mistakes:
+            click.echo(str(mistake))
+        for warning in warnings:
+            click.echo(f"warning: {warning}", err=True)
+        if not mistakes:
+            aside().print("no mistakes")
+    sys.exit(EXIT_USAGE if mistakes else EXIT_OK)
 
 
 @click.command("apply")

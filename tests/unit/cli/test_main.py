@@ -1,0 +1,47 @@
+"""The group of commands."""
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from stretto import __version__
+from stretto.cli import main as main_module
+from stretto.cli.main import _COMMANDS, commands
+
+
+@pytest.mark.parametrize("name", [name for name in _COMMANDS if name != "bench"])
+def test_every_command_has_help_that_begins_like_that_of_the_list(name: str) -> None:
+    result = CliRunner().invoke(commands, [name, "--help"])
+    assert result.exit_code == 0, result.output
+    assert f"Usage: stretto {name}" in result.output.replace("commands", "stretto")
+
+
+def test_the_help_lists_every_command_without_importing_it() -> None:
+    result = CliRunner().invoke(commands, ["--help"])
+    assert result.exit_code == 0
+    assert all(f"  {name} " in result.output for name in _COMMANDS)
+    result = CliRunner().invoke(commands, ["--version"])
+    assert __version__ in result.output
+
+
+def test_an_unknown_command_is_a_usage_error_with_a_suggestion() -> None:
+    result = CliRunner().invoke(commands, ["lst"])
+    assert result.exit_code == 2
+    assert "'lst' is none. Did you mean 'list'?" in result.output
+    result = CliRunner().invoke(commands, ["qqqqqq"])
+    assert "See `stretto --help`" in result.output
+    assert commands.get_command(click.Context(commands), "qqq") is None
+
+
+def test_whatever_a_command_raises_becomes_a_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(**_: object) -> None:
+        raise TimeoutError("expected sooner")
+
+    monkeypatch.setattr(main_module, "commands", broken)
+    with pytest.raises(SystemExit) as exited:
+        main_module.main()
+    assert exited.value.code == 1
+    monkeypatch.setattr(main_module, "commands", lambda **_: None)
+    with pytest.raises(SystemExit) as exited:
+        main_module.main()
+    assert exited.value.code == 0

@@ -1,0 +1,62 @@
+"""Events as sentences."""
+
+import pytest
+
+from stretto.cli.story import sentence
+from stretto.contracts.events import EVENT_TYPES
+
+from .runs import BROKEN, STARTED, Told, completed, events, failed, scheduled
+
+
+def said(told: Told) -> str:
+    return sentence(events(told)[0])
+
+
+@pytest.mark.parametrize(
+    ("told", "text"),
+    [
+        (STARTED, 'w version 2 with {"n":1}'),
+        (("run.started", None, {"workflow": "w", "version": 2, "id": "k"}), "w version 2 as 'k'"),
+        (("run.failing", None, {"ending": "failed", "failure": BROKEN}), "Broken: no luck"),
+        (("run.finishing", None, {}), "the output is worked out"),
+        (("run.completed", None, {"output": 3}), "output 3"),
+        (("run.failed", None, {"failure": BROKEN}), "Broken: no luck"),
+        (
+            ("run.cancelled", None, {"failure": BROKEN, "uncompensated": ["a"]}),
+            "Broken: no luck; not undone: a",
+        ),
+        (("run.terminated", None, {"failure": BROKEN}), "Broken"),
+        (("step.activated", "a", {}), "may run"),
+        (("step.expanded", "a", {"items": [1, 2]}), "goes over 2 items"),
+        (scheduled("a", queue="q", input={"x": 1}), 'attempt 1 of t.do on queue q with {"x":1}'),
+        (scheduled("a"), "attempt 1 of t.do"),
+        (("step.started", "a", {"attempt": 2, "worker": "wk"}), "attempt 2 was accepted by wk"),
+        (completed("a", [1]), "completed by wk: [1]"),
+        (("step.completed", "a", {}), "completed"),
+        (("step.chosen", "a", {"branch": 1, "then": ["b"]}), "took branch 2: b"),
+        (("step.chosen", "a", {"branch": -1}), "took branch 0: nothing"),
+        (("step.waiting", "a", {"until": "later"}), "waits until later"),
+        (failed("a"), "attempt 1 failed: Broken: no luck"),
+        (failed("a", retry_at="2026-01-01T00:00:00.2+00:00"), "; the next one in 200 ms"),
+        (("step.skipped", "a", {"reason": "not_chosen"}), "was skipped: not chosen"),
+        (("step.cancelled", "a", {"reason": "run_failing"}), "was cancelled: run failing"),
+        (("compensation.started", None, {"steps": ["b", "a"]}), "undoes b, a"),
+        (("compensation.started", None, {"steps": []}), "undoes nothing"),
+    ],
+)
+def test_an_event_is_a_sentence(told: Told, text: str) -> None:
+    assert text in said(told)
+
+
+def test_an_event_of_a_newer_version_has_no_sentence() -> None:
+    assert said(("run.beamed", None, {})) == ""
+    assert said(("step.beamed", "a", {})) == ""
+
+
+def test_every_type_that_the_log_knows_has_a_sentence() -> None:
+    told = {
+        "workflow": "w", "version": 1, "ending": "failed", "failure": BROKEN, "items": [],
+        "attempt": 1, "task": "t", "branch": 0, "until": "later", "steps": [], "reason": "x",
+    }  # fmt: skip
+    silent = [t.type for t in EVENT_TYPES if not said((t.type, "a", dict(told)))]
+    assert silent == []
