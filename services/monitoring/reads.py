@@ -1,0 +1,222 @@
+"""What can be asked of the monitoring service: by any instance, from Postgres."""
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import msgspec
+
+from services.monitoring.book import fold
+from services.monitoring.catching_up import STATE_WANTED
+from services.monitoring.core.projection import CLOSED, RunProjection
+from services.monitoring.history import Log, LoggedEvent
+from services.monitoring.intake import STATE_STATISTICS
+from services.monitoring.rebuild import ALL
+from services.monitoring.services_seen import ServicesSeen
+from services.monitoring.statistics import WINDOW_S, StatisticsState, latencies
+from services.monitoring.store import Query, Store
+from services.monitoring.views import Payloads, payloads_of, summary, view
+from stretto.bus.service import Refusal
+from stretto.client.errors import Rejected
+from stretto.contracts.answers import MAX_PAGE, ListRequest, RunPage, Stats, StatsRequest
+from stretto.contracts.codec import json_encode
+from stretto.contracts.ids import parse_run_id, run_id_text
+from stretto.runtime.clock import US_PER_S, Clock
+from stretto.runtime.errors import TransientError
+from stretto.telemetry.names import LOG_REASON
+
+logger = logging.getLogger(__name__)
+
+MAX_EVENTS_WITH_PAYLOADS = 2_000
+"""Runs with more events are shown without payloads: the answer must fit into a message."""
+
+STATUSES = frozenset({"running", "failing", "paused", *CLOSED})
+OPEN = "open"
+_MAX_SEARCH_CHARS = 100
+_HEX_DIGITS = 32
+
+Handler = Callable[[bytes], Awaitable[bytes]]
+Q = TypeVar("Q")
+
+
+class ShowRequest(msgspec.Struct, frozen=True):
+    """`monitoring.show`. `payloads`: with the inputs and outputs of the steps."""
+
+    run_id: str
+    payloads: bool = True
+
+
+_decode_statistics = msgspec.json.Decoder(StatisticsState).decode
+
+
+class Reads:
+    """The operations of `stretto.api.monitoring.*`."""
+
+    def __init__(
+        self, store: Store, log: Log, seen: ServicesSeen, clock: Clock, lag: Callable[[], int]
+    ) -> None:
+        self._store = store
+        self._log = log
+        self._seen = seen
+        self._clock = clock
+        self._lag = lag
+
+    def operations(self) -> dict[str, Handler]:
+        """The handlers by the names of their operations."""
+        return {
+            "list": self.list_runs,
+            "show": self.show,
+            "stats": self.stats,
+            "rebuild": self.rebuild,
+        }
+
+    async def list_runs(self, data: bytes) -> bytes:
+        """A page of runs, the latest first."""
+        query = query_of(_read(ListRequest, data))
+        # One more than asked for tells whether there is a next page.
+        runs = await self._store.page(msgspec.structs.replace(query, limit=query.limit + 1))
+        now_us = self._clock.now_us()
+        page = runs[: query.limit]
+        following = cursor(page[-1]) if len(runs) > query.limit else None
+        return json_encode(RunPage(runs=[summary(r, now_us) for r in page], next=following))
+
+    async def show(self, data: bytes) -> bytes:
+        """One run with its steps; what is not in Postgres yet is read from the log."""
+        request = _read(ShowRequest, data)
+        run_id = _run_id(request.run_id)
+        found = await self._store.row(run_id)
+        payloads = Payloads()
+        if found is None:
+            run = RunProjection(run_id, "", "", 0, None)
+            payloads = payloads_of(await self._read_log(run, must=True))
+        else:
+            run, steps_seq = found
+            with_payloads = request.payloads and run.last_seq <= MAX_EVENTS_WITH_PAYLOADS
+            if with_payloads or steps_seq < run.last_seq or not run.closed:
+                if with_payloads or steps_seq == 0:
+                    run.restore([], 0)
+                else:
+                    run.restore(list(run.steps.values()), steps_seq)
+                events = await self._read_log(run, must=False)
+                if with_payloads:
+                    payloads = payloads_of(events)
+        return json_encode(view(run, payloads, self._clock.now_us()))
+
+    async def stats(self, data: bytes) -> bytes:
+        """Counts by status, latencies and rates."""
+        request = _read(StatsRequest, data)
+        counts = await self._store.counts(request.namespace, request.workflow)
+        runs: dict[str, int] = {}
+        workflows: dict[str, dict[str, int]] = {}
+        for workflow, status, n in counts:
+            runs[status] = runs.get(status, 0) + n
+            workflows.setdefault(workflow, {})[status] = n
+        kept = await self._store.state(STATE_STATISTICS)
+        state = StatisticsState() if kept is None else _decode_statistics(kept)
+        stale = self._clock.now_us() - state.at_us > WINDOW_S * US_PER_S
+        answer = Stats(
+            runs=runs,
+            workflows=workflows,
+            run_latency=latencies(state.runs, request.namespace, request.workflow),
+            task_latency=latencies(state.tasks, request.namespace, None),
+            steps_per_s=0.0 if stale else _rate(state.steps_per_s, request.namespace),
+            runs_per_s=0.0 if stale else _rate(state.runs_per_s, request.namespace),
+            lag=self._lag(),
+            services=self._seen.report(),
+        )
+        return json_encode(answer)
+
+    async def rebuild(self, _data: bytes) -> bytes:
+        """Let the log be read again; the instance that reads it begins within seconds."""
+        await self._store.set_state(STATE_WANTED, json_encode(ALL))
+        return json_encode({"accepted": True})
+
+    async def _read_log(self, run: RunProjection, must: bool) -> list[LoggedEvent]:
+        """Bring a run up to date from the log; without it what is known is shown."""
+        try:
+            events = list(await self._log.of_run(run.run_id, run.last_seq))
+        except Rejected as error:
+            if must:
+                raise Refusal(error.code, error.message) from error
+            return []
+        except TransientError as error:
+            if must:
+                text = f"expected run {run_id_text(run.run_id)} to be known, but it is not"
+                raise Refusal("run_unknown", text) from error
+            logger.info("shown without the log", extra={LOG_REASON: error.message})
+            return []
+        fold(events, run)
+        return events
+
+
+def query_of(request: ListRequest) -> Query:
+    """Check a list request; raises Refusal."""
+    if not 1 <= request.limit <= MAX_PAGE:
+        raise _invalid(f"expected a limit of 1 to {MAX_PAGE}, but got {request.limit}")
+    wanted = tuple(s for s in (request.status or "").split(",") if s)
+    unknown = [s for s in wanted if s not in STATUSES and s != OPEN]
+    if unknown:
+        raise _invalid(
+            f"expected a status of {', '.join(sorted(STATUSES))} or {OPEN}, "
+            f"but got {unknown[0][:60]!r}"
+        )
+    search = request.search or None
+    if search is not None and len(search) > _MAX_SEARCH_CHARS:
+        raise _invalid(f"expected at most {_MAX_SEARCH_CHARS} characters to search for")
+    return Query(
+        limit=request.limit,
+        namespace=request.namespace,
+        workflow=request.workflow,
+        statuses=() if OPEN in wanted else wanted,
+        only_open=OPEN in wanted,
+        key=request.id,
+        key_prefix=search,
+        id_range=None if search is None else _id_range(search),
+        before=None if request.before is None else parse_cursor(request.before),
+    )
+
+
+def cursor(run: RunProjection) -> str:
+    """Where a page ends: what to ask with for the next one."""
+    return f"{run.started_us}.{run.run_id.hex()}"
+
+
+def parse_cursor(text: str) -> tuple[int, bytes]:
+    """Read what `cursor` wrote; raises Refusal."""
+    match = re.fullmatch(r"(\d{1,18})\.([0-9a-f]{32})", text)
+    if match is None:
+        raise _invalid(f"expected 'before' to be the 'next' of a page, but got {text[:60]!r}")
+    return int(match[1]), bytes.fromhex(match[2])
+
+
+def _id_range(prefix: str) -> tuple[bytes, bytes] | None:
+    """The first and last run id that begin with some hex digits; None if they are none."""
+    digits = prefix.replace("-", "").lower()
+    if not re.fullmatch(r"[0-9a-f]{1,32}", digits):
+        return None
+    return bytes.fromhex(digits.ljust(_HEX_DIGITS, "0")), bytes.fromhex(
+        digits.ljust(_HEX_DIGITS, "f")
+    )
+
+
+def _rate(rates: dict[str, float], namespace: str | None) -> float:
+    return round(sum(r for n, r in rates.items() if namespace in (None, n)), 2)
+
+
+def _read(kind: type[Q], data: bytes) -> Q:
+    try:
+        return msgspec.json.decode(data or b"{}", type=kind)
+    except msgspec.MsgspecError as error:
+        raise _invalid(f"expected a {kind.__name__}, but {error}") from error
+
+
+def _run_id(text: str) -> bytes:
+    try:
+        return parse_run_id(text)
+    except ValueError as error:
+        raise Refusal("run_id_invalid", str(error)) from error
+
+
+def _invalid(message: str) -> Refusal:
+    return Refusal("request_invalid", message)

@@ -1,0 +1,114 @@
+"""From projections to answers."""
+
+import msgspec
+
+from services.monitoring.core.projection import Attempt, RunProjection, Step
+from services.monitoring.history import LoggedEvent
+from stretto.contracts.answers import AttemptView, RunSummary, RunView, StepView
+from stretto.contracts.ids import run_id_text
+from stretto.contracts.payload import NULL
+from stretto.runtime.clock import rfc3339
+
+_US_PER_MS = 1_000
+
+
+class Payloads(msgspec.Struct):
+    """The payloads of a run, found in its events."""
+
+    input: msgspec.Raw = NULL
+    output: msgspec.Raw = NULL
+    inputs: dict[str, msgspec.Raw] = {}
+    outputs: dict[str, msgspec.Raw] = {}
+
+
+class _Data(msgspec.Struct):
+    """What of an event's data is a payload, and of which step."""
+
+    step: str = ""
+    input: msgspec.Raw = NULL
+    output: msgspec.Raw = NULL
+
+
+_decode = msgspec.json.Decoder(_Data).decode
+
+
+def summary(run: RunProjection, now_us: int) -> RunSummary:
+    """A run in a list."""
+    return RunSummary(
+        run_id=run_id_text(run.run_id),
+        namespace=run.namespace,
+        workflow=run.workflow,
+        version=run.version,
+        status=run.status,
+        started_at=rfc3339(run.started_us),
+        id=run.key,
+        closed_at=rfc3339(run.closed_us) if run.closed_us else None,
+        duration_ms=_ms(run.started_us, run.closed_us or now_us),
+        steps=run.counts,
+        labels=run.labels,
+        failure=run.failure,
+    )
+
+
+def view(run: RunProjection, payloads: Payloads, now_us: int) -> RunView:
+    """A run with its steps, in the order in which they began."""
+    return RunView(
+        run=summary(run, now_us),
+        steps=[_step(step, payloads, now_us, run.closed) for step in run.steps.values()],
+        input=payloads.input,
+        output=payloads.output,
+        last_seq=run.last_seq,
+    )
+
+
+def payloads_of(events: list[LoggedEvent]) -> Payloads:
+    """Pick the payloads out of a run's events."""
+    found = Payloads()
+    for event in events:
+        if event.type == "run.started":
+            found.input = _decode(event.data).input
+        elif event.type == "run.completed":
+            found.output = _decode(event.data).output
+        elif event.type == "step.scheduled":
+            data = _decode(event.data)
+            if data.input is not NULL:  # left out where it equals that of the attempt before
+                found.inputs[data.step] = data.input
+        elif event.type == "step.completed":
+            data = _decode(event.data)
+            found.outputs[data.step] = data.output
+    return found
+
+
+def _step(step: Step, payloads: Payloads, now_us: int, run_closed: bool) -> StepView:
+    until_us = step.ended_us or (0 if run_closed else now_us)
+    return StepView(
+        step=step.path,
+        status=step.status,
+        activated_at=rfc3339(step.began_us),
+        ended_at=rfc3339(step.ended_us) if step.ended_us else None,
+        duration_ms=_ms(step.began_us, until_us) if until_us else None,
+        task=step.task,
+        reason=step.reason,
+        input=payloads.inputs.get(step.path, NULL),
+        output=payloads.outputs.get(step.path, NULL),
+        attempts=[_attempt(attempt, step.queue) for attempt in step.attempts],
+    )
+
+
+def _attempt(attempt: Attempt, queue: str | None) -> AttemptView:
+    accepted_at = rfc3339(attempt.accepted_us) if attempt.accepted_us else None
+    return AttemptView(
+        attempt=attempt.number,
+        status=attempt.status,
+        scheduled_at=rfc3339(attempt.scheduled_us),
+        started_at=attempt.started_at or accepted_at,
+        ended_at=rfc3339(attempt.ended_us) if attempt.ended_us else None,
+        worker=attempt.worker,
+        queue=queue,
+        failure=attempt.failure,
+        retry_at=attempt.retry_at,
+    )
+
+
+def _ms(from_us: int, until_us: int) -> float:
+    return round((until_us - from_us) / _US_PER_MS, 3)
