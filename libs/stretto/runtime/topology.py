@@ -124,6 +124,7 @@ WORK = Stream(
     discard="new",
     max_bytes=256 * MIB,
     duplicate_window_s=SHORT_WINDOW_S,
+    allow_direct=True,  # execution reads what is out after a restart
     description="attempts for the workers of each queue",
 )
 LOG = Stream(

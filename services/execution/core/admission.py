@@ -1,0 +1,413 @@
+"""Admission: the state machine of the package's docstring."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from services.execution.core.attempt import Attempt, State
+from services.execution.core.durations import Durations
+from services.execution.core.effects import Effect, Move, RunOwn, Silent, Stop, StopOwn, Verify
+from services.execution.core.line import Line, Sending
+from services.execution.core.pulses import Pulses
+from services.execution.core.roster import Roster
+
+DEFAULT_QUEUE = "default"
+OWN_PREFIX = "std."
+
+MAX_HELD = 100_000
+"""Attempts that are held or unbound; more wait in the dispatch stream and in the log."""
+
+MAX_HELD_BYTES = 256 * 1024 * 1024
+"""What their payloads may take of the memory."""
+
+DOUBT_AFTER_US = 5_000_000
+"""An attempt that is out and dispatched again after so long is looked for in the work stream."""
+
+FORGET_AFTER_US = 30_000_000
+"""Results come a moment before their message is acknowledged; after so long it is read or lost."""
+
+MAX_TICK_GAP_US = 2_000_000
+"""When we were not running for longer than this, we did not hear heartbeats either."""
+
+
+class Counts(NamedTuple):
+    """How much is where."""
+
+    known: int
+    unbound: int
+    held: int
+    out: int
+    own: int
+
+
+class Admission:
+    """See the package's docstring. Every method is O(1) an attempt."""
+
+    def __init__(self, roster: Roster) -> None:
+        self.roster = roster
+        self.pulses = Pulses()
+        self.durations = Durations()
+        self._known: dict[str, Attempt] = {}
+        self._lines: dict[tuple[str, str], Line] = {}
+        self._unbound: dict[tuple[str, str], dict[str, Attempt]] = {}
+        self._parked: dict[tuple[str, str], dict[str, Attempt]] = {}
+        self._unbound_count = 0
+        self._own_count = 0
+        self._held_bytes = 0
+        self._ready: dict[Line, None] = {}
+        self._ticked_us = 0
+
+    # --- how it is
+
+    @property
+    def full(self) -> bool:
+        """Whether so much is held that no more should be dispatched to us."""
+        held = self._unbound_count + sum(line.waiting for line in self._lines.values())
+        return held >= MAX_HELD or self._held_bytes >= MAX_HELD_BYTES
+
+    @property
+    def lines(self) -> Iterable[Line]:
+        """The lines of all queues that there is or was something for."""
+        return self._lines.values()
+
+    @property
+    def counts(self) -> Counts:
+        """How much is where, over all queues."""
+        return Counts(
+            known=len(self._known),
+            unbound=self._unbound_count,
+            held=sum(line.waiting for line in self._lines.values()),
+            out=sum(line.out for line in self._lines.values()),
+            own=self._own_count,
+        )
+
+    def get(self, id_: str) -> Attempt | None:
+        """The attempt with this id, where it is known."""
+        return self._known.get(id_)
+
+    # --- dispatched
+
+    def admit(self, attempt: Attempt, now_us: int) -> list[Effect]:
+        """Take an attempt that is not known; `attempt.queue` is the queue it asks for."""
+        assert attempt.id not in self._known, f"{attempt.id} is known already"
+        attempt.arrived_us = now_us
+        self._known[attempt.id] = attempt
+        if attempt.task.startswith(OWN_PREFIX):
+            attempt.become(State.OWN)
+            attempt.queue = None
+            self._own_count += 1
+            return [RunOwn(attempt)]
+        self._held_bytes += len(attempt.payload)
+        if attempt.queue is None:
+            self._bind(attempt)
+        else:
+            self._hold(attempt, attempt.queue)
+        return []
+
+    def repeated(
+        self, attempt: Attempt, asked_queue: str | None, now_us: int, *, again: bool
+    ) -> list[Effect]:
+        """Take note that an attempt that is known was dispatched once more.
+
+        A frame that is delivered twice means nothing. But who sends it `again` has waited for it:
+        when it should be out for a while, look whether it is. And what was recovered from the
+        stream is only now known to have named no queue.
+        """
+        if not again or attempt.state is not State.OUT:
+            return []
+        if asked_queue is None and attempt.queue == DEFAULT_QUEUE and not attempt.parked:
+            self._park(attempt)
+            moves = self._moves_if_misplaced(attempt)
+            if moves:
+                return moves
+        if now_us - attempt.arrived_us < DOUBT_AFTER_US:
+            return []
+        attempt.arrived_us = now_us
+        return [Verify(attempt, attempt.seq)]
+
+    def recover(self, attempt: Attempt, seq: int, alone: bool, now_us: int) -> None:
+        """Take an attempt that was found in the work stream, in `attempt.queue`."""
+        if attempt.id in self._known:
+            return
+        assert attempt.queue is not None, "what is in the stream is in a queue"
+        attempt.arrived_us = now_us
+        attempt.become(State.OUT)
+        attempt.seq = seq
+        attempt.alone = alone
+        self._known[attempt.id] = attempt
+        self._line(attempt.namespace, attempt.queue).out += 1
+
+    # --- to the work stream
+
+    def cut(self) -> list[Sending]:
+        """Take the messages that may go out now."""
+        messages: list[Sending] = []
+        for line in list(self._ready):
+            crew = self.roster.crew(line.namespace, line.queue)
+            for sending in line.cut(crew, self._goes_alone):
+                self._held_bytes -= sum([len(a.payload) for a in sending.attempts])
+                messages.append(sending)
+        self._ready.clear()
+        return messages
+
+    def stored(self, sending: Sending, seq: int) -> list[Effect]:
+        """Note that a message is in the work stream.
+
+        Returns:
+            What to stop: attempts that were withdrawn while they were being sent.
+        """
+        gone: list[Attempt] = []
+        effects: list[Effect] = []
+        for attempt in sending.attempts:
+            attempt.seq = seq
+            if attempt.state is not State.SENDING:
+                gone.append(attempt)
+                continue
+            attempt.become(State.OUT)
+            if attempt.parked:
+                effects += self._moves_if_misplaced(attempt)
+        if gone:
+            effects.append(Stop(sending.namespace, sending.queue, gone))
+        return effects
+
+    def not_stored(self, sending: Sending) -> None:
+        """Note that a message could not be stored: its attempts are held again, in front."""
+        line = self._line(sending.namespace, sending.queue)
+        for attempt in reversed(sending.attempts):
+            if attempt.state is State.SENDING:
+                self._hold_again(line, attempt)
+
+    def store_lost(self) -> None:
+        """Note that the work stream was deleted: all that was out is sent again, oldest first."""
+        out = [a for a in self._known.values() if a.state is State.OUT]
+        for attempt in reversed(out):
+            self._take_back(attempt)
+
+    def vanished(self, attempt: Attempt, seq: int) -> None:
+        """Note that message `seq` of an attempt is not in the work stream: send it again."""
+        if attempt.state is State.OUT and attempt.seq == seq:
+            self._take_back(attempt)
+
+    def moved(self, attempt: Attempt, seq: int) -> None:
+        """Note that the message of a parked attempt was taken out unclaimed: bind it anew."""
+        if attempt.state is not State.OUT or attempt.seq != seq or attempt.queue is None:
+            return
+        self._unpark(attempt)
+        self._line(attempt.namespace, attempt.queue).out -= 1
+        self._held_bytes += len(attempt.payload)
+        self._bind(attempt)
+
+    # --- from workers and devices
+
+    def finished(self, id_: str) -> Attempt | None:
+        """Note that the result of an attempt is stored; returns it where it was known."""
+        attempt = self._known.get(id_)
+        if attempt is not None:
+            self._forget(attempt)
+        return attempt
+
+    def alive(self, id_: str, now_us: int) -> None:
+        """Note a sign of life: it was accepted, or sent progress."""
+        attempt = self._known.get(id_)
+        if attempt is not None and attempt.state in (State.OUT, State.SENDING):
+            self.pulses.hear(attempt, now_us)
+
+    def announced(self, namespace: str, queue: str, tasks: Iterable[str]) -> list[Effect]:
+        """Bind what waited for somebody to announce these tasks; `roster` knows of it already.
+
+        Returns:
+            Parked attempts to be taken out of `default`: somebody else announces them, or those
+            who have come to `default` all announce other tasks.
+        """
+        effects: list[Effect] = []
+        for task in tasks:
+            for attempt in list(self._unbound.get((namespace, task), {}).values()):
+                self._leave_unbound(attempt)
+                self._bind(attempt)
+            effects += self._bind_parked(namespace, task)
+        if queue == DEFAULT_QUEUE and not self.roster.takes_anything(namespace, queue):
+            for place, task in list(self._parked):
+                if place == namespace:
+                    effects += self._bind_parked(namespace, task)
+        line = self._lines.get((namespace, queue))
+        if line is not None and line.waiting:
+            self._ready[line] = None  # there may be more room
+        return effects
+
+    # --- not wanted any more
+
+    def withdraw(self, ids: Iterable[str]) -> list[Effect]:
+        """Forget attempts that nobody wants; returns whom to tell."""
+        stops: dict[tuple[str, str], list[Attempt]] = {}
+        effects: list[Effect] = []
+        for id_ in ids:
+            attempt = self._known.get(id_)
+            if attempt is None:
+                continue
+            if attempt.state is State.OWN:
+                effects.append(StopOwn(attempt))
+            elif attempt.state is State.OUT and attempt.queue is not None:
+                stops.setdefault((attempt.namespace, attempt.queue), []).append(attempt)
+            self._forget(attempt)
+        effects += [Stop(*place, attempts) for place, attempts in stops.items()]
+        return effects
+
+    def tick(self, now_us: int) -> list[Effect]:
+        """Let time pass: attempts that were silent for too long are answered for."""
+        gap_us, self._ticked_us = now_us - self._ticked_us, now_us
+        if gap_us > MAX_TICK_GAP_US:
+            self.deaf(now_us)
+            return []
+        effects: list[Effect] = []
+        for attempt in self.pulses.silent(now_us):
+            effects.append(Silent(attempt, attempt.heartbeat_s))
+            if attempt.queue is not None and attempt.state is State.OUT:
+                effects.append(Stop(attempt.namespace, attempt.queue, [attempt]))
+            self._forget(attempt)
+        return effects
+
+    def acknowledged_before(self, first_seq: int, now_us: int) -> int:
+        """Forget attempts whose messages left the stream a while ago: their results are stored.
+
+        Somebody else has read the results, or will: here they only held a place in their lines.
+
+        Returns:
+            How many were forgotten.
+        """
+        past = [
+            a
+            for a in self._known.values()
+            if a.state is State.OUT
+            and 0 < a.seq < first_seq
+            and now_us - a.arrived_us > FORGET_AFTER_US
+        ]
+        for attempt in past:
+            self._forget(attempt)
+        return len(past)
+
+    def deaf(self, now_us: int) -> None:
+        """Note that we could not hear until now: nobody's silence counts."""
+        self.pulses.forgive(now_us)
+
+    def forget_idle_lines(self) -> None:
+        """Drop the lines of queues that nobody serves and nobody needs."""
+        for key, line in list(self._lines.items()):
+            if not line.waiting and not line.out and not self.roster.crew(*key).workers:
+                del self._lines[key]
+                self._ready.pop(line, None)
+
+    # --- inside
+
+    def _bind(self, attempt: Attempt) -> None:
+        """Choose a queue for an attempt that named none; see the package's docstring."""
+        namespace = attempt.namespace
+        serving = self.roster.serving(namespace, attempt.task)
+        if serving:
+            self._hold(attempt, min(serving, key=lambda q: self._load(namespace, q)))
+        elif self.roster.takes_anything(namespace, DEFAULT_QUEUE):
+            self._park(attempt)
+            self._hold(attempt, DEFAULT_QUEUE)
+        else:
+            if attempt.state is not State.UNBOUND:
+                attempt.become(State.UNBOUND)
+            attempt.queue = None
+            self._unbound.setdefault((namespace, attempt.task), {})[attempt.id] = attempt
+            self._unbound_count += 1
+
+    def _load(self, namespace: str, queue: str) -> float:
+        return self._line(namespace, queue).load(self.roster.crew(namespace, queue))
+
+    def _hold(self, attempt: Attempt, queue: str) -> None:
+        line = self._line(attempt.namespace, queue)
+        line.hold(attempt)
+        self._ready[line] = None
+
+    def _hold_again(self, line: Line, attempt: Attempt) -> None:
+        line.out -= 1
+        line.hold(attempt, first=True)
+        self._held_bytes += len(attempt.payload)
+        self._ready[line] = None
+
+    def _take_back(self, attempt: Attempt) -> None:
+        assert attempt.queue is not None, "what is out is in a queue"
+        self.pulses.drop(attempt)
+        self._hold_again(self._line(attempt.namespace, attempt.queue), attempt)
+
+    def _goes_alone(self, attempt: Attempt) -> bool:
+        return attempt.parked or self.durations.is_long(attempt.namespace, attempt.task)
+
+    def _line(self, namespace: str, queue: str) -> Line:
+        key = (namespace, queue)
+        line = self._lines.get(key)
+        if line is None:
+            line = self._lines[key] = Line(namespace, queue)
+        return line
+
+    def _bind_parked(self, namespace: str, task: str) -> list[Effect]:
+        """Bind parked attempts anew; those that are out have to be taken out first."""
+        moves: list[Effect] = []
+        for attempt in list(self._parked.get((namespace, task), {}).values()):
+            if attempt.state is State.HELD:
+                self._unpark(attempt)
+                self._line(namespace, DEFAULT_QUEUE).drop()
+                self._bind(attempt)
+            elif attempt.state is State.OUT:
+                moves += self._moves_if_misplaced(attempt)
+        return moves
+
+    def _moves_if_misplaced(self, attempt: Attempt) -> list[Effect]:
+        """Move a parked attempt that would not be bound to `default` now, where that can be."""
+        serving = self.roster.serving(attempt.namespace, attempt.task)
+        if DEFAULT_QUEUE in serving or not attempt.alone:
+            return []
+        if not serving and self.roster.takes_anything(attempt.namespace, DEFAULT_QUEUE):
+            return []
+        return [Move(attempt, attempt.seq)]
+
+    def _park(self, attempt: Attempt) -> None:
+        attempt.parked = True
+        self._parked.setdefault((attempt.namespace, attempt.task), {})[attempt.id] = attempt
+
+    def _unpark(self, attempt: Attempt) -> None:
+        if attempt.parked:
+            attempt.parked = False
+            _discard(self._parked, attempt)
+
+    def _leave_unbound(self, attempt: Attempt) -> None:
+        if _discard(self._unbound, attempt):
+            self._unbound_count -= 1
+
+    def _forget(self, attempt: Attempt) -> None:
+        """Let go of an attempt, wherever it is."""
+        del self._known[attempt.id]
+        self.pulses.drop(attempt)
+        self._unpark(attempt)
+        match attempt.state:
+            case State.UNBOUND:
+                self._leave_unbound(attempt)
+                self._held_bytes -= len(attempt.payload)
+            case State.HELD:
+                assert attempt.queue is not None, "what is held is held for a queue"
+                self._line(attempt.namespace, attempt.queue).drop()
+                self._held_bytes -= len(attempt.payload)
+            case State.SENDING | State.OUT:
+                assert attempt.queue is not None, "what is out is in a queue"
+                line = self._line(attempt.namespace, attempt.queue)
+                line.out -= 1
+                if line.waiting:
+                    self._ready[line] = None
+            case State.OWN:
+                self._own_count -= 1
+            case _:
+                raise AssertionError(f"{attempt.id} is known and {attempt.state}")
+        attempt.become(State.GONE)
+
+
+def _discard(index: dict[tuple[str, str], dict[str, Attempt]], attempt: Attempt) -> bool:
+    """Take an attempt out of an index by namespace and task; return whether it was there."""
+    key = (attempt.namespace, attempt.task)
+    members = index.get(key)
+    if members is None or members.pop(attempt.id, None) is None:
+        return False
+    if not members:
+        del index[key]
+    return True

@@ -1,0 +1,157 @@
+"""Who is present: devices by what they say of themselves, summed up by queue and by task."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from stretto.contracts.public import Presence
+
+PRESENCE_TTL_US = 9_000_000
+"""Three times the interval of presence messages: two may be lost."""
+
+MAX_DEVICES = 100_000
+"""About 1 kB each; more than that are not remembered, and get work all the same."""
+
+
+class Crew(NamedTuple):
+    """The present workers of one queue."""
+
+    workers: int = 0
+    slots: int = 0
+    smallest: int = 0
+    """The slots of the smallest one."""
+
+
+class Device:
+    """One present device."""
+
+    __slots__ = ("namespace", "presence", "seen_us")
+
+    def __init__(self, namespace: str, presence: Presence, seen_us: int) -> None:
+        self.namespace = namespace
+        self.presence = presence
+        self.seen_us = seen_us
+
+
+class Roster:
+    """Devices that said that they are there, until they go or are silent for too long."""
+
+    def __init__(self) -> None:
+        self._devices: dict[tuple[str, str], Device] = {}
+        self._queues: dict[tuple[str, str], dict[str, Presence]] = {}
+        self._crews: dict[tuple[str, str], Crew] = {}
+        self._serving: dict[tuple[str, str], dict[str, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._devices)
+
+    @property
+    def devices(self) -> Mapping[tuple[str, str], Device]:
+        """All that are present, by namespace and name."""
+        return self._devices
+
+    @property
+    def queues(self) -> Iterable[tuple[str, str]]:
+        """Namespace and queue of all queues that somebody serves."""
+        return self._queues
+
+    def hear(self, namespace: str, name: str, presence: Presence, now_us: int) -> list[str]:
+        """Take what a device says of itself.
+
+        Returns:
+            Tasks that it announces and did not announce before.
+        """
+        key = (namespace, name)
+        if presence.gone:
+            self._remove(key)
+            return []
+        device = self._devices.get(key)
+        if device is None:
+            if len(self._devices) >= MAX_DEVICES:
+                return []
+            self._devices[key] = Device(namespace, presence, now_us)
+            self._join(namespace, name, presence)
+            return presence.tasks if presence.queue is not None else []
+        device.seen_us = now_us
+        before, device.presence = device.presence, presence
+        if _same_place(before, presence):
+            return []
+        self._leave(namespace, name, before)
+        self._join(namespace, name, presence)
+        if presence.queue is None:
+            return []
+        known = set(before.tasks) if before.queue == presence.queue else set()
+        return [task for task in presence.tasks if task not in known]
+
+    def expire(self, now_us: int) -> int:
+        """Forget who has been silent for too long; return how many."""
+        silent = [k for k, d in self._devices.items() if now_us - d.seen_us > PRESENCE_TTL_US]
+        for key in silent:
+            self._remove(key)
+        return len(silent)
+
+    def forgive(self, now_us: int) -> None:
+        """Count everybody as heard now: it was we who did not listen."""
+        for device in self._devices.values():
+            device.seen_us = now_us
+
+    def crew(self, namespace: str, queue: str) -> Crew:
+        """Sum up the present workers of a queue. O(1) unless the queue's workers have changed."""
+        key = (namespace, queue)
+        crew = self._crews.get(key)
+        if crew is None:
+            present = self._queues.get(key, {}).values()
+            slots = [max(1, p.slots) for p in present]
+            crew = self._crews[key] = Crew(len(slots), sum(slots), min(slots, default=0))
+        return crew
+
+    def busy(self, namespace: str, queue: str) -> int:
+        """How many slots of a queue's workers are taken, by their own last word."""
+        present = self._queues.get((namespace, queue), {})
+        return sum(self._devices[namespace, name].presence.busy for name in present)
+
+    def serving(self, namespace: str, task: str) -> list[str]:
+        """The queues whose present workers announce a task."""
+        return list(self._serving.get((namespace, task), ()))
+
+    def takes_anything(self, namespace: str, queue: str) -> bool:
+        """Whether a task that nobody announces may go to a queue: nobody is there, or somebody who
+        announces nothing at all."""
+        present = self._queues.get((namespace, queue))
+        return not present or any(not p.tasks for p in present.values())
+
+    def _remove(self, key: tuple[str, str]) -> None:
+        device = self._devices.pop(key, None)
+        if device is not None:
+            self._leave(*key, device.presence)
+
+    def _join(self, namespace: str, name: str, presence: Presence) -> None:
+        queue = presence.queue
+        if queue is None:
+            return
+        self._queues.setdefault((namespace, queue), {})[name] = presence
+        self._crews.pop((namespace, queue), None)
+        for task in set(presence.tasks):
+            queues = self._serving.setdefault((namespace, task), {})
+            queues[queue] = queues.get(queue, 0) + 1
+
+    def _leave(self, namespace: str, name: str, presence: Presence) -> None:
+        queue = presence.queue
+        if queue is None:
+            return
+        present = self._queues[namespace, queue]
+        del present[name]
+        if not present:
+            del self._queues[namespace, queue]
+        self._crews.pop((namespace, queue), None)
+        for task in set(presence.tasks):
+            queues = self._serving[namespace, task]
+            queues[queue] -= 1
+            if queues[queue] == 0:
+                del queues[queue]
+            if not queues:
+                del self._serving[namespace, task]
+
+
+def _same_place(before: Presence, now: Presence) -> bool:
+    """Whether two messages say the same of where a device works, what it does and how much."""
+    return before.queue == now.queue and before.slots == now.slots and before.tasks == now.tasks

@@ -1,0 +1,474 @@
+"""The active work on one lane: what arrives goes into admission, what comes out of it is done.
+
+::
+
+    dispatch frames ─► take ─► admission ─► sender ─► work stream
+                                  ▲  │
+    results ─► read ──────────────┤  ├─► house (std.*), outbox (answers for silent workers)
+    progress, presence ───────────┘  └─► errands (withdrawals, doubts, moves)
+
+`take` and the readers never wait for the sender: while messages are being stored, more attempts
+gather, and go out together.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from functools import partial
+
+import msgspec
+
+from services.execution.core.admission import Admission, Counts
+from services.execution.core.attempt import Attempt
+from services.execution.core.effects import Effect, RunOwn, Silent, StopOwn
+from services.execution.core.line import Sending
+from services.execution.core.roster import Roster
+from services.execution.errands import Errands
+from services.execution.intake import attempt_of, found_attempt, id_of, misplaced
+from services.execution.measures import Measures
+from services.execution.own.house import House
+from services.execution.own.tasks import own_handlers
+from services.execution.settings import ExecutionSettings
+from services.execution.work_stream import WorkStream
+from stretto.bus.deadletter import DeadLetters
+from stretto.bus.ensure import ensure
+from stretto.bus.message import Message, ack_all
+from stretto.bus.publisher import PubAck
+from stretto.contracts import subjects
+from stretto.contracts.codec import decode_work, json_encode, unpack_dispatch
+from stretto.contracts.failures import Failure, FailureType
+from stretto.contracts.frames import DispatchFrame
+from stretto.contracts.ids import parse_attempt_id
+from stretto.contracts.public import TaskResult
+from stretto.runtime.clock import parse_rfc3339, rfc3339
+from stretto.runtime.context import ServiceContext
+from stretto.runtime.errors import PermanentError, StrettoError, TransientError
+from stretto.runtime.topology import execution_results, work_consumer
+from stretto.telemetry import names
+from stretto.telemetry.trace_ids import dispatch_span_id, parse_traceparent
+from stretto.worker.outbox import Outbox
+
+TICK_S = 0.25
+"""A heartbeat that stopped is noticed so late at most, beyond what it may be silent."""
+
+RETRY_SEND_S = 0.2
+OPEN_FIRST_WAIT_S = 0.2
+OPEN_MAX_WAIT_S = 5.0
+OWN_PATIENCE_S = 3.0
+"""At the end, `std.*` tasks have so long; then they are given up and run again elsewhere."""
+
+RECONCILE_EVERY_TICKS = 40
+"""Every 10 s: attempts whose messages were acknowledged long ago are forgotten."""
+
+RESULTS_BATCH = 500
+
+logger = logging.getLogger(__name__)
+
+
+class SeenResult(msgspec.Struct, frozen=True, gc=False):
+    """What execution reads of a result."""
+
+    id: str
+    started_at: str | None = None
+    finished_at: str | None = None
+
+
+class SeenResults(msgspec.Struct, frozen=True):
+    """What execution reads of a message of results."""
+
+    results: list[SeenResult] = []
+    accepted: str | list[str] | None = None
+
+
+_decode_results = msgspec.json.Decoder(SeenResults).decode
+
+
+class Desk:
+    """See the module's docstring. `begin`, then `take` for what arrives, then `end`."""
+
+    def __init__(
+        self,
+        context: ServiceContext[ExecutionSettings],
+        lane: int,
+        roster: Roster,
+        measures: Measures,
+        group: asyncio.TaskGroup,
+    ) -> None:
+        self.lane = lane
+        self._context = context
+        self._measures = measures
+        self._group = group
+        self._core = Admission(roster)
+        self._work = WorkStream(context.connection)
+        self._changed = asyncio.Event()
+        self._letters = DeadLetters(context.publisher, context.service)
+        self._errands = Errands(context.connection, self._work, self._core, self._changed)
+        self._outbox = Outbox(
+            context.publisher, context.instance, self._stored_own, group.create_task
+        )
+        self._house = House(
+            name=context.instance,
+            handlers=own_handlers(
+                self._publish_core,
+                context.settings.nats_inbox_prefix,
+                http_allow_private=context.settings.http_allow_private,
+            ),
+            outbox=self._outbox,
+            clock=context.clock,
+            tracer=context.tracer,
+            group=group,
+        )
+        self._queues: set[tuple[str, str]] = set()
+        self._sent = 0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._ticks = 0
+
+    # --- how it is
+
+    @property
+    def full(self) -> bool:
+        """Whether no more should be taken for now."""
+        return self._core.full
+
+    @property
+    def counts(self) -> Counts:
+        """How much is where."""
+        return self._core.counts
+
+    @property
+    def core(self) -> Admission:
+        """The state, for answers to questions."""
+        return self._core
+
+    # --- its life
+
+    async def begin(self) -> None:
+        """Learn what is out already, then start to work and ask for what is open.
+
+        Raises:
+            TransientError: the work stream cannot be read.
+        """
+        found = 0
+        now_us = self._context.clock.now_us()
+        async for stored in self._work.read():
+            found += self._recover(stored.seq, stored.subject, stored.data, now_us)
+        logger.info("lane taken", extra={names.LOG_LANE: self.lane, names.LOG_COUNT: found})
+        for work in (
+            self._send(),
+            self._read_results(),
+            self._tick(),
+            self._errands.run(),
+            self._ask_open(),
+        ):
+            self._tasks.append(self._group.create_task(work))
+
+    async def end(self) -> None:
+        """Finish what is begun, and stop."""
+        await self._house.end(OWN_PATIENCE_S)
+        try:
+            async with asyncio.timeout(OWN_PATIENCE_S):
+                await self._outbox.wait_empty()
+        except TimeoutError:
+            logger.warning("results not stored at the end", extra={names.LOG_LANE: self.lane})
+        for task in self._tasks:
+            task.cancel()
+
+    def _recover(self, seq: int, subject: str, data: bytes, now_us: int) -> int:
+        """Take the attempts of this lane in a message of the work stream; return how many."""
+        try:
+            namespace, queue = subjects.parse_work(subject)
+            tasks = decode_work(data).tasks
+        except (ValueError, msgspec.DecodeError) as error:
+            # Somebody else's message: workers will say what they think of it.
+            logger.warning("work not understood", extra={names.LOG_REASON: str(error)})
+            return 0
+        mine = [task for task in tasks if self._is_mine(task.reply)]
+        for task in mine:
+            self._core.recover(found_attempt(task, namespace, queue), seq, len(tasks) == 1, now_us)
+        return len(mine)
+
+    def _is_mine(self, reply: str) -> bool:
+        try:
+            return subjects.parse_results(reply) % self._context.settings.lanes == self.lane
+        except ValueError:
+            return False
+
+    # --- what arrives
+
+    async def take(self, message: Message) -> None:
+        """Admit the records of a frame and acknowledge it: from now on it is our care.
+
+        Raises:
+            TransientError: it is no frame and could not be put into the dead letters.
+        """
+        try:
+            frame = unpack_dispatch(message.data)
+        except (msgspec.DecodeError, RecursionError) as error:
+            reason = f"expected a DispatchFrame, but {error}"
+            await self._letters.bury(message, "execution.not_a_frame", reason)
+            return
+        self._admit(frame)
+        message.ack()
+
+    def _admit(self, frame: DispatchFrame) -> None:
+        core, now_us = self._core, self._context.clock.now_us()
+        own: list[Attempt] = []
+        for record in frame.records:
+            id_ = id_of(record)
+            known = core.get(id_)
+            if known is not None:
+                self._do(core.repeated(known, record.queue, now_us, again=record.again))
+                continue
+            wrong = misplaced(record)
+            if wrong is not None:
+                self._answer(attempt_of(record, id_), wrong)
+                continue
+            effects = core.admit(attempt_of(record, id_), now_us)
+            if effects:
+                own += [effect.attempt for effect in effects if isinstance(effect, RunOwn)]
+        self._measures.admitted.add(len(frame.records))
+        if frame.withdrawn:
+            self._do(core.withdraw([id_of(record) for record in frame.withdrawn]))
+        if own:
+            self._house.run(own)
+        self._changed.set()
+
+    def announced(self, namespace: str, queue: str, tasks: list[str]) -> None:
+        """Take note of tasks that are newly announced for a queue."""
+        self._do(self._core.announced(namespace, queue, tasks))
+        self._changed.set()
+
+    def alive(self, id_: str) -> None:
+        """Take note of a sign of life of an attempt."""
+        self._core.alive(id_, self._context.clock.now_us())
+
+    def deaf(self) -> None:
+        """Take note that we could not hear anybody until now."""
+        self._core.deaf(self._context.clock.now_us())
+
+    def store_lost(self) -> None:
+        """Take note that the work stream was deleted: everything that is out goes out again."""
+        self._queues.clear()
+        self._measures.again.add(self._core.counts.out)
+        self._core.store_lost()
+        self._changed.set()
+
+    async def _read_results(self) -> None:
+        settings = self._context.settings
+        consumer = execution_results(self.lane, settings.lanes, settings.partitions)
+        async with self._context.pull(consumer, RESULTS_BATCH) as loop:
+            while True:
+                messages = await loop.next_batch()
+                for message in messages:
+                    self._note_results(message)
+                ack_all(messages)
+                self._changed.set()
+
+    def _note_results(self, message: Message) -> None:
+        try:
+            seen = _decode_results(message.data)
+        except msgspec.DecodeError:
+            return  # the workflow service reads it as well, and puts it into the dead letters
+        core = self._core
+        attempt = None
+        for result in seen.results:
+            attempt = core.finished(result.id)
+        self._measures.finished.add(len(seen.results))
+        if attempt is not None:
+            self._learn(attempt, seen.results[-1])
+        if seen.accepted is not None:
+            for id_ in [seen.accepted] if isinstance(seen.accepted, str) else seen.accepted:
+                self.alive(id_)
+
+    def _learn(self, attempt: Attempt, result: SeenResult) -> None:
+        """Take how long an attempt took as a sample."""
+        if result.started_at is None or result.finished_at is None:
+            return
+        try:
+            took_us = parse_rfc3339(result.finished_at) - parse_rfc3339(result.started_at)
+        except ValueError:
+            return  # instants of a worker of another make: only a hint is lost
+        self._core.durations.learn(attempt.namespace, attempt.task, took_us)
+
+    # --- what goes out
+
+    async def _send(self) -> None:
+        """Put what may go out into the work stream, for ever."""
+        publisher = self._context.publisher
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            for sending in self._core.cut():
+                place = (sending.namespace, sending.queue)
+                if place not in self._queues:
+                    self._queues.add(place)
+                    self._group.create_task(self._ensure_queue(*place))
+                self._sent += 1
+                try:
+                    future = await publisher.send(
+                        subjects.work(*place),
+                        sending.data,
+                        # Unique: the same attempts may have to be sent again on purpose.
+                        msg_id=f"{self._context.instance}-{self.lane}-{self._sent}",
+                    )
+                except StrettoError as error:
+                    self._not_sent(sending, error)
+                    continue
+                future.add_done_callback(partial(self._was_sent, sending))
+
+    def _was_sent(self, sending: Sending, future: asyncio.Future[list[PubAck]]) -> None:
+        """Handle the acknowledgement of a work message, or that there will be none."""
+        if future.cancelled():
+            return
+        error = future.exception()
+        if isinstance(error, StrettoError):
+            self._not_sent(sending, error)
+            return
+        if error is not None:
+            raise error  # a bug
+        now_us = self._context.clock.now_us()
+        self._measures.messages.add()
+        self._measures.wait_us.observe(max(0, now_us - sending.attempts[0].arrived_us))
+        for attempt in sending.attempts:
+            if attempt.traceparent is not None:
+                self._trace(attempt, sending.queue, now_us)
+        self._do(self._core.stored(sending, future.result()[0].seq))
+
+    def _not_sent(self, sending: Sending, error: StrettoError) -> None:
+        logger.warning(
+            "work not stored",
+            extra={
+                names.LOG_QUEUE: sending.queue,
+                names.LOG_COUNT: len(sending.attempts),
+                names.LOG_REASON: str(error),
+            },
+        )
+        if isinstance(error, PermanentError):
+            # The server will never take it: it is larger than its limit.
+            for attempt in sending.attempts:
+                if self._core.finished(attempt.id) is not None:
+                    self._answer(
+                        attempt,
+                        Failure(type=FailureType.TOO_LARGE, message=error.message, retryable=False),
+                    )
+            return
+        self._core.not_stored(sending)
+        asyncio.get_running_loop().call_later(RETRY_SEND_S, self._changed.set)
+
+    async def _ensure_queue(self, namespace: str, queue: str) -> None:
+        """Make the consumer that the workers of a queue share, where it is missing."""
+        try:
+            await ensure(self._context.connection, (), [work_consumer(namespace, queue)])
+        except StrettoError as error:
+            self._queues.discard((namespace, queue))  # tried again with the next message
+            logger.warning(
+                "work consumer not made",
+                extra={names.LOG_QUEUE: queue, names.LOG_REASON: str(error)},
+            )
+
+    # --- beside it
+
+    async def _tick(self) -> None:
+        while True:
+            await self._context.clock.sleep(TICK_S)
+            now_us = self._context.clock.now_us()
+            if self._context.connection.is_connected:
+                self._do(self._core.tick(now_us))
+            else:
+                self._core.deaf(now_us)
+            self._ticks += 1
+            if self._ticks % RECONCILE_EVERY_TICKS == 0:
+                await self._reconcile(now_us)
+            counts = self._core.counts
+            self._measures.held.set(counts.held)
+            self._measures.unbound.set(counts.unbound)
+            self._measures.out.set(counts.out)
+            self._measures.own.set(counts.own)
+
+    async def _reconcile(self, now_us: int) -> None:
+        """Forget attempts whose messages were acknowledged although we saw no result of them."""
+        self._core.forget_idle_lines()
+        try:
+            bounds = await self._work.bounds()
+        except TransientError as error:
+            logger.warning("work stream not looked at", extra={names.LOG_REASON: str(error)})
+            return
+        forgotten = self._core.acknowledged_before(bounds.first, now_us)
+        if forgotten:
+            logger.info("attempts without a result forgotten", extra={names.LOG_COUNT: forgotten})
+            self._changed.set()
+
+    async def _ask_open(self) -> None:
+        """Ask the workflow service for what is open on this lane, until it answers."""
+        wait_s = OPEN_FIRST_WAIT_S
+        request = json_encode({"lane": self.lane})
+        while True:
+            try:
+                await self._context.connection.request(subjects.api("workflow", "open"), request)
+            except StrettoError as error:
+                logger.info("waiting for open attempts", extra={names.LOG_REASON: str(error)})
+                await self._context.clock.sleep(wait_s)
+                wait_s = min(wait_s * 2, OPEN_MAX_WAIT_S)
+            else:
+                return
+
+    def _do(self, effects: Iterable[Effect]) -> None:
+        """Carry out what admission wants."""
+        for effect in effects:
+            match effect:
+                case RunOwn(attempt):
+                    self._house.run([attempt])
+                case StopOwn(attempt):
+                    self._house.stop([attempt.id])
+                case Silent(attempt, heartbeat_s):
+                    self._measures.lost.add()
+                    self._answer(attempt, _silent(heartbeat_s))
+                case _:
+                    self._errands.add(effect)
+
+    def _answer(self, attempt: Attempt, failure: Failure) -> None:
+        """Answer for an attempt that no worker will answer for."""
+        now = rfc3339(self._context.clock.now_us())
+        self._outbox.add(
+            attempt.reply,
+            TaskResult(
+                id=attempt.id,
+                status="failed",
+                failure=failure,
+                worker=self._context.instance,
+                finished_at=now,
+            ),
+        )
+
+    def _stored_own(self, ids: list[str]) -> None:
+        self._house.stored(ids)
+
+    async def _publish_core(self, subject: str, data: bytes, headers: Mapping[str, str]) -> None:
+        await self._context.connection.publish(subject, data, headers=headers)
+
+    def _trace(self, attempt: Attempt, queue: str, now_us: int) -> None:
+        parent = parse_traceparent(attempt.traceparent)
+        if parent is None or not self._context.tracer.enabled:
+            return
+        id_ = parse_attempt_id(attempt.id)
+        self._context.tracer.record(
+            names.SPAN_DISPATCH,
+            parent,
+            dispatch_span_id(*id_),
+            start_us=attempt.arrived_us,
+            end_us=now_us,
+            attributes={
+                names.ATTR_STEP: id_.path,
+                names.ATTR_ATTEMPT: id_.attempt,
+                names.ATTR_TASK: attempt.task,
+                names.ATTR_QUEUE: queue,
+                names.ATTR_LANE: self.lane,
+            },
+        )
+
+
+def _silent(heartbeat_s: float) -> Failure:
+    return Failure(
+        type=FailureType.HEARTBEAT_TIMEOUT,
+        message=f"expected a sign of life at least every {heartbeat_s:g} s, but none came",
+    )

@@ -1,0 +1,176 @@
+"""One lane, seen from one instance: it stands by until the lane is its own, then it works on it.
+
+::
+
+                  a frame comes to us (the server has pinned us)
+      STAND BY ───────────────────────────────────────────────► ACTIVE
+         ▲  │ knocks: an empty frame, which comes to whoever      │ says so every second
+         └──┘ is pinned; when the active one is dead, to us       │
+         ▲        not pinned any more, and somebody else says     │
+         └──────── that it is active ─────────────────────────────┘
+
+Whatever two instances do that both believe to be active is done twice at most, and fenced.
+
+While admission is full, frames are kept here and not acknowledged: the server delivers no more than
+a number of them, and the lane stays ours.
+"""
+
+import asyncio
+import logging
+from collections import deque
+
+from services.execution.core.roster import Roster
+from services.execution.desk import Desk
+from services.execution.measures import Measures
+from services.execution.settings import ExecutionSettings
+from stretto.bus.message import Message, in_progress_all
+from stretto.bus.publisher import PubAck
+from stretto.bus.pull import PullLoop
+from stretto.contracts import subjects
+from stretto.contracts.codec import pack
+from stretto.contracts.frames import DispatchFrame
+from stretto.runtime.context import ServiceContext
+from stretto.runtime.errors import StrettoError, TransientError
+from stretto.runtime.topology import FRAME_ACK_WAIT_S, execution_dispatch
+from stretto.telemetry import names
+
+LOOK_S = 0.25
+"""How long it may wait for a frame before it looks whether something else is to be done."""
+
+KNOCK_S = 1.0
+SAY_S = 1.0
+KEEP_S = FRAME_ACK_WAIT_S / 3
+RETRY_S = 0.5
+
+_KNOCK = pack(DispatchFrame(records=[]))
+
+logger = logging.getLogger(__name__)
+
+
+class Lane:
+    """See the module's docstring; `run` until the service stops."""
+
+    def __init__(
+        self,
+        context: ServiceContext[ExecutionSettings],
+        number: int,
+        roster: Roster,
+        measures: Measures,
+    ) -> None:
+        self.number = number
+        self.desk: Desk | None = None
+        """What works on the lane, while it is ours."""
+        self._context = context
+        self._roster = roster
+        self._measures = measures
+        self._backlog: deque[Message] = deque()
+        self._displaced = False
+
+    async def run(self) -> None:
+        """Stand by and work, in turns, until the service stops."""
+        context = self._context
+        said = await context.connection.subscribe(subjects.active(self.number), self._heard)
+        try:
+            batch = context.settings.execution_batch
+            async with context.pull(execution_dispatch(self.number), batch) as loop:
+                while not context.stopping.is_set():
+                    frames = await self._stand_by(loop)
+                    if frames:
+                        self._backlog.extend(frames)
+                        await self._work(loop)
+        finally:
+            await context.connection.unsubscribe(said)
+
+    async def _stand_by(self, loop: PullLoop) -> list[Message]:
+        """Knock until a frame comes; empty when the service stops."""
+        clock = self._context.clock
+        knock_at = clock.monotonic()
+        while not self._context.stopping.is_set():
+            if clock.monotonic() >= knock_at:
+                knock_at = clock.monotonic() + KNOCK_S
+                await self._knock()
+            frames = await loop.next_batch(timeout_s=LOOK_S)
+            if frames:
+                return frames
+        return []
+
+    async def _knock(self) -> None:
+        try:
+            future = await self._context.publisher.send(subjects.dispatch(self.number), _KNOCK)
+        except StrettoError as error:
+            logger.info("cannot knock", extra={names.LOG_REASON: str(error)})
+            return
+        # Whether it was stored shows in that somebody hears it; a failure is retried by time.
+        future.add_done_callback(_take_note)
+
+    async def _work(self, loop: PullLoop) -> None:
+        """Work on the lane until the service stops or another instance has taken it."""
+        context = self._context
+        self._displaced = False
+        async with asyncio.TaskGroup() as group:
+            desk = Desk(context, self.number, self._roster, self._measures, group)
+            saying = group.create_task(self._say_active())
+            if await self._begin(desk):
+                self.desk = desk
+                await self._serve(loop, desk)
+                self.desk = None
+                await desk.end()
+            saying.cancel()
+        if not context.stopping.is_set():
+            logger.info("lane given up", extra={names.LOG_LANE: self.number})
+        self._backlog.clear()
+
+    async def _begin(self, desk: Desk) -> bool:
+        """Begin, again and again until the work stream can be read; False: it is time to stop."""
+        while not self._context.stopping.is_set():
+            try:
+                await desk.begin()
+            except TransientError as error:
+                logger.warning("lane not taken yet", extra={names.LOG_REASON: str(error)})
+                in_progress_all(self._backlog)
+                await self._context.clock.sleep(RETRY_S)
+            else:
+                return True
+        return False
+
+    async def _serve(self, loop: PullLoop, desk: Desk) -> None:
+        clock = self._context.clock
+        keep_at = clock.monotonic() + KEEP_S
+        while not self._context.stopping.is_set():
+            while self._backlog and not desk.full:
+                await self._take(desk, self._backlog.popleft())
+            self._backlog.extend(await loop.next_batch(timeout_s=LOOK_S))
+            if self._displaced and not loop.is_pinned:
+                return
+            self._displaced = False
+            if clock.monotonic() >= keep_at:
+                keep_at = clock.monotonic() + KEEP_S
+                in_progress_all(self._backlog)
+
+    async def _take(self, desk: Desk, message: Message) -> None:
+        try:
+            await desk.take(message)
+        except TransientError as error:
+            logger.warning("frame left to another delivery", extra={names.LOG_REASON: str(error)})
+
+    async def _say_active(self) -> None:
+        context = self._context
+        subject = subjects.active(self.number)
+        while True:
+            if context.connection.is_connected:
+                try:
+                    await context.connection.publish(subject, context.instance.encode())
+                except TransientError as error:
+                    logger.warning("cannot say active", extra={names.LOG_REASON: str(error)})
+            await context.clock.sleep(SAY_S)
+
+    def _heard(self, _subject: bytes, _reply: bytes, _block: bytes, data: bytes) -> None:
+        """Somebody says that the lane is theirs."""
+        if data != self._context.instance.encode():
+            self._displaced = True
+
+
+def _take_note(future: asyncio.Future[list[PubAck]]) -> None:
+    """Take the outcome of a knock, so that a failed one is not reported as forgotten."""
+    if not future.cancelled():
+        future.exception()

@@ -1,0 +1,98 @@
+"""Listens to devices and workers, for all lanes of this instance."""
+
+import logging
+from collections.abc import Sequence
+
+import msgspec
+
+from services.execution.core.roster import Roster
+from services.execution.lane import Lane
+from services.execution.measures import Measures
+from services.execution.settings import ExecutionSettings
+from stretto.contracts import subjects
+from stretto.contracts.codec import decode_presence
+from stretto.runtime.context import ServiceContext
+from stretto.telemetry import names
+
+EXPIRE_EVERY_S = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+class _Alive(msgspec.Struct, frozen=True):
+    """What execution reads of a progress message."""
+
+    id: str
+
+
+_decode_alive = msgspec.json.Decoder(_Alive).decode
+
+
+class Listener:
+    """Keeps the roster, and passes signs of life on to the desks. `run` until cancelled."""
+
+    def __init__(
+        self,
+        context: ServiceContext[ExecutionSettings],
+        roster: Roster,
+        lanes: Sequence[Lane],
+        measures: Measures,
+    ) -> None:
+        self._context = context
+        self._roster = roster
+        self._lanes = lanes
+        self._measures = measures
+
+    async def run(self) -> None:
+        """Listen until cancelled."""
+        connection = self._context.connection
+        subscriptions = [
+            await connection.subscribe("stretto.presence.*.*", self._presence),
+            await connection.subscribe("stretto.progress.*.*", self._progress),
+        ]
+        end = connection.on_change(lost=lambda: None, back=self._back)
+        try:
+            while True:
+                await self._context.clock.sleep(EXPIRE_EVERY_S)
+                if connection.is_connected:
+                    self._roster.expire(self._context.clock.now_us())
+                self._measures.devices.set(len(self._roster))
+        finally:
+            end()
+            for subscription in subscriptions:
+                await connection.unsubscribe(subscription)
+
+    def _presence(self, subject: bytes, _reply: bytes, _block: bytes, data: bytes) -> None:
+        try:
+            namespace, name = subjects.parse_presence(subject.decode())
+            presence = decode_presence(data)
+        except (ValueError, msgspec.DecodeError) as error:
+            logger.warning("presence not understood", extra={names.LOG_REASON: str(error)})
+            return
+        queue = presence.queue
+        if queue is not None and not subjects.is_name(queue):
+            logger.warning("presence not understood", extra={names.LOG_QUEUE: queue[:100]})
+            return
+        now_us = self._context.clock.now_us()
+        news = self._roster.hear(namespace, name, presence, now_us)
+        if queue is not None and news:
+            for lane in self._lanes:
+                if lane.desk is not None:
+                    lane.desk.announced(namespace, queue, news)
+
+    def _progress(self, _subject: bytes, _reply: bytes, _block: bytes, data: bytes) -> None:
+        try:
+            id_ = _decode_alive(data).id
+        except msgspec.DecodeError as error:
+            logger.warning("progress not understood", extra={names.LOG_REASON: str(error)})
+            return
+        for lane in self._lanes:
+            if lane.desk is not None:
+                lane.desk.alive(id_)
+
+    def _back(self) -> None:
+        """The connection is back: nobody's silence until now counts."""
+        self._roster.forgive(self._context.clock.now_us())
+        for lane in self._lanes:
+            if lane.desk is not None:
+                lane.desk.deaf()

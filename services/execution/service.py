@@ -1,0 +1,66 @@
+"""The execution service: its lanes, and what listens and answers beside them."""
+
+import asyncio
+
+from services.execution.answers import Answers
+from services.execution.core.roster import Roster
+from services.execution.lane import Lane
+from services.execution.measures import Measures
+from services.execution.presence import Listener
+from services.execution.settings import ExecutionSettings
+from stretto.bus.service import Service
+from stretto.contracts.subjects import STREAM_WORK
+from stretto.runtime.context import ServiceContext
+
+LOOK_S = 0.1
+
+
+class Execution:
+    """One instance."""
+
+    def __init__(self, context: ServiceContext[ExecutionSettings]) -> None:
+        self._context = context
+        roster, measures = Roster(), Measures(context.metrics)
+        self._lanes = [
+            Lane(context, number, roster, measures) for number in range(context.settings.lanes)
+        ]
+        self._listener = Listener(context, roster, self._lanes, measures)
+        self._answers = Answers(context.instance, roster, self._lanes)
+
+    async def run(self) -> None:
+        """Work until the service is told to stop."""
+        context = self._context
+        context.on_store_lost(self._store_lost)
+        await context.started()
+        async with asyncio.TaskGroup() as group:
+            beside = [
+                group.create_task(self._listener.run()),
+                group.create_task(self._answer_while_active()),
+            ]
+            async with asyncio.TaskGroup() as lanes:
+                for lane in self._lanes:
+                    lanes.create_task(lane.run())
+            for task in beside:
+                task.cancel()
+
+    async def _store_lost(self, streams: list[str]) -> None:
+        if STREAM_WORK in streams:
+            for lane in self._lanes:
+                if lane.desk is not None:
+                    lane.desk.store_lost()
+
+    async def _answer_while_active(self) -> None:
+        """Answer questions only while a lane is ours: who stands by knows nothing."""
+        while True:
+            while not self._active:
+                await self._context.clock.sleep(LOOK_S)
+            service = Service(self._context.connection, "execution", self._answers.operations)
+            async with asyncio.TaskGroup() as group:
+                answering = group.create_task(service.run())
+                while self._active:
+                    await self._context.clock.sleep(LOOK_S)
+                answering.cancel()
+
+    @property
+    def _active(self) -> bool:
+        return any(lane.desk is not None for lane in self._lanes)

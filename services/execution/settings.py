@@ -1,0 +1,14 @@
+"""What the execution service can be told beyond what every service can."""
+
+from pydantic import Field
+
+from stretto.runtime.settings import ServiceSettings
+
+
+class ExecutionSettings(ServiceSettings):
+    """`STRETTO_…` variables of the execution service."""
+
+    http_allow_private: bool = False
+    """Whether `std.http` may reach addresses that are not public: this machine, this network."""
+    execution_batch: int = Field(64, ge=1, le=500)
+    """Dispatch frames that are taken at once."""
