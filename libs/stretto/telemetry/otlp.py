@@ -5,7 +5,7 @@ import logging
 import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
@@ -203,7 +203,8 @@ class OtlpTracer:
 
         def shut_down() -> None:
             self._processor.shutdown()  # type: ignore[no-untyped-call]
-            loop.call_soon_threadsafe(done.set)
+            with suppress(RuntimeError):  # the loop has ended meanwhile: nobody waits any more
+                loop.call_soon_threadsafe(done.set)
 
         # A daemon thread, not the loop's executor: a receiver that hangs must not hold our exit.
         threading.Thread(target=shut_down, daemon=True, name="stretto-export-rest").start()
