@@ -7,6 +7,9 @@ SHELL := /bin/bash
 
 # The folder that `make demo` backs up.
 DIR ?= .
+# Where `make bench` writes its figures, and what `make bench-compare` compares with.
+OUT ?= .stretto/bench.json
+BASE ?= HEAD
 SERVICES := workflow decision execution monitoring gateway
 VENV := .venv
 BIN := $(VENV)/bin
@@ -16,7 +19,7 @@ COMPOSE ?= docker compose
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(VENV)/.dev ## make .venv with everything that developing needs
@@ -57,8 +60,12 @@ fix: $(VENV)/.dev ## format, and repair what the linter can repair
 	$(BIN)/ruff check --fix
 
 .PHONY: bench
-bench: $(VENV)/.dev ## measure latency and throughput on this machine
-	$(BIN)/stretto bench
+bench: $(VENV)/.dev ## measure latency, throughput, CPU a step; WORKLOADS="A B" OUT=file.json
+	@$(BIN)/stretto bench $(WORKLOADS) --out "$(OUT)"
+
+.PHONY: bench-compare
+bench-compare: $(VENV)/.dev ## compare this tree with revision BASE=main; WORKLOADS="A B"
+	@$(BIN)/python -m stretto.bench.compare "$(BASE)" $(WORKLOADS)
 
 .PHONY: chaos
 chaos: $(VENV)/.dev ## kill, cut off and restart things under load

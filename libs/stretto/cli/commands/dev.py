@@ -54,7 +54,8 @@ def _exit_name(code: int) -> str:
     return _EXIT_NAMES.get(code, f"exit code {code}")
 
 
-def _scale(values: tuple[str, ...]) -> dict[str, int]:
+def scale_of(values: tuple[str, ...]) -> dict[str, int]:
+    """Read `SERVICE=N` options; exits with 2 where one is not like that."""
     counts: dict[str, int] = {}
     for value in values:
         name, separator, count = value.partition("=")
@@ -97,7 +98,7 @@ def dev_command(
     """
     try:
         options = DevOptions(
-            data=data, ready_file=ready_file, scale=_scale(scale), nats=nats, postgres=postgres
+            data=data, ready_file=ready_file, scale=scale_of(scale), nats=nats, postgres=postgres
         )
     except ValueError as error:
         usage_error(str(error))

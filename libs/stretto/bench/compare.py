@@ -1,0 +1,182 @@
+"""Compare two revisions: `python -m stretto.bench.compare REV [A] [B] [C] [D] [--rounds N]`.
+
+The other revision is checked out into a temporary work tree and runs its own benchmark with the
+packages that are installed here. Both run in turn (base, this, base, this), because the speed of a
+machine drifts; the spread says how much of a ratio is chance.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from stretto.bench.report import number
+from stretto.bench.workloads import WORKLOADS
+
+RUN_TIMEOUT_S = 600.0
+ROUNDS = 2
+MEASURED_S = 10.0
+"""Of workload B in each run: a short one would compare noise."""
+
+FIGURES: dict[str, tuple[str, ...]] = {
+    "A": ("p50_ms", "p99_ms"),
+    "B": ("steps_per_s", "cpu_ms_per_step", "p50_ms", "p99_ms", "rss_mb_peak"),
+    "C": ("p50_ms", "speedup"),
+    "D": ("seconds",),
+}
+"""What is compared of each workload."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One figure at two revisions.
+
+    Attributes:
+        ratio: mean of this by mean of base.
+        spread: the larger of both ranges, as a share of its mean: what chance does.
+    """
+
+    workload: str
+    figure: str
+    base: list[float]
+    this: list[float]
+
+    @property
+    def ratio(self) -> float:
+        return _mean(self.this) / _mean(self.base)
+
+    @property
+    def spread(self) -> float:
+        return max((max(v) - min(v)) / _mean(v) for v in (self.base, self.this))
+
+    @property
+    def differs(self) -> bool:
+        """Whether the ratio is further from 1 than chance explains."""
+        return abs(self.ratio - 1) > self.spread
+
+
+def compared(
+    base: Sequence[Mapping[str, Any]], this: Sequence[Mapping[str, Any]]
+) -> list[Compared]:
+    """Compare the `workloads` of several reports of two revisions."""
+    return [
+        Compared(letter, name, _values(base, letter, name), _values(this, letter, name))
+        for letter, names in FIGURES.items()
+        for name in names
+        if all(run.get(letter, {}).get(name) for run in (*base, *this))
+    ]
+
+
+@contextmanager
+def checked_out(repository: Path, rev: str) -> Iterator[Path]:
+    """Give a temporary work tree of a revision; it is removed afterwards.
+
+    Raises:
+        ClickException: there is no such revision.
+    """
+    with tempfile.TemporaryDirectory(prefix="stretto-base-") as parent:
+        tree = Path(parent) / "tree"
+        added = _git(repository, "worktree", "add", "--detach", "--quiet", str(tree), rev)
+        if added.returncode != 0:
+            raise click.ClickException(f"expected a revision, but {added.stderr.strip()}")
+        try:
+            yield tree
+        finally:
+            _git(repository, "worktree", "remove", "--force", str(tree))
+
+
+def run_bench(tree: Path, letters: Sequence[str]) -> dict[str, Any]:
+    """Run the benchmark of a work tree and return its `workloads`.
+
+    Raises:
+        ClickException: it failed; the text ends with what it said.
+    """
+    command = [sys.executable, "-P", "-m", "stretto.cli.main", "bench", *letters, "--json"]
+    ended = subprocess.run(
+        [*command, "--short", "--in-flight", "1000", "--seconds", str(MEASURED_S)],
+        cwd=tree,
+        # Ahead of what is installed: the packages of this tree, for the services as well.
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(tree / "libs"), str(tree)))},
+        capture_output=True,
+        check=False,
+        timeout=RUN_TIMEOUT_S,
+    )
+    if ended.returncode != 0:
+        said = ended.stderr.decode(errors="replace")[-2000:]
+        raise click.ClickException(f"expected the benchmark of {tree} to run, but it said:\n{said}")
+    report: dict[str, Any] = msgspec.json.decode(ended.stdout)
+    workloads: dict[str, Any] = report["workloads"]
+    return workloads
+
+
+def table(rows: Sequence[Compared], rev: str) -> Table:
+    """Return the comparison for people."""
+    shown = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("", "figure"):
+        shown.add_column(column)
+    for column in (rev, "this", "this / base", "spread", ""):
+        shown.add_column(column, justify="right")
+    for row in rows:
+        shown.add_row(
+            row.workload,
+            row.figure,
+            "  ".join(map(number, row.base)),
+            "  ".join(map(number, row.this)),
+            f"{row.ratio:.2f}",
+            f"{row.spread:.0%}",
+            "differs" if row.differs else "",
+        )
+    return shown
+
+
+@click.command()
+@click.argument("rev")
+@click.argument("letters", nargs=-1, type=click.Choice(list(WORKLOADS), case_sensitive=False))
+@click.option("--rounds", type=click.IntRange(1, 20), default=ROUNDS, show_default=True)
+def main(rev: str, letters: tuple[str, ...], rounds: int) -> None:
+    """Compare the working tree with REV on short workloads (all of them, or LETTERS)."""
+    here = Path(__file__).resolve().parents[3]
+    chosen = letters or tuple(WORKLOADS)
+    base: list[dict[str, Any]] = []
+    this: list[dict[str, Any]] = []
+    aside = Console(stderr=True, highlight=False)
+    with checked_out(here, rev) as tree:
+        for turn in range(1, rounds + 1):
+            for name, where, into in ((rev, tree, base), ("this", here, this)):
+                aside.print(f"{turn}/{rounds}  {name}")
+                into.append(run_bench(where, chosen))
+    Console(highlight=False).print(table(compared(base, this), rev))
+
+
+def _values(runs: Sequence[Mapping[str, Any]], letter: str, name: str) -> list[float]:
+    return [float(run[letter][name]) for run in runs]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _git(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["git", "-C", str(repository), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60.0,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""The benchmark as a whole: a rig, the chosen workloads in order, a report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+from stretto.bench.figures import Figures, Report
+from stretto.bench.handlers import PAYLOAD_BYTES, worker
+from stretto.bench.machine import machine, versions
+from stretto.bench.rig import Rig, RigOptions, rig
+from stretto.bench.sizes import FULL, Sizes
+from stretto.bench.targets import ratios
+from stretto.bench.workloads import WORKLOADS, describe
+from stretto.dev.environment import OTLP_ENDPOINT
+from stretto.runtime.settings import ServiceSettings, read_settings
+
+_SECRET = ("PASSWORD", "DSN", "CREDS", "URL", "TOKEN")
+
+Around = Callable[[str, Rig], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """What is run, and how."""
+
+    letters: Sequence[str] = tuple(WORKLOADS)
+    sizes: Sizes = FULL
+    rig: RigOptions = field(default_factory=RigOptions)
+
+
+async def bench(
+    options: BenchOptions,
+    tell: Callable[[str], None] = lambda _line: None,
+    around: Around | None = None,
+) -> Report:
+    """Run the workloads on a stack of their own and return what was found.
+
+    Args:
+        options: which workloads, at which sizes, on what.
+        tell: is called with a line for a person as it goes.
+        around: what is open around each workload, e.g. a profiler.
+
+    Raises:
+        StrettoError: the stack did not come up, or a run was refused or failed.
+        TimeoutError: a run did not end.
+    """
+    where = machine()
+    found: dict[str, Figures] = {}
+    tell("starting servers, services and workers")
+    async with rig(options.rig) as running:
+        for letter in options.letters:
+            await running.settled(options.sizes.settle_s)
+            tell(f"{letter}  {describe(letter, options.sizes)}")
+            if around is None:
+                found[letter] = await WORKLOADS[letter](running, options.sizes)
+            else:
+                async with around(letter, running):
+                    found[letter] = await WORKLOADS[letter](running, options.sizes)
+    return Report(
+        workloads=found,
+        ratios=ratios(found),
+        settings={**settings(options), "profiled": around is not None},
+        machine=where,
+        versions=versions(),
+    )
+
+
+def settings(options: BenchOptions) -> dict[str, Any]:
+    """Return what was set, and what the person's environment changes of the defaults."""
+    product = read_settings(ServiceSettings)
+    return {
+        "trace_ratio": product.trace_ratio,
+        "spans_exported": bool(os.environ.get(OTLP_ENDPOINT)),
+        "partitions": product.partitions,
+        "workers": options.rig.workers,
+        "slots_per_worker": worker.slots,
+        "scale": dict(options.rig.scale),
+        "payload_bytes": PAYLOAD_BYTES,
+        "sizes": "full" if options.sizes == FULL else "other than full",
+        "memory": "PSS over all processes",
+        "environment": {
+            name: value
+            for name, value in sorted(os.environ.items())
+            if name.startswith("STRETTO_") and not any(word in name for word in _SECRET)
+        },
+    }
