@@ -30,6 +30,7 @@ from stretto.cli.exits import end_with
 from stretto.cli.printing import seconds
 from stretto.cli.progress import Progress, failure_text
 from stretto.cli.watching import watch
+from stretto.client import Rejected, Run
 from stretto.dev import DevOptions, DevStack, dev_stack
 from stretto.dev.environment import client_environment
 from stretto.dev.traces import TraceStore
@@ -39,6 +40,7 @@ ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "docs" / "examples" / "backup"
 DATA = Path(".stretto") / "demo"
 RUN_TIMEOUT_S = 120.0
+TAKEN_POLL_S = 0.01
 WORKER_STOP_S = 10.0
 KEPT_BACKUPS = 3
 
@@ -104,7 +106,18 @@ async def backup(stack: DevStack, source: Path) -> Progress:
         say(f"published on stretto.start.default.backup: [dim]{escape(json.dumps(start))}[/]\n")
         run = client.get(run_id, "backup")
         async with asyncio.timeout(RUN_TIMEOUT_S):
-            return await watch(run)
+            await taken(run)
+            return await watch(run, console)
+
+
+async def taken(run: Run) -> None:
+    """Wait until the start was taken: publishing says nothing about that."""
+    while True:
+        try:
+            await run.status()
+            return
+        except Rejected:
+            await asyncio.sleep(TAKEN_POLL_S)
 
 
 async def publish(url: str, subject: str, message: dict[str, Any]) -> None:

@@ -40,12 +40,12 @@ class View(Protocol):
     def changed(self, progress: Progress, event: RunEvent, row: Row | None) -> None: ...
 
 
-async def watch(run: Run) -> Progress:
-    """Show a run until it has ended; return what became of it.
+async def watch(run: Run, console: Console | None = None) -> Progress:
+    """Show a run until it has ended, on stderr unless told; return what became of it.
 
     Raises as `Run.events`.
     """
-    console = aside()
+    console = console or aside()
     progress = Progress(run.id, run.workflow or "")
     if not console.is_terminal:
         await _follow(run, progress, Lines(console))

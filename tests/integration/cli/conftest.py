@@ -1,0 +1,106 @@
+"""One `stretto dev` for all tests of this folder, and the command line against it."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "docs" / "examples"
+START_TIMEOUT_S = 60.0
+COMMAND_TIMEOUT_S = 60.0
+COMMAND = (sys.executable, "-m", "stretto.cli.main")
+
+
+@dataclass
+class Dev:
+    """A running `stretto dev`.
+
+    Attributes:
+        data: its `--data`.
+        ready: what its ready file says.
+    """
+
+    data: Path
+    ready: dict[str, Any]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "STRETTO_NATS_URL": self.ready["nats"]}
+
+    def call(self, *arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end; it must end with that code."""
+        done = subprocess.run(
+            [*COMMAND, *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_TIMEOUT_S,
+            check=False,
+        )
+        assert done.returncode == expect, (arguments, done.returncode, done.stdout, done.stderr)
+        assert "Traceback" not in done.stderr
+        return done
+
+    def json(self, *arguments: str, expect: int = 0) -> Any:
+        """Run a command with --json and read its answer."""
+        return json.loads(self.call(*arguments, "--json", expect=expect).stdout)
+
+    def begin(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command that goes on."""
+        return subprocess.Popen(
+            [*COMMAND, *arguments],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> dict[str, Any]:
+    """Wait for a ready file."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while not path.exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def end(process: subprocess.Popen[str], number: signal.Signals = signal.SIGINT) -> str:
+    """Interrupt a process and return what it said."""
+    process.send_signal(number)
+    said, _ = process.communicate(timeout=COMMAND_TIMEOUT_S)
+    return said
+
+
+@pytest.fixture(scope="session")
+def dev() -> Iterator[Dev]:
+    data = Path(tempfile.mkdtemp(prefix="stretto-cli-"))
+    ready_file = data / "ready.json"
+    process = subprocess.Popen(
+        [*COMMAND, "dev", "--data", str(data / "state"), "--ready-file", str(ready_file)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        ready = wait_for(ready_file, process)
+        running = Dev(data / "state", ready)
+        running.call("apply", *map(str, sorted(EXAMPLES.glob("*/workflow.yaml"))))
+        yield running
+    finally:
+        if process.poll() is None:
+            end(process)
+        shutil.rmtree(data, ignore_errors=True)
+    assert process.returncode == 0
