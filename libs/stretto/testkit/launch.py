@@ -13,6 +13,7 @@ The order matters: changing the user clears the parent-death signal, see prctl(2
 Exit codes before PROGRAM runs: 120 the parent is gone, 121 a step above failed (reason on stderr).
 """
 
+# Covered by tests that run it, in a process where coverage cannot be measured.
 import ctypes
 import os
 import signal

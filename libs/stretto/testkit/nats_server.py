@@ -24,8 +24,9 @@ from .process import POLL_S, ChildProcess, ServerFailed
 MAX_PAYLOAD_BYTES = 8 * 1024 * 1024
 START_TIMEOUT_S = 30.0  # a store of many gigabytes is read before the server listens
 STOP_TIMEOUT_S = 15.0
-_PORT_ATTEMPTS = 5
-_PROBE_TIMEOUT_S = 2.0
+_ATTEMPTS = 5
+_PORT_TAKEN = "address already in use"
+_PROBE_TIMEOUT_S = 1.0  # asked again when it takes longer
 
 
 class NatsServer:
@@ -54,6 +55,7 @@ class NatsServer:
         self._fixed_port = port
         self._port = port
         self._monitoring_port = monitoring_port
+        self._free_monitoring_port = monitoring_port == 0
         self._config = config
         self._user = user
         self._password = password
@@ -107,14 +109,16 @@ class NatsServer:
         self._child.acquire()
         try:
             await self._child.end_left_behind(STOP_TIMEOUT_S)
-            for attempt in range(1, _PORT_ATTEMPTS + 1):
+            for attempt in range(1, _ATTEMPTS + 1):
                 self._choose_ports()
                 self._child.spawn([str(find_nats_server()), "--config", str(self._write_config())])
                 if await self._became_ready():
                     return
-                if self._fixed_port is not None or attempt == _PORT_ATTEMPTS:
-                    raise self._child.failure("start", self._why_not())
-                self._port = None  # somebody else took the free port first: take another
+                taken = _PORT_TAKEN in self._child.log_tail()
+                if attempt == _ATTEMPTS or not taken or self._fixed_port is not None:
+                    code = self._child.exit_code
+                    raise self._child.failure("start", f"it ended with exit code {code}")
+                self._forget_ports()  # somebody else took a free port first: take others
         except BaseException:
             await self._child.kill(STOP_TIMEOUT_S)
             self._child.release()
@@ -150,6 +154,11 @@ class NatsServer:
         if self._monitoring_port == 0:
             self._monitoring_port = free_port()
 
+    def _forget_ports(self) -> None:
+        self._port = None
+        if self._free_monitoring_port:
+            self._monitoring_port = 0
+
     def _write_config(self) -> Path:
         path = self.data_dir / "nats.conf"
         lines = [
@@ -173,21 +182,16 @@ class NatsServer:
         return f"stretto-{self.port}"
 
     async def _became_ready(self) -> bool:
-        """Wait until the server answers: True; until it ended because of its port: False."""
+        """Wait until the server answers (True) or has ended (False)."""
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
             if self._child.pid is None:
-                if "address already in use" in self._child.log_tail():
-                    return False
-                raise self._child.failure("start", self._why_not())
+                return False
             info = await _greeting(self.port)
             if info.get("server_name") == self._server_name and info.get("jetstream"):
-                return self._child.pid is not None
+                return True
             await asyncio.sleep(POLL_S)
         raise self._child.failure("start", f"it did not answer within {START_TIMEOUT_S:.0f} s")
-
-    def _why_not(self) -> str:
-        return f"it ended with exit code {self._child.exit_code}"
 
 
 async def _greeting(port: int) -> dict[str, object]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import logging
 import secrets
 import shutil
 import signal
@@ -22,17 +23,24 @@ from pathlib import Path
 from urllib.parse import quote
 
 import asyncpg
+import psutil
+
+from stretto.telemetry.names import LOG_COUNT
 
 from .account import account_for, give
 from .ports import LOOPBACK, free_port
-from .process import POLL_S, ChildProcess, RunAs, ServerFailed, launched
+from .process import POLL_S, ChildProcess, RunAs, ServerFailed, launched, runs, until
+
+logger = logging.getLogger(__name__)
 
 SUPERUSER = "postgres"
 START_TIMEOUT_S = 60.0  # includes the recovery after a crash
 STOP_TIMEOUT_S = 30.0
 INITDB_TIMEOUT_S = 120.0
-_PROBE_TIMEOUT_S = 5.0
-_PORT_ATTEMPTS = 5
+_PROBE_TIMEOUT_S = 1.0  # asked again when it takes longer
+_ATTEMPTS = 5
+_PORT_TAKEN = "could not bind"
+_BACKENDS_LEFT = "pre-existing shared memory block"
 _SOCKET_PATH_MAX_BYTES = 100  # 107 on Linux, 103 elsewhere, including "/.s.PGSQL.<port>"
 
 # Modest: the machine is shared with five services. fsync stays on, it is what a commit means.
@@ -136,16 +144,38 @@ class PostgresServer:
             self.data_dir.chmod(self.data_dir.stat().st_mode | 0o711)
         await self._make_cluster(programs, account)
         self._password = (self.data_dir / "password").read_text().strip()
-        for attempt in range(1, _PORT_ATTEMPTS + 1):
+        for attempt in range(1, _ATTEMPTS + 1):
             if self._port is None:
                 self._port = free_port()
             self._make_socket_dir(account)
             self._child.spawn(self._command(programs), run_as=account)
             if await self._became_ready():
                 return
-            if self._fixed_port is not None or attempt == _PORT_ATTEMPTS:
-                raise self._child.failure("start", self._why_not())
-            self._port = None  # somebody else took the free port first: take another
+            log = self._child.log_tail()
+            if attempt < _ATTEMPTS and _BACKENDS_LEFT in log:
+                await self._end_backends()
+            elif attempt < _ATTEMPTS and _PORT_TAKEN in log and self._fixed_port is None:
+                self._port = None  # somebody else took the free port first: take another
+            else:
+                raise self._child.failure(
+                    "start", f"it ended with exit code {self._child.exit_code}"
+                )
+
+    async def _end_backends(self) -> None:
+        """Kill backends whose postmaster was killed alone: a busy one does not notice for long."""
+        left = [
+            process
+            for process in psutil.process_iter(["name", "cwd"])
+            if process.info["name"] == "postgres" and process.info["cwd"] == str(self._cluster)
+        ]
+        logger.warning("postgres backends left behind", extra={LOG_COUNT: len(left)})
+        for process in left:
+            try:
+                process.kill()
+            except psutil.NoSuchProcess:
+                continue
+        if not await until(lambda: not any(runs(process) for process in left), STOP_TIMEOUT_S):
+            raise self._child.failure("start", "backends of an earlier one still run")
 
     async def stop(self) -> None:
         """Stop the server ("fast": open transactions are rolled back). Twice is fine."""
@@ -186,6 +216,8 @@ class PostgresServer:
             *("--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
             *("--locale=C", "--no-instructions"),
         ]
+        if self._settings["fsync"] == "off":
+            command.append("--no-sync")
         done = await asyncio.to_thread(
             subprocess.run,
             launched(command, run_as=account, death_signal=signal.SIGKILL),
@@ -238,13 +270,11 @@ class PostgresServer:
         return [str(programs / "postgres"), "-D", str(self._cluster), *options]
 
     async def _became_ready(self) -> bool:
-        """Wait until the server answers a query: True; until it ended for its port: False."""
+        """Wait until the server answers a query (True) or has ended (False)."""
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
             if self._child.pid is None:
-                if "could not bind" in self._child.log_tail():
-                    return False
-                raise self._child.failure("start", self._why_not())
+                return False
             if await self._answers():
                 return True
             await asyncio.sleep(POLL_S)
@@ -260,9 +290,6 @@ class PostgresServer:
                     await connection.close()
         except (OSError, TimeoutError, asyncpg.CannotConnectNowError):
             return False
-
-    def _why_not(self) -> str:
-        return f"it ended with exit code {self._child.exit_code}"
 
 
 def find_postgres() -> Path:

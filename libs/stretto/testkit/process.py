@@ -40,6 +40,8 @@ LOG_MAX_BYTES = 20 * 1024 * 1024
 # How often a process is looked at while something is waited for: small against the 50 ms that the
 # fastest of them needs to start.
 POLL_S = 0.01
+# How often a supervisor looks at a server that should just run.
+WATCH_S = 0.1
 _LAUNCHER = Path(__file__).with_name("launch.py")
 
 
@@ -67,6 +69,7 @@ class ChildProcess:
         self._death_signal = death_signal
         self._process: subprocess.Popen[bytes] | None = None
         self._lock: int | None = None
+        self._log_start = 0
 
     @property
     def pid(self) -> int | None:
@@ -120,7 +123,7 @@ class ChildProcess:
                 old.send_signal(number)
             except psutil.NoSuchProcess:
                 return
-            if await until(lambda: not _runs(old), wait_s):
+            if await until(lambda: not runs(old), wait_s):
                 return
         raise ServerFailed(
             "testkit.left_behind",
@@ -134,13 +137,14 @@ class ChildProcess:
         except (FileNotFoundError, ValueError, psutil.Error):
             return None
         # A pid is used again after a while: the command line must speak of this directory.
-        return old if mine and _runs(old) else None
+        return old if mine and runs(old) else None
 
     def spawn(self, command: Sequence[str], *, run_as: RunAs | None = None) -> None:
         """Start the server; its output goes to the end of the log file."""
         if self.pid is not None:
             raise AssertionError(f"{self.name} runs already, pid {self.pid}")
         with _log_at_end(self.log_path) as log:
+            self._log_start = log.tell()
             self._process = subprocess.Popen(
                 launched(command, run_as=run_as, death_signal=self._death_signal),
                 stdin=subprocess.DEVNULL,
@@ -187,7 +191,7 @@ class ChildProcess:
             except psutil.NoSuchProcess:
                 continue
         await self.stop([(signal.SIGKILL, patience_s)])
-        if not await until(lambda: not any(_runs(member) for member in family), patience_s):
+        if not await until(lambda: not any(runs(member) for member in family), patience_s):
             raise self.failure("kill", "some of its processes still run")
 
     async def wait(self) -> int:
@@ -195,7 +199,7 @@ class ChildProcess:
         process = self._process
         if process is None:
             raise AssertionError(f"{self.name} was never started")
-        await until(lambda: process.poll() is not None, math.inf)
+        await until(lambda: process.poll() is not None, math.inf, every_s=WATCH_S)
         return int(process.returncode)
 
     def failure(self, verb: str, reason: str) -> ServerFailed:
@@ -208,9 +212,11 @@ class ChildProcess:
         )
 
     def log_tail(self, lines: int = LOG_TAIL_LINES) -> str:
-        """Return the last lines of the log, empty when there is none."""
+        """Return the last lines that the last started process has written."""
         try:
-            text = self.log_path.read_text(errors="replace")
+            with self.log_path.open("rb") as log:
+                log.seek(self._log_start)
+                text = log.read().decode("utf-8", "replace")
         except FileNotFoundError:
             return ""
         return "\n".join(text.splitlines()[-lines:])
@@ -237,17 +243,18 @@ def launched(
     ]
 
 
-async def until(done: Callable[[], bool], seconds: float) -> bool:
+async def until(done: Callable[[], bool], seconds: float, *, every_s: float = POLL_S) -> bool:
     """Ask until the answer is yes (True) or the seconds are over (False)."""
     deadline = time.monotonic() + seconds
     while not done():
         if time.monotonic() >= deadline:
             return False
-        await asyncio.sleep(POLL_S)
+        await asyncio.sleep(every_s)
     return True
 
 
-def _runs(process: psutil.Process) -> bool:
+def runs(process: psutil.Process) -> bool:
+    """Return whether the process is there and not only waiting to be collected."""
     try:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

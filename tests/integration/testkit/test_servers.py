@@ -50,8 +50,8 @@ async def test_nats_keeps_its_streams_when_killed_and_started_again(data_dir: Pa
     assert server.pid is None
 
 
-async def test_postgres_keeps_its_rows_when_killed_and_started_again(data_dir: Path) -> None:
-    server = PostgresServer(data_dir)
+async def test_postgres_keeps_its_rows_when_killed_and_started_again(postgres_dir: Path) -> None:
+    server = PostgresServer(postgres_dir)
     await server.start()
     try:
         connection = await asyncpg.connect(server.dsn)
@@ -77,11 +77,13 @@ async def test_postgres_keeps_its_rows_when_killed_and_started_again(data_dir: P
     assert server.pid is None
 
 
-async def test_a_wrong_configuration_is_reported_with_the_end_of_the_log(data_dir: Path) -> None:
+async def test_a_wrong_configuration_is_reported_with_the_end_of_the_log(
+    data_dir: Path, postgres_dir: Path
+) -> None:
     with pytest.raises(ServerFailed, match="Parse error"):
         await NatsServer(data_dir / "n", config="broken {").start()
     with pytest.raises(ServerFailed, match="no_such_setting"):
-        await PostgresServer(data_dir / "p", settings={"no_such_setting": "1"}).start()
+        await PostgresServer(postgres_dir, settings={"no_such_setting": "1"}).start()
 
 
 async def test_a_directory_in_use_is_refused(data_dir: Path) -> None:
@@ -102,7 +104,7 @@ PARENT = textwrap.dedent(
     from stretto.testkit.servers import NatsServer, PostgresServer
 
     async def main():
-        nats, postgres = NatsServer(sys.argv[1] + "/n"), PostgresServer(sys.argv[1] + "/p")
+        nats, postgres = NatsServer(sys.argv[1]), PostgresServer(sys.argv[2])
         await nats.start()
         await postgres.start()
         print(nats.pid, postgres.pid, flush=True)
@@ -113,9 +115,9 @@ PARENT = textwrap.dedent(
 )
 
 
-def test_servers_end_with_a_parent_that_is_killed(data_dir: Path) -> None:
+def test_servers_end_with_a_parent_that_is_killed(data_dir: Path, postgres_dir: Path) -> None:
     parent = psutil.Popen(
-        [sys.executable, "-c", PARENT, str(data_dir)],
+        [sys.executable, "-c", PARENT, str(data_dir / "n"), str(postgres_dir)],
         stdout=-1,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3] / "libs")},
     )
