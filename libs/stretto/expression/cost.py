@@ -32,6 +32,17 @@ from stretto.expression.limits import (
     MAX_WORK_SIZE,
 )
 from stretto.expression.macros import macro_of
+from stretto.expression.sizes import (
+    NUMBER_CHARS,
+    SMALL,
+    Size,
+    both_of,
+    greater_of,
+    held_of,
+    inside_of,
+    measure,
+    sum_of,
+)
 from stretto.expression.syntax import (
     Call,
     Const,
@@ -44,9 +55,8 @@ from stretto.expression.syntax import (
     children,
     walk,
 )
-from stretto.expression.values import levels_below
 
-__all__ = ["BUDGET", "Budget", "Guard", "guard_of", "weight"]
+__all__ = ["BUDGET", "Budget", "Guard", "guard_of"]
 
 _encode = msgspec.json.Encoder().encode
 
@@ -74,34 +84,8 @@ _CHEAP = frozenset({
 _FREE_OCCURRENCES = MAX_WORK_SIZE // MAX_RESULT_CHARS
 """So many values of the largest size may be named without looking at their sizes."""
 
-_NUMBER_CHARS = 32
-"""A number, time or bool written out; `%f` with the greatest precision is longer, and costs it."""
-
 _LARGEST_PRECISION = 1400
 """Characters that `format` can make of one number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How large a value may be.
-
-    Attributes:
-        length: items of a list or map.
-        longest: the greatest length of a list or map inside.
-        total: about the characters of the value as JSON, so never less than the characters of a
-            text, and at least one for each value inside.
-        largest: the greatest total of an item.
-        number: how large an integer may be, None where that is not known.
-    """
-
-    length: int = 1
-    longest: int = 1
-    total: int = 1
-    largest: int = 1
-    number: int | None = None
-
-
-_SMALL = Size()
 
 
 def guard_of(part: Rewritten) -> Guard | None:
@@ -172,7 +156,7 @@ class _Form:
                 total += len(encoded)
                 items += encoded.count(b",") + 1
             else:
-                total += len(value) if isinstance(value, str) else _NUMBER_CHARS
+                total += len(value) if isinstance(value, str) else NUMBER_CHARS
         total *= self.copies * max(1, self.occurrences)
         if self.powers:
             bound: int = total ** (self.powers + 1)
@@ -215,27 +199,6 @@ def _depth(node: Node) -> int:
     return below + isinstance(node, Loop)
 
 
-def weight(value: Any) -> int:
-    """About how many characters a JSON value has."""
-    return len(value) if isinstance(value, str) else len(_encode(value))
-
-
-def measure(value: Any) -> Size:
-    """Measure a JSON value within the limits of `admit`. O(n) over all it holds."""
-    if isinstance(value, str):
-        return Size(total=len(value) + 2)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return Size(total=_NUMBER_CHARS, number=abs(value))
-    if not isinstance(value, list | dict):
-        return Size(total=_NUMBER_CHARS)
-    items = value.values() if isinstance(value, dict) else value
-    largest = max((len(_encode(item)) for item in items), default=0)
-    if isinstance(value, dict):
-        largest = max(largest, max(map(len, value), default=0) + 2)
-    longest = max((len(inner) for level in levels_below(value) for inner in level), default=0)
-    return Size(len(value), longest, len(_encode(value)), largest)
-
-
 class _Estimate:
     """Adds up the cost of one evaluation."""
 
@@ -264,17 +227,17 @@ class _Estimate:
             case Const(value=value):
                 return measure(value)
             case Ident(name=name):
-                return sizes.get(name, _SMALL)
+                return sizes.get(name, SMALL)
             case Select():
-                return _inside(self.of(node.operand, sizes))
+                return inside_of(self.of(node.operand, sizes))
             case Call():
                 return self.call(node, sizes)
             case ListOf():
-                return _held([self.of(element, sizes) for element in node.elements])
+                return held_of([self.of(element, sizes) for element in node.elements])
             case MapOf():
                 parts = [self.of(entry.value, sizes) for entry in node.entries]
                 keys = [self.of(entry.key, sizes) for entry in node.entries if entry.key]
-                return _held([_both(key, part) for key, part in zip(keys, parts, strict=True)])
+                return held_of([both_of(key, part) for key, part in zip(keys, parts, strict=True)])
             case Loop():
                 return self.loop(node, sizes)
 
@@ -285,28 +248,28 @@ class _Estimate:
         name = _name(node)
         match name, args:
             case (("_&&_" | "_||_" | "!_" | "_<_" | "_<=_" | "_>_" | "_>=_"), _):
-                return _SMALL
+                return SMALL
             case (("_==_" | "_!=_"), _):
                 self.spend(min(arg.total for arg in args))
-                return _SMALL
+                return SMALL
             case "_?:_" | "_?_:_", [_, one, other]:
-                return _greater(one, other)
+                return greater_of(one, other)
             case (("_[_]" | "_?._" | "_[?_]"), [held, *_]):
-                return _inside(held)
+                return inside_of(held)
             case "@in", [_, held]:
                 self.spend(held.total)
-                return _SMALL
+                return SMALL
             case ("size", [held]):
                 return Size(number=held.length)
             case (("_+_" | "_-_" | "_*_"), [one, other]):
                 self.spend(one.length + other.length)
-                return _sum(one, other, name)
+                return sum_of(one, other, name)
         self.spend(total)
         return self.grown(name, args, total)
 
     def grown(self, name: str, args: list[Size], total: int) -> Size:
         """The result of a function over arguments of some sizes."""
-        first = args[0] if args else _SMALL
+        first = args[0] if args else SMALL
         others = args[1:]
         match name:
             case "lists.range":
@@ -315,7 +278,7 @@ class _Estimate:
                         "cost_exceeded", "expected a range of a length that is known before"
                     )
                 self.spend(first.number)
-                return Size(first.number, 1, first.number + 1, _NUMBER_CHARS, first.number)
+                return Size(first.number, 1, first.number + 1, NUMBER_CHARS, first.number)
             case "replace" | "regex.replace":
                 added = (first.total + 1) * max((arg.total for arg in others), default=0)
                 return Size(total=first.total + added)
@@ -335,10 +298,10 @@ class _Estimate:
                 return Size(first.total + 1, 1, 3 * first.total + 2, first.total)
             case _ if name.startswith("sets.") and others:
                 self.spend(first.length * others[0].length * max(1, first.largest))
-                return _SMALL
+                return SMALL
         length = max((arg.length for arg in args), default=1)
         longest = max((arg.longest for arg in args), default=1)
-        return Size(length, longest, 2 * total + _NUMBER_CHARS, max(1, first.largest), first.number)
+        return Size(length, longest, 2 * total + NUMBER_CHARS, max(1, first.largest), first.number)
 
     def loop(self, node: Loop, sizes: Mapping[str, Size]) -> Size:
         macro = macro_of(node)
@@ -351,13 +314,13 @@ class _Estimate:
             raise EvaluationError(
                 "too_large", f"expected at most {MAX_LOOP_ITEMS} items in a macro, but got {rounds}"
             )
-        item = _inside(over)
+        item = inside_of(over)
         names = dict.fromkeys((node.item_name, node.second_name), item)
         before = self.cost
         step = self.of(node.step, {**sizes, **names, node.result_name: Size(0, 0, 0, 0)})
         self.spend((self.cost - before) * max(0, rounds - 1))
         if not isinstance(node.start, ListOf | MapOf):
-            return _SMALL
+            return SMALL
         self.spend(rounds * rounds)
         longest = max(step.longest, step.length)
         return Size(rounds, longest, rounds * step.total + 1, max(step.largest, 1))
@@ -378,53 +341,3 @@ def _name(node: Call) -> str:
 
 def _is_namespace(node: Call) -> bool:
     return isinstance(node.target, Ident) and node.target.name in {"lists", "regex", "sets"}
-
-
-def _inside(held: Size) -> Size:
-    """A part of a value."""
-    largest = max(1, held.largest)
-    return Size(held.longest, held.longest, largest, largest, held.number)
-
-
-def _held(parts: list[Size]) -> Size:
-    """A list or map of some values."""
-    return Size(
-        len(parts),
-        max((max(part.length, part.longest) for part in parts), default=0),
-        sum(part.total for part in parts) + len(parts) + 1,
-        max((part.total for part in parts), default=0),
-    )
-
-
-def _both(one: Size, other: Size) -> Size:
-    return Size(
-        max(one.length, other.length),
-        max(one.longest, other.longest),
-        one.total + other.total,
-        max(one.largest, other.largest),
-    )
-
-
-def _greater(one: Size, other: Size) -> Size:
-    known = one.number is not None and other.number is not None
-    return Size(
-        max(one.length, other.length),
-        max(one.longest, other.longest),
-        max(one.total, other.total),
-        max(one.largest, other.largest),
-        max(one.number or 0, other.number or 0) if known else None,
-    )
-
-
-def _sum(one: Size, other: Size, operator: str) -> Size:
-    number = None
-    if one.number is not None and other.number is not None:
-        both = one.number, other.number
-        number = both[0] * both[1] if operator == "_*_" else sum(both)
-    return Size(
-        one.length + other.length,
-        max(one.longest, other.longest),
-        one.total + other.total,
-        max(one.largest, other.largest),
-        number,
-    )

@@ -11,7 +11,9 @@ import re
 from collections.abc import Mapping
 
 from stretto.expression.errors import Code, EvaluationError, ExpressionError, nearest
+from stretto.expression.functions import FUNCTIONS
 from stretto.expression.paths import show_value
+from stretto.expression.scope import STATUS_FUNCTIONS
 
 __all__ = ["compile_error", "evaluation_error"]
 
@@ -31,18 +33,20 @@ _OPERATORS: Mapping[str, str] = {
     "_+_": "+", "_-_": "-", "_*_": "*", "_/_": "/", "_%_": "%", "-_": "-", "!_": "!",
     "_<_": "<", "_<=_": "<=", "_>_": ">", "_>=_": ">=", "_==_": "==", "_!=_": "!=",
     "_&&_": "&&", "_||_": "||", "@in": "in", "_[_]": "[ ]", "_?_:_": "? :", "_?._": ".?",
-    "_[?_]": "[? ]",
+    "_[?_]": "[? ]", "<jump_condition>": "? :", "<iter_range>": "a macro",
 }  # fmt: skip
 
-_FUNCTIONS = (
-    "all", "exists", "exists_one", "filter", "map", "has", "size", "contains", "startsWith",
-    "endsWith", "matches", "int", "uint", "double", "string", "bytes", "bool", "timestamp",
-    "duration", "type", "dyn", "getFullYear", "getMonth", "getDayOfMonth", "getDayOfWeek",
+_GLOBAL = (
+    "has", "size", "matches", "int", "uint", "double", "string", "bytes", "bool", "timestamp",
+    "duration", "type", "dyn", *STATUS_FUNCTIONS, *FUNCTIONS,
+)  # fmt: skip
+_METHODS = (
+    "all", "exists", "exists_one", "filter", "map", "transformList", "contains", "startsWith",
+    "endsWith", "getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek",
     "getDayOfYear", "getHours", "getMinutes", "getSeconds", "getMilliseconds", "charAt", "format",
     "indexOf", "lastIndexOf", "join", "lowerAscii", "upperAscii", "replace", "reverse", "split",
     "substring", "trim", "slice", "flatten", "distinct", "sort", "sortBy", "first", "last",
-    "orValue", "hasValue", "value", "optMap", "always", "failed", "cancelled", "succeeded",
-    "default", "pick", "omit", "merge",
+    "orValue", "hasValue", "value", "optMap",
 )  # fmt: skip
 """Names that a person may have meant."""
 
@@ -50,8 +54,8 @@ _FUNCTIONS = (
 def compile_error(text: str, source: str, *, mixes: bool = False) -> ExpressionError | None:
     """Read the first mistake that the library reports about a source.
 
-    None where it reports only numbers of different kinds that are compared (or, with `mixes`,
-    calculated with): evaluation can do that.
+    None where evaluation can do all that it refuses: compare numbers of different kinds (with
+    `mixes`: calculate with them), choose between values of different types, compare with null.
     """
     if _TOO_DEEP in text:
         return ExpressionError(
@@ -62,29 +66,31 @@ def compile_error(text: str, source: str, *, mixes: bool = False) -> ExpressionE
         message = f"expected an expression, but {text.splitlines()[0]}"
         return ExpressionError(message, source=source)
     for line, column, message in (found.groups() for found in mistakes):
-        if not _only_numbers(message, _COMPARISONS | _ARITHMETIC if mixes else _COMPARISONS):
+        if not _works_nevertheless(message, mixes=mixes):
             return _mistake(source, max(1, int(line)), max(1, int(column)), message)
     return None
 
 
-_NUMBERS = frozenset({"int", "uint", "double", "dyn", "list", "bool"})
-_COMPARISONS = frozenset({
-    "_<_", "_<=_", "_>_", "_>=_", "_==_", "_!=_", "_?_:_", "@in",
-})  # fmt: skip
-
-
+_NUMBERS = frozenset({"int", "uint", "double", "dyn"})
+_EQUALITY = frozenset({"_==_", "_!=_"})
+_COMPARISONS = frozenset({"_<_", "_<=_", "_>_", "_>=_", "@in"}) | _EQUALITY
 _ARITHMETIC = frozenset({"_+_", "_-_", "_*_", "_/_", "_%_"})
 
 
-def _only_numbers(message: str, tolerant: frozenset[str]) -> bool:
-    """Whether an operator is refused only because its numbers are of different kinds."""
+def _works_nevertheless(message: str, *, mixes: bool) -> bool:
+    """Whether the checker refuses what evaluation can do: it knows JSON, the checker does not."""
     found = _OVERLOAD.match(message)
-    if found is None or found[1] not in tolerant:
+    if found is None:
         return False
-    types = re.findall(r"\w+", found[2])
-    if found[1] == "_?_:_":
-        return types[0] in {"bool", "dyn"} and set(types[1:]) <= _NUMBERS - {"bool"}
-    return set(types) <= _NUMBERS - {"bool"}
+    operator, types = found[1], set(re.findall(r"[a-z_]\w*", found[2]))
+    if operator == "_?_:_":
+        return found[2].startswith(("(bool,", "(dyn,"))
+    if operator in _EQUALITY and "null_type" in types:
+        return True
+    if operator == "@in":
+        types -= {"list"}
+    tolerant = _COMPARISONS | _ARITHMETIC if mixes else _COMPARISONS
+    return operator in tolerant and types <= _NUMBERS
 
 
 def _mistake(source: str, line: int, column: int, text: str) -> ExpressionError:
@@ -105,9 +111,11 @@ def _said_again(message: str) -> tuple[str, str | None, int]:
         return f"expected a map to take a field of, but got {found[1]}", None, 0
     if found := _UNDECLARED.match(message):
         name = found[1].rsplit(".", 1)[-1]
-        if name in _FUNCTIONS:
+        if name in _METHODS:
             return f"expected `{name}` on a value (`value.{name}(...)`)", None, len(name)
-        meant = nearest(name, _FUNCTIONS)
+        if name in _GLOBAL:
+            return f"expected arguments that `{name}` takes, but got others", None, len(name)
+        meant = nearest(name, (*_GLOBAL, *_METHODS))
         return f"expected a known function, but `{name}` is not", meant, len(name)
     if found := _MISMATCHED.match(message):
         return f"expected {_wanted(found[2])}, but {_got(found[1])}", None, 0
@@ -132,7 +140,8 @@ def _wanted(tokens: str) -> str:
     return "the end" if tokens == _END else tokens
 
 
-_RUNTIME_OVERLOAD = re.compile(r"No matching overloads found : (\S+?)\((.*)\)")
+_RUNTIME_OVERLOAD = re.compile(r"No matching overloads found : ([^\s(]+)(?:\((.*)\))?")
+_RUNTIME_METHOD = re.compile(r"No matching overloads found : \((.*)\)\.(\w+)\((.*)\)")
 _KEY = re.compile(r"Key not found in map : (.*)")
 _INDEX = re.compile(r"Index error: index=(-?\d+) size=(\d+)")
 
@@ -159,7 +168,7 @@ def evaluation_error(text: str, operands: Mapping[str, object]) -> EvaluationErr
     message = re.sub(r" \[[A-Z_]+\]$", "", message)
     shown = _shown(operands)
     if found := _RUNTIME_OVERLOAD.search(message):
-        name, types = found.groups()
+        name, types = found[1], found[2] or "others"
         operator = _OPERATORS.get(name, name)
         if name in _ARITHMETIC and set(types.split(", ")) == {"int64", "double"}:
             return EvaluationError(
@@ -169,6 +178,12 @@ def evaluation_error(text: str, operands: Mapping[str, object]) -> EvaluationErr
             )
         return EvaluationError(
             "type_mismatch", f"expected values that `{operator}` takes, but got {types}{shown}"
+        )
+    if found := _RUNTIME_METHOD.search(message):
+        owner, method, types = found.groups()
+        got = f"{owner}.{method}({types})"
+        return EvaluationError(
+            "type_mismatch", f"expected values that `{method}` takes, but got {got}{shown}"
         )
     if found := _KEY.search(message):
         return EvaluationError("missing_path", f"expected the key {found[1]}, but it is not there")

@@ -15,7 +15,15 @@ from typing import Literal
 
 from stretto.expression.limits import MAX_MESSAGE_CHARS
 
-__all__ = ["Code", "EvaluationError", "ExpressionError", "excerpt_of", "nearest", "shorten"]
+__all__ = [
+    "Code",
+    "EvaluationError",
+    "ExpressionError",
+    "error_at",
+    "excerpt_of",
+    "nearest",
+    "shorten",
+]
 
 Code = Literal[
     "missing_path",
@@ -101,6 +109,16 @@ class EvaluationError(Exception):
 
     def __reduce__(self) -> tuple[type["EvaluationError"], tuple[Code, str]]:
         return EvaluationError, (self.code, self.message)
+
+
+def error_at(
+    source: str, offset: int, message: str, suggestion: str | None = None
+) -> ExpressionError:
+    """An error at an offset (characters from 0) of a source."""
+    before = source[:offset]
+    line = before.count("\n") + 1
+    column = offset - (before.rfind("\n") + 1) + 1
+    return ExpressionError(message, line=line, column=column, source=source, suggestion=suggestion)
 
 
 def shorten(text: str, limit: int = MAX_MESSAGE_CHARS) -> str:

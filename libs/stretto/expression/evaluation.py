@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from stretto.expression.cost import BUDGET, guard_of, weight
+from stretto.expression.cost import BUDGET, guard_of
 from stretto.expression.errors import EvaluationError
 from stretto.expression.functions import MISSING
 from stretto.expression.inputs import (
@@ -22,6 +22,7 @@ from stretto.expression.inputs import (
 from stretto.expression.loops import loop_over
 from stretto.expression.paths import Getter, Scope, Segments, getter_of, show_path
 from stretto.expression.scope import STATUS_ROOT
+from stretto.expression.sizes import weight
 from stretto.expression.syntax import Call, Const
 from stretto.expression.values import admit
 

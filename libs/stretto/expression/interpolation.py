@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from stretto.expression.rewrite import error_at
+from stretto.expression.errors import error_at
 
 __all__ = ["Piece", "is_template", "split"]
 

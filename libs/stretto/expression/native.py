@@ -28,7 +28,7 @@ def parse(source: str) -> Tree:
 def check(source: str, shown: str, mixes: bool) -> str:
     """Check the types of a source and tell the type of its result (`BOOL`, `LIST<DYN>`, `DYN` …).
 
-    Numbers of different kinds may be compared: that works, though the library's checker says no.
+    The checker is stricter than evaluation over JSON needs; see `diagnosis.compile_error`.
 
     Args:
         source: what to check.

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from stretto.expression.errors import ExpressionError, nearest
+from stretto.expression.errors import ExpressionError, error_at, nearest
 from stretto.expression.inputs import Use
 from stretto.expression.paths import Segments, show_path
-from stretto.expression.rewrite import error_at
 from stretto.expression.scope import ScopeTypes
 from stretto.expression.shapes import Shape, inside
 

@@ -17,14 +17,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from stretto.expression.errors import ExpressionError
+from stretto.expression.errors import ExpressionError, error_at
 from stretto.expression.evaluation import evaluation_of, unwrapped
 from stretto.expression.inputs import Use, references_of
 from stretto.expression.kinds import Kind, expecting, kinds_of_result, kinds_of_shape
 from stretto.expression.limits import MAX_SOURCE_CHARS
 from stretto.expression.path_check import check_paths
 from stretto.expression.paths import Getter, Reference, getter_of
-from stretto.expression.rewrite import error_at, rewrite
+from stretto.expression.rewrite import rewrite
 from stretto.expression.scope import ROOTS, ScopeTypes
 from stretto.expression.shapes import shape_at
 

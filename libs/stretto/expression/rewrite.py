@@ -24,7 +24,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from stretto.expression.errors import ExpressionError, nearest
+from stretto.expression.errors import ExpressionError, error_at, nearest
 from stretto.expression.functions import FUNCTIONS, Function
 from stretto.expression.inputs import (
     CallInput,
@@ -37,6 +37,7 @@ from stretto.expression.inputs import (
     Use,
 )
 from stretto.expression.macros import Macro, macro_of
+from stretto.expression.names import NAMESPACES, TYPE_NAMES
 from stretto.expression.paths import Segments
 from stretto.expression.scope import ROOTS, STATUS_FUNCTIONS, STATUS_ROOT, ScopeTypes
 from stretto.expression.shapes import shape_at
@@ -55,18 +56,7 @@ from stretto.expression.syntax import (
     walk,
 )
 
-__all__ = ["error_at", "rewrite"]
-
-_TYPE_NAMES = frozenset({
-    "bool", "bytes", "double", "dyn", "google", "int", "list", "map", "null_type", "optional_type",
-    "string", "type", "uint",
-})  # fmt: skip
-"""Names that stand for types."""
-
-_NAMESPACES = frozenset({
-    "base64", "cel", "lists", "math", "optional", "regex", "sets", "strings",
-}) | {name.split(".")[0] for name in FUNCTIONS if "." in name}  # fmt: skip
-"""Names that stand before a function."""
+__all__ = ["rewrite"]
 
 _WITHOUT_IMPLEMENTATION = {"cel.@mapInsert": "transformMap"}
 
@@ -174,13 +164,14 @@ class _Rewriter:
             node.id, (segments, number), lambda name: PathInput(name, segments, number=number)
         )
 
-    def use(self, chain: _Chain, key: str | None = None, at: int = 0) -> Segments:
+    def use(self, chain: _Chain, key: str | None = None) -> Segments:
         """Note that a path is used (and of it, perhaps, one field that need not be there)."""
         segments = tuple(segment for segment, _ in chain)
         offsets = tuple(offset for _, offset in chain)
         if segments[0] not in self.local:
             use = Use(segments, offsets, len(segments))
             if key is not None:
+                at = max(offsets[-1], self.expression.source.find(key, offsets[-1] + 1))
                 use = Use((*segments, key), (*offsets, at), len(segments))
             self.found.uses.append(use)
         return segments
@@ -190,9 +181,9 @@ class _Rewriter:
             return False
         return shape_at(self.expression.scope.roots, segments).only == kind
 
-    def field(self, node: Node, chain: _Chain, key: str, at: int, *, only_tested: bool) -> Ident:
+    def field(self, node: Node, chain: _Chain, key: str, *, only_tested: bool) -> Ident:
         """A path cut down to one field, which need not be there."""
-        segments = self.use(chain, key, at)
+        segments = self.use(chain, key)
         return self.variable(
             node.id,
             (segments, key, only_tested),
@@ -284,8 +275,7 @@ class _Rewriter:
     def select(self, node: Select, bound: frozenset[str]) -> Node:
         chain = self.chain(node.operand, bound) if node.test else None
         if chain is not None:
-            at = self.offset(node.operand)
-            operand: Node = self.field(node.operand, chain, node.field, at, only_tested=True)
+            operand: Node = self.field(node.operand, chain, node.field, only_tested=True)
         else:
             operand = self.node(node.operand, bound)
         return Select(node.id, operand, node.field, node.test)
@@ -296,8 +286,7 @@ class _Rewriter:
             chain = self.chain(operand, bound)
             if chain is not None and isinstance(key, Const) and isinstance(key.value, str):
                 self.found.functions.add(node.function)
-                at = self.offset(node) + 1
-                cut = self.field(operand, chain, key.value, at, only_tested=False)
+                cut = self.field(operand, chain, key.value, only_tested=False)
                 return Call(node.id, node.function, (cut, key))
         if node.target is None and node.function in STATUS_FUNCTIONS and not node.args:
             return self.status(node)
@@ -319,7 +308,7 @@ class _Rewriter:
     def function_name(self, node: Call, bound: frozenset[str]) -> tuple[str, bool]:
         """The name of a function, and whether its target is only a namespace."""
         match node.target:
-            case Ident(name=space) if space not in bound and space in _NAMESPACES:
+            case Ident(name=space) if space not in bound and space in NAMESPACES:
                 return f"{space}.{node.function}", True
         return node.function, False
 
@@ -363,7 +352,7 @@ class _Rewriter:
     def loop(self, node: Loop, bound: frozenset[str]) -> Node:
         names = {node.item_name, node.second_name, node.result_name} - {""}
         for name in sorted(names):
-            if name in ROOTS or name in _NAMESPACES or name.startswith("__"):
+            if name in ROOTS or name in NAMESPACES or name.startswith("__"):
                 raise self.error(
                     node, f"expected another name for the loop variable, but `{name}` is taken"
                 )
@@ -397,9 +386,9 @@ class _Rewriter:
 
     def check_name(self, node: Ident, bound: frozenset[str]) -> None:
         name = node.name.lstrip(".")
-        if name in bound or name in _TYPE_NAMES:
+        if name in bound or name in TYPE_NAMES:
             return
-        known = (*ROOTS, *_NAMESPACES, *sorted(bound | self.local))
+        known = (*ROOTS, *NAMESPACES, *sorted(bound | self.local))
         raise self.error(
             node, f"expected a declared name, but `{name}` is not", nearest(name, known)
         )
@@ -409,13 +398,3 @@ class _Rewriter:
 
     def error(self, node: Node, message: str, suggestion: str | None = None) -> ExpressionError:
         return error_at(self.expression.source, self.offset(node), message, suggestion)
-
-
-def error_at(
-    source: str, offset: int, message: str, suggestion: str | None = None
-) -> ExpressionError:
-    """An error at an offset (characters from 0) of a source."""
-    before = source[:offset]
-    line = before.count("\n") + 1
-    column = offset - (before.rfind("\n") + 1) + 1
-    return ExpressionError(message, line=line, column=column, source=source, suggestion=suggestion)
