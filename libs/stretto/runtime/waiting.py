@@ -41,6 +41,7 @@ async def wait_for(
     """
     clock = clock or SystemClock()
     began = clock.monotonic()
+    component.not_ready(f"waits for {what}")
     tries = 0
     while True:
         tries += 1

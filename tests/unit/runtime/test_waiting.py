@@ -83,4 +83,4 @@ async def test_what_cannot_be_mended_by_waiting_is_raised() -> None:
     component = Component("x", "starting")
     with pytest.raises(PermanentError):
         await wait_for("x", attempt, component=component)
-    assert component.why == "starting"
+    assert component.why == "waits for x"
