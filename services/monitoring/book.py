@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from services.monitoring.core.projection import RunProjection
+from services.monitoring.core.projection import RunProjection, Took
 from services.monitoring.history import Log, LoggedEvent
 from services.monitoring.statistics import Statistics
 from services.monitoring.store import Row
@@ -119,16 +119,30 @@ class Book:
         for run_id in run_ids:
             self._unsure.setdefault(run_id, [])
 
-    def adopt(self, run: RunProjection) -> bool:
-        """Take a run that was folded from the whole log, unless a later state is known."""
+    def adopt(self, run: RunProjection, tooks: Sequence[tuple[Took, int]] | None) -> None:
+        """Take a run that was folded from the whole log, unless a later state is known.
+
+        Args:
+            tooks: its tasks that completed and when, to be counted; None: not to be counted.
+        """
+        if run.run_id in self._closed:
+            return
         known = self._runs.get(run.run_id)
         if known is not None and known.last_seq >= run.last_seq:
-            return False
-        if known is not None:
-            self._drop(run.run_id)
+            return
+        self._drop(run.run_id)
         self._hold(run)
         self._changed[run.run_id] = run
-        return True
+        if tooks is None:
+            return
+        for took, at_us in tooks:
+            self._statistics.task_completed(run.namespace, took, at_us)
+        if run.closed:
+            self._statistics.run_closed(run)
+
+    def forget_closed(self) -> None:
+        """Forget which runs ended lately, so that they can be adopted."""
+        self._closed.clear()
 
     def rows(self) -> list[Row]:
         """What is to be written: the runs that changed, and those that have to leave memory."""

@@ -183,6 +183,7 @@ class CatchingUp:
     def _read_again(self, state: RebuildState) -> None:
         if state.reset and state.events == 0:
             self._statistics.reset()
+            self._book.forget_closed()
         self._rebuild = Rebuild(self._log, self._book, state)
         self._state = state
         self.unwritten = True

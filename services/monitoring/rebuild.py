@@ -5,7 +5,7 @@ import logging
 import msgspec
 
 from services.monitoring.book import Book
-from services.monitoring.core.projection import RunProjection
+from services.monitoring.core.projection import RunProjection, Took
 from services.monitoring.history import Log, LoggedEvent, key_of
 from stretto.contracts.ids import parse_run_id, run_id_text, uuid7
 from stretto.telemetry.names import LOG_COUNT
@@ -47,6 +47,7 @@ class Rebuild:
         after = None if state.after is None else (parse_run_id(state.after), 2**31 - 1)
         self._at = after
         self._building: RunProjection | None = None
+        self._tooks: list[tuple[Took, int]] = []
 
     @property
     def state(self) -> RebuildState:
@@ -77,12 +78,16 @@ class Rebuild:
                 run_id, event.namespace, event.workflow, event.version, event.id
             )
         try:
-            run.apply(event.seq, event.type, event.at_us, bytes(event.data))
+            took = run.apply(event.seq, event.type, event.at_us, bytes(event.data))
         except msgspec.DecodeError:
             run.last_seq = event.seq
+            return
+        if took is not None:
+            self._tooks.append((took, event.at_us))
 
     def _finish_run(self) -> None:
         run, self._building = self._building, None
         if run is not None:
-            self._book.adopt(run)
+            self._book.adopt(run, self._tooks if self._state.reset else None)
+            self._tooks = []
             self._state = msgspec.structs.replace(self._state, after=run_id_text(run.run_id))

@@ -11,13 +11,17 @@ from stretto.bus.connection import Connection
 from stretto.bus.request import RemoteError, Reply
 from stretto.client.errors import Rejected
 from stretto.contracts import subjects
-from stretto.runtime.errors import NotReachable, PermanentError, TransientError
+from stretto.runtime.errors import NotReachable, PermanentError, StrettoError, TransientError
 
 T = TypeVar("T")
 
 ASK_TIMEOUT_S = 5.0
 NOBODY_PAUSE_S = 0.1
 """Pause before asking again while no instance of the service listens: it is being restarted."""
+
+BUSY = "busy"
+PASSING = ("postgres.not_reachable", "postgres.unavailable", "bus.")
+"""Codes, or their beginnings, of a service that is cut off from what it needs, or overloaded."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -63,7 +67,7 @@ class Asks:
         return (await self.request(subjects.api(service, operation), data, timeout_s)).data
 
     async def request(self, subject: str, data: bytes, timeout_s: float) -> Reply:
-        """Send a request to any subject; asks again while nobody listens there.
+        """Send a request to any subject; asks again while nobody there can answer.
 
         Raises as `ask`.
         """
@@ -74,9 +78,9 @@ class Asks:
                 return await self._connection.request(
                     subject, data, timeout_s=max(0.0, deadline - clock())
                 )
-            except RemoteError as error:
-                raise Rejected(error.code, error.message) from error
-            except NotReachable as error:
+            except (RemoteError, NotReachable) as error:
+                if isinstance(error, RemoteError) and not _may_pass(error.code):
+                    raise Rejected(error.code, error.message) from error
                 if clock() + NOBODY_PAUSE_S >= deadline:
                     raise _no_answer(subject, timeout_s, error) from error
                 await asyncio.sleep(NOBODY_PAUSE_S)
@@ -84,7 +88,12 @@ class Asks:
                 raise _no_answer(subject, timeout_s, error) from error
 
 
-def _no_answer(subject: str, timeout_s: float, error: TransientError) -> NotReachable:
+def _may_pass(code: str) -> bool:
+    """Tell whether a service could not answer for a reason that goes away by itself."""
+    return code == BUSY or code.startswith(PASSING)
+
+
+def _no_answer(subject: str, timeout_s: float, error: StrettoError) -> NotReachable:
     return NotReachable(
         "client.no_answer",
         f"expected an answer on {subject} within {timeout_s:g} s, but: {error.message}",
