@@ -20,6 +20,8 @@ import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
+import click
+
 from stretto.runtime.errors import NotReachable, StrettoError, TransientError
 
 EXIT_OK = 0
@@ -60,12 +62,19 @@ def end_with(error: BaseException) -> NoReturn:
         case StrettoError():
             say_error(error)
             sys.exit(exit_code_of(error))
+        case click.ClickException():
+            error.show()
+            sys.exit(error.exit_code)
         case BaseExceptionGroup():
             end_with(error.exceptions[0])
-        case KeyboardInterrupt() | asyncio.CancelledError():
+        case KeyboardInterrupt() | asyncio.CancelledError() | click.Abort():
             sys.exit(EXIT_INTERRUPTED)
         case TimeoutError():
             _say(str(error))
+            sys.exit(EXIT_RUN_FAILED)
+        case BrokenPipeError():
+            # Who reads has had enough. Nothing more can be said there, not even at the end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(EXIT_RUN_FAILED)
         case _:
             _say(

@@ -86,10 +86,11 @@ def commands() -> None:
 def main() -> None:
     """Run the command line; never returns."""
     try:
-        commands(prog_name="stretto", standalone_mode=True)
+        # Not "standalone": it would make an exit code of its own out of Ctrl-C.
+        code = commands.main(prog_name="stretto", standalone_mode=False)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - said and turned into a code
         end_with(error)
-    sys.exit(0)
+    sys.exit(code or 0)
 
 
 if __name__ == "__main__":

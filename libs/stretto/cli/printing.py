@@ -24,17 +24,29 @@ STATUS_STYLES = {
 }
 RUNNING_STYLE = "cyan"
 
+_WHOLE = frozenset({"run", "status", "event", "at", "seq", "started", "took"})
+"""Columns that are never broken."""
+
 _json = msgspec.json.Encoder().encode
+
+
+PIPE_COLUMNS = 400
+"""Not a terminal: a program reads whole rows."""
 
 
 def out() -> Console:
     """Return the console for what was asked for (stdout)."""
-    return Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
+    return Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS, highlight=False)
 
 
 def aside() -> Console:
     """Return the console for what a script does not read (stderr)."""
     return Console(stderr=True, highlight=False)
+
+
+def note(text: str, style: str | None = None) -> None:
+    """Print a remark on stderr, as it is: no markup, no line breaks of ours."""
+    aside().print(text, style=style, markup=False, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
@@ -55,13 +67,13 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> 
     """Print rows under columns, or a sentence when there are none. Cells may hold markup."""
     shown = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:
-        shown.add_column(column, overflow="fold", no_wrap=column in ("run", "status"))
+        shown.add_column(column, overflow="fold", no_wrap=column in _WHOLE)
     for row in rows:
         shown.add_row(*row)
     if shown.row_count:
         out().print(shown)
     else:
-        aside().print(empty)
+        note(empty)
 
 
 def status(text: str) -> str:

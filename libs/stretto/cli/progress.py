@@ -80,6 +80,10 @@ class Progress:
                 self.began = event.at
             case "run.failing":
                 self.status, self.failure = "failing", data.get("failure")
+            case "run.paused":
+                self.status = "paused"
+            case "run.resumed":
+                self.status = "running"
             case "run.completed":
                 self._end(event, "completed")
                 self.output = data.get("output")

@@ -11,7 +11,7 @@ from stretto.client import RunEvent
 
 
 def sentence(event: RunEvent) -> str:
-    """Say in words what an event says; empty for a type that this build does not know."""
+    """Say in words what an event says; its facts, for a type that has no words here."""
     data = event.data
     if event.type.startswith("run."):
         return _of_run(event.type, data)
@@ -41,7 +41,7 @@ def sentence(event: RunEvent) -> str:
         case "compensation.started":
             return f"undoes {', '.join(data['steps']) or 'nothing'}"
         case _:
-            return ""
+            return _facts(data)
 
 
 def _of_run(kind: str, data: dict[str, Any]) -> str:
@@ -59,7 +59,11 @@ def _of_run(kind: str, data: dict[str, Any]) -> str:
             left = ", ".join(data.get("uncompensated", ()))
             return failure_text(data.get("failure")) + (f"; not undone: {left}" if left else "")
         case _:
-            return ""
+            return _facts(data)
+
+
+def _facts(data: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {short(data[key])}" for key in data if key != "step")
 
 
 def _failed(event: RunEvent) -> str:

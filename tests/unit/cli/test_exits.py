@@ -2,6 +2,7 @@
 
 import asyncio
 
+import click
 import pytest
 
 from stretto.cli.exits import DEBUG_VARIABLE, end_with, exit_code_of, usage_error
@@ -58,6 +59,8 @@ def test_groups_interruptions_and_timeouts_end_too(capsys: pytest.CaptureFixture
     assert ended(BaseExceptionGroup("g", [Rejected("c", "expected a")])) == 2
     assert ended(KeyboardInterrupt()) == 130
     assert ended(asyncio.CancelledError()) == 130
+    assert ended(click.Abort()) == 130
+    assert ended(click.UsageError("expected that")) == 2
     assert ended(TimeoutError("expected sooner")) == 1
     assert "expected sooner" in capsys.readouterr().err
 

@@ -5,8 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from stretto import __version__
-from stretto.cli import main as main_module
-from stretto.cli.main import _COMMANDS, commands
+from stretto.cli.main import _COMMANDS, commands, main
 
 
 @pytest.mark.parametrize("name", [name for name in _COMMANDS if name != "bench"])
@@ -33,15 +32,26 @@ def test_an_unknown_command_is_a_usage_error_with_a_suggestion() -> None:
     assert commands.get_command(click.Context(commands), "qqq") is None
 
 
+def ended(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> object:
+    monkeypatch.setattr("sys.argv", ["stretto", *arguments])
+    with pytest.raises(SystemExit) as exited:
+        main()
+    return exited.value.code
+
+
+def test_a_command_ends_with_its_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(monkeypatch, "--version") == 0
+    assert ended(monkeypatch, "validate") == 2
+    assert "Missing argument 'FILES...'" in capsys.readouterr().err
+    assert ended(monkeypatch, "validate", "/nowhere") == 2
+    assert "expected to read /nowhere" in capsys.readouterr().err
+
+
 def test_whatever_a_command_raises_becomes_a_code(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(**_: object) -> None:
         raise TimeoutError("expected sooner")
 
-    monkeypatch.setattr(main_module, "commands", broken)
-    with pytest.raises(SystemExit) as exited:
-        main_module.main()
-    assert exited.value.code == 1
-    monkeypatch.setattr(main_module, "commands", lambda **_: None)
-    with pytest.raises(SystemExit) as exited:
-        main_module.main()
-    assert exited.value.code == 0
+    monkeypatch.setattr(commands, "main", broken)
+    assert ended(monkeypatch) == 1

@@ -89,6 +89,11 @@ def test_a_run_ends_with_its_output_or_its_failure() -> None:
         assert (progress.status, progress.failure) == (ending, BROKEN)
 
 
+def test_a_run_may_be_paused_and_resumed() -> None:
+    assert seen(("run.paused", None, {})).status == "paused"
+    assert seen(("run.paused", None, {}), ("run.resumed", None, {})).status == "running"
+
+
 def test_a_run_that_nothing_is_known_of_has_taken_no_time() -> None:
     progress = Progress(RUN_ID)
     assert progress.seconds(at(5)) == 0

@@ -94,9 +94,11 @@ def bench_command(
 def _run(options: BenchOptions, around: Around | None) -> Report:
     import uvloop
 
-    console = aside()
+    def tell(line: str) -> None:
+        aside().print(line, soft_wrap=True, markup=False)
+
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(bench(options, console.print, around))
+        return runner.run(bench(options, tell, around))
 
 
 def _sizes(short: bool, seconds: float | None, in_flight: int | None) -> Sizes:
@@ -115,4 +117,4 @@ async def _profile(letter: str, rig: Rig) -> AsyncIterator[None]:
     async with profiled(rig.parts(), folder):
         yield
     aside().print(f"\n{letter}: where the time goes ({folder})\n")
-    aside().print(described(read_profiles(folder)), markup=False)
+    aside().print(described(read_profiles(folder)), soft_wrap=True, markup=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from stretto.cli.calling import Call, bus_command
+from stretto.cli.calling import Call, bus_command, run_of
 from stretto.cli.printing import out, print_json
 from stretto.client import Client
 
@@ -31,7 +31,7 @@ async def _control(call: Call, run_id: str, command: str, reason: str | None) ->
     client: Client
     async with call.client() as client:
         fields = {"reason": reason} if reason is not None else {}
-        done = await client.get(run_id).control(command, **fields)
+        done = await run_of(client, run_id).control(command, **fields)
     if call.json:
         print_json(done)
     else:

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from stretto.cli.calling import Call, bus_command
 from stretto.cli.exits import EXIT_OK, EXIT_USAGE
-from stretto.cli.printing import aside, local_time, out, print_json, table
+from stretto.cli.printing import local_time, note, out, print_json, table
 from stretto.client import Client, DefinitionMistakes
 from stretto.definition import load
 
@@ -61,7 +61,7 @@ def validate_command(files: tuple[Path, ...], as_json: bool) -> None:
         for warning in warnings:
             click.echo(f"warning: {warning}", err=True)
         if not mistakes:
-            aside().print("no mistakes")
+            note("no mistakes")
     sys.exit(EXIT_USAGE if mistakes else EXIT_OK)
 
 

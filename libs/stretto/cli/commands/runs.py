@@ -7,10 +7,11 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from stretto.cli.calling import Call, bus_command
+from stretto.cli.calling import Call, bus_command, run_of
 from stretto.cli.printing import (
     local_time,
     milliseconds,
+    note,
     out,
     print_json,
     short,
@@ -49,26 +50,24 @@ async def list_command(
     if call.json:
         print_json(page)
         return
-    table(
-        ("run", "workflow", "status", "id", "started", "took", "steps"),
-        map(_row, page.runs),
-        "No runs. `stretto start NAME` starts one.",
-    )
+    keyed = any(run.id for run in page.runs)
+    columns = ["run", "status", "started", "took", "steps", "workflow", *(["id"] if keyed else [])]
+    table(columns, map(_row, page.runs), "No runs. `stretto start NAME` starts one.")
     if page.next:
-        out().print(f"[dim]more: --before {page.next}[/]")
+        note(f"more: --before {page.next}")
 
 
-def _row(run: RunSummary) -> tuple[str, ...]:
-    steps = ", ".join(f"{n} {name}" for name, n in run.steps.items())
-    return (
+def _row(run: RunSummary) -> list[str]:
+    ended = run.steps.get("completed", 0)
+    cells = [
         run.run_id,
-        f"{escape(run.workflow)} v{run.version}",
         status(run.status),
-        escape(run.id or ""),
         local_time(run.started_at),
         milliseconds(run.duration_ms),
-        steps,
-    )
+        f"{ended}/{sum(run.steps.values())}",
+        f"{escape(run.workflow)} v{run.version}",
+    ]
+    return [*cells, escape(run.id)] if run.id else cells
 
 
 @click.command("show")
@@ -78,7 +77,7 @@ async def show_command(call: Call, run_id: str) -> None:
     """Show a run: its steps, attempts, output."""
     client: Client
     async with call.client() as client:
-        found = await client.show(client.get(run_id).id)
+        found = await client.show(run_of(client, run_id).id)
     if call.json:
         print_json(found)
         return
@@ -128,7 +127,7 @@ async def explain_command(call: Call, run_id: str) -> None:
     """Say why a run is still open: what it waits for, since when, until when."""
     client: Client
     async with call.client() as client:
-        found: dict[str, Any] = await client.explain(run_id)
+        found: dict[str, Any] = await run_of(client, run_id).explain()
     if call.json:
         print_json(found)
         return

@@ -13,7 +13,7 @@ from stretto.cli.calling import Call, bus_command
 from stretto.cli.commands.definitions import read_source
 from stretto.cli.exits import EXIT_OK, EXIT_RUN_FAILED
 from stretto.cli.inputs import input_options, read_input
-from stretto.cli.printing import aside, print_json
+from stretto.cli.printing import note, print_json
 from stretto.cli.progress import Progress, failure_text
 from stretto.cli.watching import watch
 from stretto.client import Client, Run, RunEnded
@@ -37,7 +37,7 @@ async def follow(call: Call, run: Run) -> None:
     try:
         progress = await watch(run)
     except asyncio.CancelledError:
-        aside().print(f"The run goes on. `stretto watch {run.id}` shows it again.")
+        note(f"The run goes on. `stretto watch {run.id}` shows it again.")
         raise
     sys.exit(show_end(progress))
 
@@ -47,8 +47,8 @@ def show_end(progress: Progress) -> int:
     if progress.status == "completed":
         print_json(progress.output)
         return EXIT_OK
-    aside().print(f"{progress.status}: {failure_text(progress.failure)}", style="red", markup=False)
-    aside().print(f"`stretto history {progress.run_id}` tells what happened.", markup=False)
+    note(f"{progress.status}: {failure_text(progress.failure)}", "red")
+    note(f"`stretto history {progress.run_id}` tells what happened.")
     return EXIT_RUN_FAILED
 
 
@@ -101,7 +101,7 @@ async def start_command(
         else:
             click.echo(run.id)
             if run.existing:
-                aside().print(f"A run with the id {key} was open already: this is it.")
+                note(f"A run with the id {key} was open already: this is it.")
 
 
 @click.command("run")

@@ -11,7 +11,7 @@ from rich.tree import Tree
 
 from stretto.cli.calling import data_option
 from stretto.cli.exits import EXIT_RUN_FAILED
-from stretto.cli.printing import aside, out, print_json, seconds
+from stretto.cli.printing import note, out, print_json, seconds
 from stretto.contracts import ids
 from stretto.dev.traces import Node, Span, TraceStore, tree_of
 
@@ -33,11 +33,10 @@ def trace_command(run_id: str, data: Path, as_json: bool) -> None:
         raise click.UsageError(str(error)) from None
     spans = TraceStore.read_from(data / "traces", trace_id)
     if not spans:
-        aside().print(
+        note(
             f"expected spans of trace {trace_id} in {data / 'traces'}, but there are none: the run "
             "was not sampled, its spans have not arrived yet, or they went to another receiver "
-            "(OTEL_EXPORTER_OTLP_ENDPOINT)",
-            markup=False,
+            "(OTEL_EXPORTER_OTLP_ENDPOINT)"
         )
         sys.exit(EXIT_RUN_FAILED)
     if as_json:

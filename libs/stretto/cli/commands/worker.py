@@ -8,7 +8,7 @@ import sys
 import click
 
 from stretto.cli.calling import found_bus
-from stretto.cli.printing import aside
+from stretto.cli.printing import note
 from stretto.client.client import DEFAULT_URL, URL_VARIABLE
 from stretto.dev.environment import OTLP_ENDPOINT
 from stretto.dev.plan import DEFAULT_DATA
@@ -34,9 +34,7 @@ def worker_command(target: str, nats: str | None) -> None:
     workers = load_workers(target)
     for worker in workers:
         tasks = ", ".join(worker.tasks)
-        aside().print(
-            f"worker on queue {worker.queue}, {worker.slots} slots: {tasks}  "
-            f"({url or DEFAULT_URL})",
-            markup=False,
+        note(
+            f"worker on queue {worker.queue}, {worker.slots} slots: {tasks}  ({url or DEFAULT_URL})"
         )
     sys.exit(run_workers(workers))
