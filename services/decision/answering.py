@@ -12,6 +12,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from secrets import token_hex
 from time import perf_counter_ns
 
 import msgspec
@@ -72,6 +73,7 @@ class Answering:
         self._measures = Measures(context.metrics, self._cache)
         self._dead_letters = DeadLetters(context.publisher, context.service)
         self._limit_bytes = context.connection.max_payload_bytes - ENVELOPE_BYTES
+        self._life = token_hex(8)
         self._published = 0
 
     async def run(self) -> None:
@@ -238,10 +240,10 @@ class Answering:
         for partition, records in answers.items():
             subject = subjects.decided(partition)
             for data in frames_of(records, self._limit_bytes):
-                # Unique to this attempt: a frame that is sent again by the publisher is one frame;
-                # a frame that is worked out again may hold other records.
+                # Unique to this attempt, and to this life of an instance that keeps its name: what
+                # the publisher sends again is one frame, what is worked out again is another.
                 self._published += 1
-                msg_id = f"{self._context.instance}-{self._published}"
+                msg_id = f"{self._life}-{self._published}"
                 outgoing.append(Outgoing(subject, data, msg_id))
         if outgoing:
             await self._context.publisher.publish_many(outgoing)

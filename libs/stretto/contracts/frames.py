@@ -36,7 +36,7 @@ class DecideFrame(msgspec.Struct, frozen=True, array_like=True):
 
 
 class DecidedRecord(msgspec.Struct, frozen=True, array_like=True):
-    """One answer: skip, an error, or what the plan asked for.
+    """One answer: skip, an error (without details: they are JSON), or what the plan asked for.
 
     `output` is the template filled in, as JSON; `items` the list of a `for_each`, each as JSON;
     `branch` the index of the first case that fitted, -1 for none; `values` the further values.
@@ -117,6 +117,8 @@ class StartRecord(msgspec.Struct, frozen=True, array_like=True):
     received_us: int
     reply: str | None = None
     traceparent: str | None = None
+    parent: str | None = None
+    depth: int = 0
 
 
 class ControlRecord(msgspec.Struct, frozen=True, array_like=True):

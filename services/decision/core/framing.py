@@ -46,7 +46,7 @@ def size_of(record: DecidedRecord) -> int:
     if record.values is not None:
         size += sum(4 * len(k) + len(v) + 2 * _FIELD_BYTES for k, v in record.values.items())
     if record.error is not None:
-        size += 4 * len(record.error.message) + len(bytes(record.error.details)) + _RECORD_BYTES
+        size += 4 * len(record.error.message) + _RECORD_BYTES
     return size
 
 

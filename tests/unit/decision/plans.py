@@ -6,7 +6,7 @@ import msgspec
 
 from services.decision.core.evaluate import ABSENT, FrameValues, evaluate
 from services.decision.core.plans import PlanCache
-from stretto.contracts.codec import json_encode
+from stretto.contracts.codec import json_encode, pack
 from stretto.contracts.frames import DecidedRecord, DecideRecord
 from stretto.contracts.graph import AskPlan
 from stretto.contracts.payload import NULL
@@ -47,5 +47,7 @@ def failure_of(answer: DecidedRecord) -> tuple[str, str]:
     assert answer.error is not None
     assert answer.error.type == "ExpressionError"
     assert not answer.error.retryable
-    details = msgspec.json.decode(bytes(answer.error.details))
-    return details["code"], answer.error.message
+    text, _, code = answer.error.message.removesuffix("]").rpartition(" [")
+    # An answer with an error must survive its journey.
+    assert msgspec.msgpack.decode(pack(answer), type=DecidedRecord) == answer
+    return code, text
