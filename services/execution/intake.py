@@ -1,5 +1,7 @@
 """From a dispatch record to an attempt: its id, and its task as workers get it."""
 
+from functools import lru_cache
+
 import msgspec
 
 from services.execution.core.attempt import Attempt
@@ -11,9 +13,10 @@ from stretto.contracts.ids import run_id_text
 from stretto.contracts.public import Task
 from stretto.runtime.clock import rfc3339
 
-RUN_ID_BYTES = 16
-MAX_ID_CHARS = 1_000
-"""An id is a run id, a path and a number; paths are bounded where definitions are checked."""
+PLACES_KEPT = 4_096
+"""Names of queues that were checked already: the same ones come again and again."""
+
+RUN_ID_CHARS = 36
 
 
 def id_of(record: DispatchRecord | WithdrawRecord) -> str:
@@ -27,7 +30,7 @@ def attempt_of(record: DispatchRecord, id_: str) -> Attempt:
     heartbeat_s = record.heartbeat_s or None
     task = Task(
         id=id_,
-        run_id=id_[:36],
+        run_id=id_[:RUN_ID_CHARS],
         step=record.path,
         attempt=record.attempt,
         task=record.task,
@@ -66,7 +69,12 @@ def found_attempt(task: Task, namespace: str, queue: str) -> Attempt:
 
 def misplaced(record: DispatchRecord) -> Failure | None:
     """Say why an attempt can be sent nowhere: its names cannot be those of a subject."""
-    for kind, name in (("namespace", record.namespace), ("queue", record.queue)):
+    return _misplaced(record.namespace, record.queue)
+
+
+@lru_cache(maxsize=PLACES_KEPT)
+def _misplaced(namespace: str, queue: str | None) -> Failure | None:
+    for kind, name in (("namespace", namespace), ("queue", queue)):
         if name is not None and not subjects.is_name(name):
             return Failure(
                 type="InvalidQueue",

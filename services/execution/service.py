@@ -21,11 +21,11 @@ class Execution:
     def __init__(self, context: ServiceContext[ExecutionSettings]) -> None:
         self._context = context
         roster, measures = Roster(), Measures(context.metrics)
-        self._lanes = [
+        self.lanes = [
             Lane(context, number, roster, measures) for number in range(context.settings.lanes)
         ]
-        self._listener = Listener(context, roster, self._lanes, measures)
-        self._answers = Answers(context.instance, roster, self._lanes)
+        self._listener = Listener(context, roster, self.lanes, measures)
+        self._answers = Answers(context.instance, roster, self.lanes)
 
     async def run(self) -> None:
         """Work until the service is told to stop."""
@@ -38,14 +38,14 @@ class Execution:
                 group.create_task(self._answer_while_active()),
             ]
             async with asyncio.TaskGroup() as lanes:
-                for lane in self._lanes:
+                for lane in self.lanes:
                     lanes.create_task(lane.run())
             for task in beside:
                 task.cancel()
 
     async def _store_lost(self, streams: list[str]) -> None:
         if STREAM_WORK in streams:
-            for lane in self._lanes:
+            for lane in self.lanes:
                 if lane.desk is not None:
                     lane.desk.store_lost()
 
@@ -63,4 +63,4 @@ class Execution:
 
     @property
     def _active(self) -> bool:
-        return any(lane.desk is not None for lane in self._lanes)
+        return any(lane.desk is not None for lane in self.lanes)

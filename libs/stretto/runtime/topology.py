@@ -161,6 +161,14 @@ CLOSED = Stream(
     duplicate_window_s=SHORT_WINDOW_S,
     description="runs that ended, for anybody; kept for a week",
 )
+EMITTED = Stream(
+    name=subjects.STREAM_EMITTED,
+    subjects=("stretto.emitted.*.*",),
+    discard="old",
+    max_age_s=7 * DAY_S,
+    max_bytes=64 * MIB,
+    description="what steps of kind emit say; kept for a week",
+)
 REJECTED = Stream(
     name=subjects.STREAM_REJECTED,
     subjects=("stretto.rejected.*",),
@@ -191,13 +199,13 @@ ALERTS = Stream(
 
 ALL_STREAMS = (
     *(STARTS, CONTROL, DEFINITIONS, INBOX, DECIDE, DECIDED, DISPATCH, RESULTS, WORK, LOG),
-    *(EVENTS, CLOSED, REJECTED, DLQ, ALERTS),
+    *(EVENTS, CLOSED, EMITTED, REJECTED, DLQ, ALERTS),
 )
 
 _STREAMS_OF: dict[str, tuple[Stream, ...]] = {
     "workflow": (
         *(STARTS, CONTROL, DEFINITIONS, INBOX, DECIDE, DECIDED, DISPATCH, RESULTS, LOG),
-        *(EVENTS, CLOSED, REJECTED, DLQ),
+        *(EVENTS, CLOSED, EMITTED, REJECTED, DLQ),
     ),
     "decision": (DECIDE, DECIDED, DLQ),
     "execution": (DISPATCH, RESULTS, WORK, REJECTED, DLQ),
@@ -244,18 +252,24 @@ def streams_for(service: str, *, replicas: int = 1) -> tuple[Stream, ...]:
 
 
 def consumers_for(service: str, *, partitions: int, lanes: int) -> tuple[Consumer, ...]:
-    """Return the durable consumers that a service reads; a worker's are `work_consumer`."""
+    """Return the durable consumers that a service makes; a worker's are `work_consumer`.
+
+    They are those that it reads, and all that anybody reads of the results: whoever makes that
+    stream makes its readers with it, since an interest stream keeps nothing for those to come.
+    """
     match service:
         case "workflow":
             owned = (workflow_partition_consumers(p) for p in range(partitions))
             shared = (workflow_starts(), workflow_control(), workflow_definitions())
-            return (*shared, *(consumer for each in owned for consumer in each))
+            own = (consumer for each in owned for consumer in each)
+            return (*shared, *own, *_results_of_execution(lanes, partitions))
         case "decision":
             return (decision(),)
         case "execution":
             return (
                 *(execution_dispatch(lane) for lane in range(lanes)),
-                *(execution_results(lane, lanes, partitions) for lane in range(lanes)),
+                *_results_of_execution(lanes, partitions),
+                *(workflow_partition_consumers(p).results for p in range(partitions)),
             )
         case "monitoring":
             return (monitoring_log(),)
@@ -343,6 +357,10 @@ def execution_results(lane: int, lanes: int, partitions: int) -> Consumer:
         *(subjects.results(p) for p in range(partitions) if lane_of(p, lanes) == lane),
         max_ack_pending=MAX_UNACKNOWLEDGED_STARTS,
     )
+
+
+def _results_of_execution(lanes: int, partitions: int) -> tuple[Consumer, ...]:
+    return tuple(execution_results(lane, lanes, partitions) for lane in range(lanes))
 
 
 def work_consumer(namespace: str, queue: str) -> Consumer:

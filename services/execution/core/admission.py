@@ -29,6 +29,9 @@ MAX_TICK_GAP_US = 2_000_000
 """When we were not running for longer than this, we did not hear heartbeats either."""
 
 
+_OUTSIDE = frozenset({State.SENDING, State.OUT})
+
+
 class Counts(NamedTuple):
     """How much is where."""
 
@@ -47,7 +50,7 @@ class Admission:
         self.pulses = Pulses()
         self.durations = Durations()
         self._known: dict[str, Attempt] = {}
-        self._lines: dict[tuple[str, str], Line] = {}
+        self._lines: dict[tuple[str, str | None], Line] = {}
         self._unbound: dict[tuple[str, str], dict[str, Attempt]] = {}
         self._parked: dict[tuple[str, str], dict[str, Attempt]] = {}
         self._unbound_count = 0
@@ -291,7 +294,8 @@ class Admission:
     def forget_idle_lines(self) -> None:
         """Drop the lines of queues that nobody serves and nobody needs."""
         for key, line in list(self._lines.items()):
-            if not line.waiting and not line.out and not self.roster.crew(*key).workers:
+            crew = self.roster.crew(line.namespace, line.queue)
+            if not line.waiting and not line.out and not crew.workers:
                 del self._lines[key]
                 self._ready.pop(line, None)
 
@@ -368,9 +372,8 @@ class Admission:
         self._parked.setdefault((attempt.namespace, attempt.task), {})[attempt.id] = attempt
 
     def _unpark(self, attempt: Attempt) -> None:
-        if attempt.parked:
-            attempt.parked = False
-            _discard(self._parked, attempt)
+        attempt.parked = False
+        _discard(self._parked, attempt)
 
     def _leave_unbound(self, attempt: Attempt) -> None:
         if _discard(self._unbound, attempt):
@@ -379,26 +382,25 @@ class Admission:
     def _forget(self, attempt: Attempt) -> None:
         """Let go of an attempt, wherever it is."""
         del self._known[attempt.id]
-        self.pulses.drop(attempt)
-        self._unpark(attempt)
-        match attempt.state:
-            case State.UNBOUND:
-                self._leave_unbound(attempt)
-                self._held_bytes -= len(attempt.payload)
-            case State.HELD:
-                assert attempt.queue is not None, "what is held is held for a queue"
-                self._line(attempt.namespace, attempt.queue).drop()
-                self._held_bytes -= len(attempt.payload)
-            case State.SENDING | State.OUT:
-                assert attempt.queue is not None, "what is out is in a queue"
-                line = self._line(attempt.namespace, attempt.queue)
-                line.out -= 1
-                if line.waiting:
-                    self._ready[line] = None
-            case State.OWN:
-                self._own_count -= 1
-            case _:
-                raise AssertionError(f"{attempt.id} is known and {attempt.state}")
+        if attempt.heartbeat_s:
+            self.pulses.drop(attempt)
+        if attempt.parked:
+            self._unpark(attempt)
+        state, place = attempt.state, (attempt.namespace, attempt.queue)
+        if state in _OUTSIDE:
+            line = self._lines[place]
+            line.out -= 1
+            if line.waiting:
+                self._ready[line] = None
+        elif state is State.HELD:
+            self._lines[place].drop()
+            self._held_bytes -= len(attempt.payload)
+        elif state is State.UNBOUND:
+            self._leave_unbound(attempt)
+            self._held_bytes -= len(attempt.payload)
+        else:
+            assert state is State.OWN, f"{attempt.id} is known and {state.name}"
+            self._own_count -= 1
         attempt.become(State.GONE)
 
 

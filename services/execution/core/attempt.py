@@ -4,16 +4,16 @@ import enum
 from collections.abc import Mapping
 
 
-class State(enum.Enum):
-    """Where an attempt is; see the package's docstring."""
+class State(enum.IntEnum):
+    """Where an attempt is; see the package's docstring. Integers: they hash without Python code."""
 
-    NEW = "new"
-    UNBOUND = "unbound"
-    HELD = "held"
-    SENDING = "sending"
-    OUT = "out"
-    OWN = "own"
-    GONE = "gone"
+    NEW = 0
+    UNBOUND = 1
+    HELD = 2
+    SENDING = 3
+    OUT = 4
+    OWN = 5
+    GONE = 6
 
 
 FOLLOWING: Mapping[State, frozenset[State]] = {
@@ -88,5 +88,7 @@ class Attempt:
 
     def become(self, state: State) -> None:
         """Move to another state; a bug if the table does not allow it."""
-        assert state in FOLLOWING[self.state], f"{self.id}: {self.state} cannot become {state}"
+        assert state in FOLLOWING[self.state], (
+            f"{self.id}: {self.state.name} cannot become {state.name}"
+        )
         self.state = state

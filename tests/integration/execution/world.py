@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -24,23 +24,21 @@ from stretto.bus.publisher import Publisher
 from stretto.bus.pull import PullLoop
 from stretto.bus.service import Service
 from stretto.bus.store_watch import StoreWatch
-from stretto.bus.topology import Consumer
 from stretto.contracts import subjects
 from stretto.contracts.codec import decode_results, json_encode, pack
 from stretto.contracts.frames import DispatchFrame, DispatchRecord, WithdrawRecord
 from stretto.contracts.ids import run_id_text, uuid7
 from stretto.contracts.public import TaskResult
-from stretto.runtime.clock import SystemClock
 from stretto.runtime.context import ServiceContext
-from stretto.runtime.health import Health
-from stretto.runtime.topology import topology_for
-from stretto.telemetry.metrics import Metrics
-from stretto.telemetry.tracing import NoTracer, Tracer
+from stretto.runtime.errors import TransientError
+from stretto.runtime.topology import topology_for, workflow_partition_consumers
+from stretto.telemetry.tracing import Tracer
+from stretto.testkit.service_host import hosted
 from stretto.worker import Worker
 
-PATIENCE_S = 30.0
+PATIENCE_S = 20.0
 ROOT = Path(__file__).parents[3]
-_READER = Consumer(stream=subjects.STREAM_RESULTS, name="test-results")
+PARTITIONS = 4
 
 
 def record(task: str, input: object = None, *, n: int = 0, **more: object) -> DispatchRecord:  # noqa: A002 - the word of the contract
@@ -75,20 +73,20 @@ class World:
         self.open_asked = 0
         self._changed = asyncio.Condition()
 
-    async def dispatch(
-        self, *records: DispatchRecord, withdrawn: list[WithdrawRecord] | None = None
-    ) -> None:
+    async def dispatch(self, *records: DispatchRecord) -> None:
         """Send a frame; its records are open until their results have come."""
         for one in records:
             self.open[id_of(one)] = one
-        await self.send_frame(records, withdrawn)
+        await self.send_frame(records)
 
     async def send_frame(
-        self,
-        records: tuple[DispatchRecord, ...] | list[DispatchRecord],
-        withdrawn: list[WithdrawRecord] | None = None,
+        self, records: Iterable[DispatchRecord] = (), *, withdrawn: Iterable[DispatchRecord] = ()
     ) -> None:
-        frame = DispatchFrame(records=list(records), withdrawn=withdrawn or [])
+        """Send a frame as it is; `withdrawn` are attempts that nobody wants any more."""
+        frame = DispatchFrame(
+            records=list(records),
+            withdrawn=[WithdrawRecord(w.run_id, w.path, w.attempt) for w in withdrawn],
+        )
         await self.publisher.publish(subjects.dispatch(0), pack(frame))
 
     async def answer_open(self, _request: bytes) -> bytes:
@@ -118,6 +116,24 @@ class World:
         reply = await self.connection.request(subjects.api("execution", operation), b"{}")
         return msgspec.json.decode(reply.data)
 
+    async def lane(self) -> dict[str, object]:
+        """Ask for the counts of the lane; empty when no instance is active on it."""
+        try:
+            lanes = (await self.ask("stats"))["lanes"]
+        except TransientError:
+            return {}
+        return lanes[0] if lanes else {}
+
+    async def until_lane(self, **counts: int) -> None:
+        """Wait until the lane has exactly these counts."""
+        seen: dict[str, object] = {}
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while not counts.items() <= (seen := await self.lane()).items():
+                    await asyncio.sleep(0.02)  # noqa: ASYNC110 - another process is asked
+        except TimeoutError:
+            raise AssertionError(f"expected {counts}, but the lane has {seen}") from None
+
     async def read(self, loop: PullLoop) -> None:
         while True:
             messages = await loop.next_batch()
@@ -136,27 +152,40 @@ class World:
 
 @asynccontextmanager
 async def world(url: str, *, answers_open: bool = True) -> AsyncIterator[World]:
-    """Make the streams, read the results, answer for the workflow service."""
-    topology = topology_for("execution", partitions=4, lanes=1)
+    """Make the streams, read the results, answer and sweep for the workflow service."""
+    topology = topology_for("execution", partitions=PARTITIONS, lanes=1)
+    readers = [workflow_partition_consumers(p).results for p in range(PARTITIONS)]
     async with await connect(url, "world") as connection, Publisher(connection) as publisher:
 
         async def make() -> None:
-            await ensure(connection, topology.streams, [*topology.consumers, _READER])
+            await ensure(connection, topology.streams, topology.consumers)
+
+        here = World(url, connection, publisher)
+
+        async def made_again(_names: list[str]) -> None:
+            await make()
+            await here.answer_open(b"")
 
         await make()
-        here = World(url, connection, publisher)
-        async with (
-            PullLoop(connection, _READER.stream, _READER.name, on_missing=make) as loop,
-            asyncio.TaskGroup() as group,
-        ):
-            tasks = [group.create_task(here.read(loop))]
-            if answers_open:
-                service = Service(connection, "workflow", {"open": here.answer_open})
-                tasks.append(group.create_task(service.run()))
-                await service.ready.wait()
-            yield here
-            for task in tasks:
-                task.cancel()
+        streams = [stream.name for stream in topology.streams]
+        watch = StoreWatch(connection, streams, made_again, interval_s=0.1)
+        async with AsyncExitStack() as stack:
+            loops = [
+                await stack.enter_async_context(
+                    PullLoop(connection, reader.stream, reader.name, on_missing=make)
+                )
+                for reader in readers
+            ]
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(here.read(loop)) for loop in loops]
+                tasks.append(group.create_task(watch.run()))
+                if answers_open:
+                    service = Service(connection, "workflow", {"open": here.answer_open})
+                    tasks.append(group.create_task(service.run()))
+                    await service.ready.wait()
+                yield here
+                for task in tasks:
+                    task.cancel()
 
 
 @asynccontextmanager
@@ -164,38 +193,17 @@ async def execution(
     url: str, *, instance: str = "execution-1", tracer: Tracer | None = None, **settings: object
 ) -> AsyncIterator[Execution]:
     """Run an instance in this event loop until the end of the block."""
-    topology = topology_for("execution", partitions=4, lanes=1)
-    stopping = asyncio.Event()
-    async with await connect(url, instance) as connection, Publisher(connection) as publisher:
-        await ensure(connection, topology.streams, topology.consumers)
-        async with asyncio.TaskGroup() as group:
-            context = ServiceContext(
-                service="execution",
-                instance=instance,
-                settings=ExecutionSettings(nats_url=url, **settings),
-                connection=connection,
-                publisher=publisher,
-                topology=topology,
-                health=Health("execution", instance),
-                metrics=Metrics(),
-                tracer=tracer or NoTracer(),
-                clock=SystemClock(),
-                stopping=stopping,
-                group=group,
-            )
-            watch = StoreWatch(
-                connection, [stream.name for stream in topology.streams], context.store_lost
-            )
-            context.beside(watch.run())
-            service = Execution(context)
-            running = group.create_task(service.run())
-            try:
-                yield service
-            finally:
-                stopping.set()
-                async with asyncio.timeout(PATIENCE_S):
-                    await asyncio.wait([running])
-                context.end_beside()
+    services: list[Execution] = []
+
+    async def main(context: ServiceContext[ExecutionSettings]) -> None:
+        context.tracer = tracer or context.tracer
+        services.append(Execution(context))
+        await services[0].run()
+
+    wanted = ExecutionSettings(nats_url=url, **settings)
+    async with hosted("execution", wanted, main, instance=instance) as host:
+        await host.ready()
+        yield services[0]
 
 
 class Process:
