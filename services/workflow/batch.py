@@ -77,4 +77,6 @@ class Batch:
                 rows.started.append(slot.row)
             elif closed:
                 rows.closed.append((run_id, status, self.now_us))
+            elif slot.row.closed_us is not None:
+                rows.closed.append((run_id, "running", None))
         return rows

@@ -20,7 +20,7 @@ from collections.abc import Iterable
 
 from services.workflow.batch import Batch, Touched
 from services.workflow.core import Rejection
-from services.workflow.core.commands import Start
+from services.workflow.core.commands import Start, may_reopen
 from services.workflow.core.effects import open_effects
 from services.workflow.inbox import Addressed, Arrival, Inbox, Item
 from services.workflow.loading import Loader
@@ -28,7 +28,7 @@ from services.workflow.outgoing import Frames
 from services.workflow.refusals import refuse_value
 from services.workflow.registry import Registry
 from services.workflow.sending import Sender
-from services.workflow.slots import Slot, Written, new_row
+from services.workflow.slots import Slot, Written, new_row, public_status
 from services.workflow.starts import Starts
 from services.workflow.store import Store
 from stretto.bus.message import ack_all
@@ -72,11 +72,10 @@ class Engine:
         self._sender = sender
         self._inbox = inbox
         self._clock = clock
-        self._tracer = tracer
         self._partitions = partitions
         self._lanes = lanes
         self.loader = Loader(store, registry, partitions)
-        self._starts = Starts(store, registry)
+        self._starts = Starts(store, registry, tracer)
         self._lock = asyncio.Lock()
         self._commits = metrics.counter("workflow_commits_total")
         self._rows = metrics.counter("workflow_events_total")
@@ -149,6 +148,9 @@ class Engine:
     async def _build(self, items: list[Item]) -> Batch:
         """Load what is not in memory and decide everything."""
         await self.loader.load({i.run_id for i in items if isinstance(i, Addressed)})
+        reopening = [i for i in items if isinstance(i, Addressed) and may_reopen(i.command)]
+        for each in reopening:
+            await self.loader.load_closed(each.run_id)
         starts = [item for item in items if isinstance(item, StartRecord)]
         prepared = await self._starts.prepare(starts, self.loader) if starts else {}
         batch = Batch(self._clock.now_us())
@@ -157,6 +159,8 @@ class Engine:
                 self._command(batch, item)
             else:
                 self._start(batch, item, prepared[id(item)])
+        for each in reopening:
+            self.loader.drop_if_closed(each.run_id)
         return batch
 
     def _command(self, batch: Batch, item: Addressed) -> None:
@@ -220,6 +224,8 @@ class Engine:
         slot = touched.slot
         slot.stored = True
         slot.committed_seq = slot.run.seq
+        slot.row.status = public_status(slot.run)
+        slot.row.closed_us = slot.run.touched_us if slot.run.closed else None
         if slot.run.closed:
             self.loader.closed(slot)
 

@@ -56,6 +56,8 @@ def read_start(message: Message) -> list[Item]:
     if request.id is not None and not 0 < len(request.id) <= MAX_ID_CHARS:
         raise Unreadable(f"id: expected 1 to {MAX_ID_CHARS} characters, but got {len(request.id)}")
     _check_labels(request.labels)
+    if request.parent is not None:
+        parse_attempt_id(request.parent)
     headers = message.headers
     record = StartRecord(
         run_id=parse_run_id(request.run_id) if request.run_id else _new_run_id(message),
@@ -68,6 +70,8 @@ def read_start(message: Message) -> list[Item]:
         received_us=message.timestamp_ns // 1_000,
         reply=headers.get(subjects.HEADER_REPLY),
         traceparent=headers.get(subjects.HEADER_TRACEPARENT),
+        parent=request.parent,
+        depth=request.depth,
     )
     return [record]
 

@@ -102,6 +102,26 @@ class Loader:
                 self._remember(run_id, row.status)
         await self._fold([row for row in rows.values() if row.closed_us is None])
 
+    async def load_closed(self, run_id: bytes) -> None:
+        """Fold a run that has ended, for a command that may open it again. Not if its id is
+        open."""
+        if run_id in self.slots or not self.has_ended(run_id):
+            return
+        rows = await self._store.runs([run_id])
+        for row in rows:
+            if row.caller_id is not None:
+                key = (row.namespace, row.workflow, row.caller_id)
+                if await self._store.open_by_caller_id([key]):
+                    return
+            [(slot, _)] = await self.from_log([row])
+            self.slots[run_id] = slot
+
+    def drop_if_closed(self, run_id: bytes) -> None:
+        """A run that was not opened again leaves memory."""
+        slot = self.slots.get(run_id)
+        if slot is not None and slot.run.closed:
+            self.closed(slot)
+
     async def take_over(self, partitions: set[int]) -> list[Slot]:
         """Fold the open runs of some partitions."""
         shards = shards_of(partitions, self._partitions)

@@ -5,13 +5,23 @@ from collections.abc import Iterable
 import msgspec
 
 from services.workflow.batch import Touched
-from services.workflow.core.effects import Ask, Dispatch, Timer, Withdraw
+from services.workflow.core.effects import (
+    Ask,
+    CancelChild,
+    Dispatch,
+    Emit,
+    StartChild,
+    Timer,
+    Withdraw,
+)
+from services.workflow.core.state import Role, RunPhase
 from services.workflow.core.values import value_of
 from services.workflow.slots import Slot, Written, public_status
 from stretto.bus.publisher import Outgoing
 from stretto.bus.wire import publish_command
 from stretto.contracts import subjects
 from stretto.contracts.codec import json_encode, pack
+from stretto.contracts.failures import Failure, FailureType, Reason
 from stretto.contracts.frames import (
     DecideFrame,
     DecideRecord,
@@ -20,9 +30,12 @@ from stretto.contracts.frames import (
     LogEvent,
     LogFrame,
     LogRecord,
+    StartRecord,
     WithdrawRecord,
 )
-from stretto.contracts.public import Closed
+from stretto.contracts.ids import AttemptId, parse_attempt_id, partition_of, run_id_text
+from stretto.contracts.payload import NULL
+from stretto.contracts.public import Closed, ControlRequest, Results, StartRequest, TaskResult
 from stretto.runtime.clock import rfc3339
 from stretto.runtime.topology import lane_of
 from stretto.telemetry.trace_ids import step_span_id, traceparent
@@ -100,6 +113,7 @@ class Frames:
         self._asks = Asks(now_us)
         self._dispatches: dict[int, list[DispatchRecord]] = {}
         self._withdrawn: dict[int, list[WithdrawRecord]] = {}
+        self._others: list[Outgoing] = []
         self.timers: list[tuple[bytes, Timer]] = []
 
     def add(self, slot: Slot, effects: Iterable[object], *, again: bool = False) -> None:
@@ -116,6 +130,12 @@ class Frames:
                     self._withdrawn.setdefault(lane, []).append(
                         WithdrawRecord(slot.run.id, effect.path, effect.attempt, effect.reason)
                     )
+                case StartChild():
+                    self._others.append(_child_start(slot, effect))
+                case CancelChild():
+                    self._others.append(_child_cancel(slot, effect))
+                case Emit():
+                    self._others.append(emitted_message(slot, effect.path, effect.data))
                 case Timer():
                     self.timers.append((slot.run.id, effect))
                 case _:
@@ -125,6 +145,7 @@ class Frames:
         """The frames, ready to be published."""
         self._asks.cut()
         out = [Outgoing(subjects.decide(), frame) for frame in self._asks.frames]
+        out += self._others
         for lane in self._dispatches.keys() | self._withdrawn.keys():
             subject = subjects.dispatch(lane)
             withdrawn = self._withdrawn.get(lane, [])
@@ -170,6 +191,68 @@ def _dispatch_record(slot: Slot, effect: Dispatch, again: bool) -> DispatchRecor
         again,
         timeouts.run_s or 0.0,
     )
+
+
+def _child_start(slot: Slot, effect: StartChild) -> Outgoing:
+    """The start of a child: as anybody's, with its run id settled and its parent named."""
+    run = slot.run
+    request = StartRequest(
+        input=msgspec.Raw(effect.input),
+        run_id=run_id_text(effect.child_id),
+        version=effect.child.version,
+        parent=str(AttemptId(run.id, effect.path, effect.attempt)) if effect.child.wait else None,
+        depth=run.depth + 1,
+    )
+    traced = _parent(slot, effect.path)
+    headers = None if traced is None else {subjects.HEADER_TRACEPARENT: traced}
+    subject = subjects.start(run.namespace, effect.child.workflow)
+    return Outgoing(subject, json_encode(request), f"{request.run_id}:start", headers)
+
+
+def _child_cancel(slot: Slot, effect: CancelChild) -> Outgoing:
+    child = run_id_text(effect.child_id)
+    request = ControlRequest(command="cancel", reason=f"its parent was: {effect.reason}")
+    subject = subjects.control(slot.run.namespace, child)
+    return Outgoing(subject, json_encode(request), f"{child}:cancel")
+
+
+def emitted_message(slot: Slot, path: str, data: bytes) -> Outgoing:
+    """What a step of kind `emit` says, once."""
+    subject = subjects.emitted(slot.run.namespace, slot.run.workflow)
+    return Outgoing(subject, data, f"{slot.text}:{path}:emit")
+
+
+def is_emit(slot: Slot, path: str) -> bool:
+    node = slot.run.nodes.get(path)
+    return node is not None and node.plan.kind == "emit" and node.role is not Role.COMPENSATION
+
+
+def refused_child(item: StartRecord, reason: Reason, partitions: int) -> Outgoing:
+    """The result of a child that could not be started, for the attempt that waits for it."""
+    assert item.parent is not None
+    failure = Failure(type="ChildRefused", message=reason.message, retryable=False)
+    result = TaskResult(id=item.parent, status="failed", failure=failure)
+    subject = subjects.results(partition_of(parse_attempt_id(item.parent).run_id, partitions))
+    return Outgoing(subject, json_encode(Results(results=[result])))
+
+
+def parent_message(slot: Slot, partitions: int) -> Outgoing | None:
+    """The result of a run for the attempt that waits for it; None where none does."""
+    run = slot.run
+    if run.parent is None:
+        return None
+    done = run.phase is RunPhase.COMPLETED
+    failure = run.failure or Failure(type=FailureType.CANCELLED, message="the child ended")
+    result = TaskResult(
+        id=run.parent,
+        status="completed" if done else "failed",
+        output=msgspec.Raw(run.output) if done else NULL,
+        failure=None if done else msgspec.structs.replace(failure, step=None),
+        worker=f"run:{slot.text}",
+    )
+    parent = parse_attempt_id(run.parent)
+    subject = subjects.results(partition_of(parent.run_id, partitions))
+    return Outgoing(subject, json_encode(Results(results=[result])), f"{slot.text}:parent")
 
 
 def event_command(slot: Slot, written: list[Written], at: bytes) -> bytes:

@@ -7,13 +7,23 @@ from collections.abc import Iterable
 from services.workflow.batch import Touched
 from services.workflow.core import Rejection
 from services.workflow.inbox import Addressed, Item
-from services.workflow.outgoing import Frames, closed_message, event_command, log_messages
+from services.workflow.outgoing import (
+    Frames,
+    closed_message,
+    emitted_message,
+    event_command,
+    is_emit,
+    log_messages,
+    parent_message,
+    refused_child,
+)
 from services.workflow.slots import Slot, Written
 from services.workflow.spans import Spans
 from services.workflow.timers import Timers
 from stretto.bus.publisher import Outgoing, PubAck, Publisher
 from stretto.contracts import subjects
 from stretto.contracts.codec import json_encode
+from stretto.contracts.events import StepCompleted
 from stretto.contracts.failures import Reason
 from stretto.contracts.frames import StartRecord
 from stretto.contracts.ids import run_id_text
@@ -31,7 +41,8 @@ class Sender:
     """Publishes what is committed. Publications are not awaited one by one; a failed one sets
     `must_resend`, and the sweep makes the open effects of every run again."""
 
-    def __init__(self, publisher: Publisher, timers: Timers, spans: Spans) -> None:
+    def __init__(self, publisher: Publisher, timers: Timers, spans: Spans, partitions: int) -> None:
+        self._partitions = partitions
         self._publisher = publisher
         self._timers = timers
         self._spans = spans
@@ -79,7 +90,9 @@ class Sender:
         at = rfc3339(now_us).encode()
         await self._send(log_messages(changed))
         await self._publish_events([event_command(t.slot, t.written, at) for t in changed])
-        await self._send([closed_message(t.slot, now_us) for t in changed if t.slot.run.closed])
+        for each in changed:
+            if each.slot.run.closed:
+                await self._send(self._ends(each.slot, now_us))
         for each in changed:
             if each.slot.run.traceparent is not None:
                 self._spans.record(each.slot, each.written)
@@ -109,8 +122,18 @@ class Sender:
         await self._publish_events(
             [event_command(slot, c, rfc3339(c[0].at_us).encode()) for c in _commits(written)]
         )
+        await self._send(
+            emitted_message(slot, w.step, bytes(w.event.output))
+            for w in written
+            if isinstance(w.event, StepCompleted) and w.step and is_emit(slot, w.step)
+        )
         if slot.run.closed and written:
-            await self._send([closed_message(slot, written[-1].at_us)])
+            await self._send(self._ends(slot, written[-1].at_us))
+
+    def _ends(self, slot: Slot, closed_us: int) -> list[Outgoing]:
+        """What a run's end has to say: to everybody, and to the run that waits for it."""
+        told = parent_message(slot, self._partitions)
+        return [closed_message(slot, closed_us), *([] if told is None else [told])]
 
     # --- answers to those who asked for one
 
@@ -120,6 +143,8 @@ class Sender:
             return
         reason = Reason(code=rejection.code, message=rejection.message)
         subject, reply = _origin(item)
+        if isinstance(item, StartRecord) and item.parent is not None:
+            self._answers.append(refused_child(item, reason, self._partitions))
         if reply is not None:
             self._answers.append(Outgoing(reply, json_encode(Refused(rejected=reason))))
         rejected = Rejected(subject=subject, reason=reason)

@@ -51,7 +51,9 @@ class WorkflowService:
         self._partitions, self._lanes = settings.partitions, settings.lanes
         inbox = Inbox()
         self._timers = Timers(context.clock, inbox)
-        self._sender = Sender(context.publisher, self._timers, Spans(context.tracer))
+        self._sender = Sender(
+            context.publisher, self._timers, Spans(context.tracer), settings.partitions
+        )
         self._store = Store(database)
         registry = Registry(database, context.clock)
         self._engine = Engine(

@@ -99,4 +99,6 @@ def public_status(run: Run) -> str:
     word = run.phase.word
     if word in CLOSED_STATUSES:
         return word
-    return "failing" if run.failing else "running"
+    if run.failing:
+        return "failing"
+    return "paused" if run.paused else "running"

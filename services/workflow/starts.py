@@ -9,8 +9,12 @@ from services.workflow.store import Store
 from stretto.contracts.frames import StartRecord
 from stretto.contracts.graph import Graph
 from stretto.contracts.ids import run_id_text
+from stretto.telemetry.tracing import Tracer
 
 MAX_PROBLEMS_TOLD = 5
+
+MAX_CHILD_DEPTH = 32
+"""Runs that start runs, and so on: a recursion without an end is stopped here."""
 
 Prepared = Start | Rejection | Slot
 """A start to be carried out, a refusal, or the run that has this id already."""
@@ -19,7 +23,8 @@ Prepared = Start | Rejection | Slot
 class Starts:
     """Prepares the starts of one round with as few queries as possible."""
 
-    def __init__(self, store: Store, registry: Registry) -> None:
+    def __init__(self, store: Store, registry: Registry, tracer: Tracer) -> None:
+        self._tracer = tracer
         self._store = store
         self._registry = registry
         self._graphs: dict[int, Graph] = {}
@@ -61,6 +66,8 @@ class Starts:
         registered = await self._registry.find(item.namespace, item.workflow, item.version)
         if registered is None:
             return _unknown(item, await self._registry.names(item.namespace))
+        if item.depth > MAX_CHILD_DEPTH:
+            return _too_deep(item)
         problems = registered.input_problems(item.input)
         if problems:
             return _unfit(item, registered, problems)
@@ -70,7 +77,10 @@ class Starts:
             input=item.input,
             caller_id=item.id,
             labels=item.labels,
-            traceparent=item.traceparent,
+            parent=item.parent,
+            depth=item.depth,
+            traceparent=self._tracer.sample(item.run_id, item.traceparent),
+            caller_traceparent=item.traceparent,
         )
 
 
@@ -81,6 +91,14 @@ def _stand_in(item: StartRecord, run_id: bytes, version: int) -> Slot:
     slot.text = run_id_text(run_id)
     slot.head = head_json(slot.row, slot.text)
     return slot
+
+
+def _too_deep(item: StartRecord) -> Rejection:
+    return Rejection(
+        code="children_too_deep",
+        message=f"expected at most {MAX_CHILD_DEPTH} runs inside one another, but "
+        f"{item.workflow!r} would be number {item.depth}",
+    )
 
 
 def _unknown(item: StartRecord, names: list[str]) -> Rejection:

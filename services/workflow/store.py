@@ -29,7 +29,7 @@ class Append:
     instants_us: list[int] = field(default_factory=list)
     data: list[bytes] = field(default_factory=list)
     started: list["RunRow"] = field(default_factory=list)
-    closed: list[tuple[bytes, str, int]] = field(default_factory=list)
+    closed: list[tuple[bytes, str, int | None]] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.run_ids)

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import msgspec
 
-from services.workflow.core.state import Node, NodeStatus, Role, Run, RunPhase
+from services.workflow.core.decide import total_deadline_us
+from services.workflow.core.state import Node, NodeStatus, Role, Run, RunPhase, Scope
 from services.workflow.slots import Slot, public_status
+from stretto.contracts.ids import run_id_text
 from stretto.runtime.clock import rfc3339
 
 MAX_STEPS_SHOWN = 10_000
@@ -34,6 +36,14 @@ def causes(run: Run) -> Iterator[Cause]:
             since=rfc3339(run.touched_us),
             sentence="Every step has ended; the decision service works out the run's output.",
         )
+    if run.paused:
+        yield Cause(
+            step="",
+            cause="paused",
+            owner="person",
+            since=rfc3339(run.touched_us),
+            sentence="The run is paused; `resume` makes it go on.",
+        )
     for node in run.open.values():
         cause = cause_of(node)
         if cause is not None:
@@ -46,6 +56,9 @@ def cause_of(node: Node) -> Cause | None:
     match node.status:
         case NodeStatus.DECIDING:
             return _cause(node, "decision", "decision", f"{name} waits for the decision service.")
+        case NodeStatus.SCHEDULED if node.child_run is not None:
+            text = f"{name} waits for run {run_id_text(node.child_run)} of {_child(node)!r}."
+            return _cause(node, "child", "workflow", text)
         case NodeStatus.SCHEDULED:
             assert node.work.task is not None
             task = node.work.task
@@ -62,10 +75,21 @@ def cause_of(node: Node) -> Cause | None:
                 f"{name} failed attempt {node.attempt}{why} and is tried again at the given time."
             )
             return _cause(node, "retry", "timer", text, node.until_us)
+        case NodeStatus.WAITING if node.plan.signal is not None:
+            text = f"{name} waits for the signal {node.plan.signal.name!r}."
+            return _cause(node, "signal", "person", text, total_deadline_us(node))
+        case NodeStatus.WAITING if node.plan.approval is not None:
+            who = ", ".join(node.plan.approval.by) or "anybody"
+            text = f"{name} waits for the approval of {who}."
+            return _cause(node, "approval", "person", text, total_deadline_us(node))
         case NodeStatus.WAITING:
             return _cause(node, "timer", "timer", f"{name} waits for its time.", node.until_us)
         case _:
             return None
+
+
+def _child(node: Node) -> str:
+    return "" if node.plan.child is None else node.plan.child.workflow
 
 
 def _cause(node: Node, cause: str, owner: str, sentence: str, until_us: int = 0) -> Cause:
@@ -111,17 +135,33 @@ def state(slot: Slot) -> dict[str, object]:
 def steps(run: Run) -> list[dict[str, object]]:
     """Every step of the definition, in its order, each with its items and compensation."""
     shown: list[dict[str, object]] = []
-    for step in run.graph.root.steps:
-        node = run.nodes.get(step.name)
-        if node is None:
-            shown.append({"step": step.name, "kind": step.kind, "status": "pending"})
-            continue
-        shown.append(_step(node))
-        if node.each is not None:
-            room = MAX_STEPS_SHOWN - len(shown)
-            shown.extend(_step(item) for item in node.each.nodes[: max(room, 0)])
+    for node in _in_order(run.root):
+        if len(shown) == MAX_STEPS_SHOWN:
+            return shown
+        shown.append(node if isinstance(node, dict) else _step(node))
     shown.extend(_step(n) for n in run.nodes.values() if n.role is Role.COMPENSATION)
     return shown[:MAX_STEPS_SHOWN]
+
+
+def _in_order(scope: Scope) -> Iterator[Node | dict[str, object]]:
+    """The steps of a scope in the order of the text, each followed by what is inside it."""
+    for index, step in enumerate(scope.plan.steps):
+        node = scope.nodes[index]
+        if node is None:
+            yield {"step": scope.path(index), "kind": step.kind, "status": "pending"}
+        else:
+            yield from _with_inside(node)
+
+
+def _with_inside(node: Node) -> Iterator[Node | dict[str, object]]:
+    yield node
+    if node.each is not None:
+        for item in node.each.nodes:
+            yield from _with_inside(item)
+    if node.round is not None:
+        yield from _with_inside(node.round)
+    if node.body is not None:
+        yield from _in_order(node.body)
 
 
 def _step(node: Node) -> dict[str, object]:

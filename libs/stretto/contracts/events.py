@@ -6,8 +6,10 @@ is
 its `data`. A shipped tag keeps its shape and its meaning for ever; a new meaning gets a new tag
 (`step.failed.v2`): `tests/golden/` holds histories that a test replays.
 
-A step is named by its path: `reserve`, `scan[3]`, `ship.pack`, and `charge~compensate` for the
-compensation of `charge`. Payloads are JSON as it came (`msgspec.Raw`).
+A step is named by its path: `reserve`, `scan[3]`, `ship.pack`, `poll[2].read` for a step of a
+loop's
+round, `charge~compensate` for the compensation of `charge`, `charge~catch.notify` for a handler's.
+Payloads are JSON as it came (`msgspec.Raw`).
 """
 
 from datetime import datetime
@@ -19,6 +21,7 @@ from stretto.contracts.failures import Failure
 from stretto.contracts.payload import NULL
 
 COMPENSATION_SUFFIX = "~compensate"
+HANDLER_SUFFIX = "~catch"
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -28,6 +31,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RunStarted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """`parent` is the attempt of another run that started this one, `depth` how deep it is
+    nested."""
+
     type: ClassVar[str] = "run.started"
     namespace: str
     workflow: str
@@ -36,6 +42,8 @@ class RunStarted(Event, frozen=True, kw_only=True, omit_defaults=True):
     id: str | None = None
     labels: dict[str, str] = {}
     deadline: datetime | None = None
+    parent: str | None = None
+    depth: int = 0
     traceparent: str | None = None
     caller_traceparent: str | None = None
 
@@ -124,7 +132,9 @@ class StepStarted(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 class StepCompleted(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The step has its output. For a `for_each` the output is left out: it is the list of its
-    items'."""
+    items'
+    outputs. `derived`: of a group, the object of its steps' outputs; of a loop, its last
+    round's."""
 
     type: ClassVar[str] = "step.completed"
     step: str
@@ -133,6 +143,7 @@ class StepCompleted(Event, frozen=True, kw_only=True, omit_defaults=True):
     worker: str | None = None
     started_at: str | None = None
     finished_at: str | None = None
+    derived: bool = False
 
 
 class StepChosen(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -145,19 +156,26 @@ class StepChosen(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StepWaiting(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The step waits: for an instant, a signal or a person. `until` is left out where nothing
+    bounds
+    it."""
+
     type: ClassVar[str] = "step.waiting"
     step: str
-    until: datetime
+    until: datetime | None = None
 
 
 class StepFailed(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """An attempt failed. With `retry_at` there will be another; without, the step has failed."""
+    """An attempt failed. With `retry_at` there will be another; with `handler` (an index from 0)
+    that
+    `catch` of the step takes over; without either, the step has failed."""
 
     type: ClassVar[str] = "step.failed"
     step: str
     failure: Failure
     attempt: int = 0
     retry_at: datetime | None = None
+    handler: int = -1
     worker: str | None = None
     started_at: str | None = None
     finished_at: str | None = None
@@ -176,6 +194,87 @@ class StepCancelled(Event, frozen=True, kw_only=True, omit_defaults=True):
     step: str
     reason: str
     attempt: int = 0
+
+
+class StepOpened(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A group, or the next round of a loop, begins: its steps may run."""
+
+    type: ClassVar[str] = "step.opened"
+    step: str
+
+
+class StepFinishing(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """All steps inside have ended; what the group gives, or whether the loop ends, is asked for."""
+
+    type: ClassVar[str] = "step.finishing"
+    step: str
+
+
+class StepRepeated(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A loop goes on: its next round begins now, or at `at`."""
+
+    type: ClassVar[str] = "step.repeated"
+    step: str
+    at: datetime | None = None
+
+
+class StepSignalled(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A waiting step looks at a signal of its name: number `index` of those in the buffer. Without
+    `asked` it takes it and completes."""
+
+    type: ClassVar[str] = "step.signalled"
+    step: str
+    index: int = 0
+    asked: bool = False
+
+
+class StepApproved(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A person approved; the step completes with `{"approved": true, "by", "reason"}`."""
+
+    type: ClassVar[str] = "step.approved"
+    step: str
+    by: str | None = None
+    reason: str | None = None
+
+
+class StepEscalated(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Nobody decided in time: others may now, too."""
+
+    type: ClassVar[str] = "step.escalated"
+    step: str
+    to: list[str] = []
+
+
+class SignalReceived(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A signal came from outside; it is kept until a step takes it."""
+
+    type: ClassVar[str] = "signal.received"
+    name: str
+    payload: msgspec.Raw = NULL
+    by: str | None = None
+
+
+class RunPaused(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Nothing new begins until the run is resumed; what is out goes on."""
+
+    type: ClassVar[str] = "run.paused"
+    by: str | None = None
+    reason: str | None = None
+
+
+class RunResumed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    type: ClassVar[str] = "run.resumed"
+    by: str | None = None
+    reason: str | None = None
+
+
+class RunRewound(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The run goes back to `steps`: they and all that needs them are pending again."""
+
+    type: ClassVar[str] = "run.rewound"
+    steps: list[str]
+    by: str | None = None
+    reason: str | None = None
 
 
 class CompensationStarted(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -203,5 +302,15 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     StepFailed,
     StepSkipped,
     StepCancelled,
+    StepOpened,
+    StepFinishing,
+    StepRepeated,
+    StepSignalled,
+    StepApproved,
+    StepEscalated,
+    SignalReceived,
+    RunPaused,
+    RunResumed,
+    RunRewound,
     CompensationStarted,
 )

@@ -28,6 +28,9 @@ class FailureType:
     FAILED_BY_STEP = "FailStep"
     ITEMS_FAILED = "ItemsFailed"
     TOO_LARGE = "TooLarge"
+    LIMIT_REACHED = "LimitReached"
+    REJECTED = "Rejected"
+    SKIPPED = "Skipped"
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

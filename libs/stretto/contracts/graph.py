@@ -142,7 +142,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Repeat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A loop over the body: after each round `until` is asked (its condition true: the loop ends with
+    """A loop over the body: after each round `until` is asked (its condition true: the loop ends
+    with
     the round's output); at most `limit` rounds, with `every_s` seconds between them."""
 
     until: Ask
@@ -151,7 +152,8 @@ class Repeat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Catch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What happens instead when the step has failed for good: the first handler whose `on` holds the
+    """What happens instead when the step has failed for good: the first handler whose `on` holds
+    the
     failure's type (empty: any). Its body is run as a scope `<path>~catch.`; the step then completes
     with the handler's output."""
 
@@ -162,7 +164,8 @@ class Catch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SignalPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a step of kind `signal` waits for. `buffered`: one that came earlier is taken (persistent
+    """What a step of kind `signal` waits for. `buffered`: one that came earlier is taken
+    (persistent
     trigger); else it must come while the step waits (transient). `where`: its payload must fit."""
 
     name: str
@@ -207,7 +210,8 @@ class StepPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     body: "ScopePlan | None" = None
     """The steps of a group or of a loop's round."""
     output: Ask | None = None
-    """What a group or round gives; None with `output_value` None: an object of its steps' outputs."""
+    """What a group or round gives; None with `output_value` None: an object of its steps'
+    outputs."""
     output_value: bytes | None = None
     repeat: Repeat | None = None
     catch: tuple[Catch, ...] = ()

@@ -18,13 +18,16 @@ CLOSED_STATUSES = ("completed", "failed", "cancelled", "terminated")
 
 class StartRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`stretto.start.<ns>.<workflow>`. `id` is the caller's own key: while a run with it is open, a
-    start with it is that run. `run_id` lets the caller know the run before it exists."""
+    start with it is that run. `run_id` lets the caller know the run before it exists. `parent` and
+    `depth` are set by the workflow service, for children."""
 
     input: msgspec.Raw = NULL
     id: str | None = None
     run_id: str | None = None
     version: int | None = None
     labels: dict[str, str] = {}
+    parent: str | None = None
+    depth: int = 0
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

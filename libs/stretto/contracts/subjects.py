@@ -26,6 +26,7 @@ STREAM_WORK = "STRETTO_WORK"
 STREAM_LOG = "STRETTO_LOG"
 STREAM_EVENTS = "STRETTO_EVENTS"
 STREAM_CLOSED = "STRETTO_CLOSED"
+STREAM_EMITTED = "STRETTO_EMITTED"
 STREAM_DLQ = "STRETTO_DLQ"
 STREAM_REJECTED = "STRETTO_REJECTED"
 STREAM_ALERTS = "STRETTO_ALERTS"
@@ -111,6 +112,11 @@ def work_consumer(namespace: str, queue: str) -> str:
 
 def device(namespace: str, name: str) -> str:
     return f"stretto.device.{namespace}.{name}"
+
+
+def emitted(namespace: str, workflow: str) -> str:
+    """What steps of kind `emit` say."""
+    return f"stretto.emitted.{namespace}.{workflow}"
 
 
 def rejected(namespace: str) -> str:

@@ -2,11 +2,25 @@
 
 from typing import assert_never
 
+from services.workflow.core import signals
 from services.workflow.core.instants import micros
-from services.workflow.core.policy import needed
-from services.workflow.core.state import OUT, Each, Node, NodeStatus, Role, Run, RunPhase, Scope
+from services.workflow.core.policy import child_id, needed
+from services.workflow.core.rewinding import rewind
+from services.workflow.core.scopes import (
+    each_todo,
+    end,
+    item_begun,
+    open_scope,
+    stop_scope,
+    undo_next,
+)
+from services.workflow.core.state import Each, Node, NodeStatus, Role, Run, RunPhase, Scope
 from stretto.contracts import events as ev
-from stretto.contracts.events import COMPENSATION_SUFFIX
+from stretto.contracts.codec import json_encode
+from stretto.contracts.events import HANDLER_SUFFIX
+from stretto.contracts.graph import ScopePlan
+
+_NOTHING = ScopePlan(steps=())
 
 
 def apply(run: Run, event: ev.Event, seq: int, at_us: int) -> None:
@@ -31,21 +45,62 @@ def apply(run: Run, event: ev.Event, seq: int, at_us: int) -> None:
         case ev.StepFailed():
             _failed(run, event, at_us)
         case ev.StepSkipped():
-            node = run.node(event.step)
-            run.todo.pop(event.step, None)
-            _end(run, node, NodeStatus.SKIPPED, at_us, hurt="need_skipped")
+            node = _begin(run, event.step, at_us)
+            asked = event.reason == "by_request"
+            end(run, node, NodeStatus.SKIPPED, at_us, None if asked else "need_skipped")
         case ev.StepCancelled():
-            node = run.node(event.step)
-            run.todo.pop(event.step, None)
-            _end(run, node, NodeStatus.CANCELLED, at_us, hurt="need_failed")
+            node = _begin(run, event.step, at_us)
+            signals.unlisten(run, node)
+            end(run, node, NodeStatus.CANCELLED, at_us, "need_failed")
         case ev.StepExpanded():
             _expanded(run, event, at_us)
         case ev.StepChosen():
             _chosen(run, event, at_us)
+        case _:
+            _apply_inside(run, event, seq, at_us)
+
+
+def _apply_inside(run: Run, event: ev.Event, seq: int, at_us: int) -> None:
+    """The arms of groups, loops, waits, signals and approvals."""
+    match event:
         case ev.StepWaiting():
+            _waiting(run, event, at_us)
+        case ev.StepOpened():
+            _opened(run, event, at_us)
+        case ev.StepFinishing():
             node = _begin(run, event.step, at_us)
-            _enter(run, node, NodeStatus.WAITING, at_us)
-            node.until_us = micros(event.until)
+            node.finishing = True
+            node.turn = seq
+            _enter(run, node, NodeStatus.DECIDING, at_us)
+        case ev.StepRepeated():
+            node = _begin(run, event.step, at_us)
+            assert node.round is not None
+            node.output, node.round = node.round.output, None
+            node.finishing = False
+            node.until_us = micros(event.at)
+            waits = event.at is not None
+            _enter(run, node, NodeStatus.WAITING if waits else NodeStatus.OPEN, at_us)
+            if not waits:
+                run.todo[node.path] = None
+        case ev.StepSignalled(asked=True):
+            node = _begin(run, event.step, at_us)
+            node.candidate = event.index
+            node.turn = seq
+            _enter(run, node, NodeStatus.DECIDING, at_us)
+        case ev.StepSignalled():
+            node = _begin(run, event.step, at_us)
+            node.output = signals.take(run, node, event.index)
+            end(run, node, NodeStatus.COMPLETED, at_us)
+        case ev.StepApproved():
+            node = _begin(run, event.step, at_us)
+            answer = {"approved": True, "by": event.by, "reason": event.reason}
+            node.output = json_encode(answer)
+            end(run, node, NodeStatus.COMPLETED, at_us)
+        case ev.StepEscalated():
+            run.node(event.step).escalated = True
+        case ev.SignalReceived():
+            run.signals.setdefault(event.name, []).append(bytes(event.payload))
+            signals.offer(run, event.name)
         case _:
             _apply_to_run(run, event, seq, at_us)
 
@@ -65,7 +120,13 @@ def _apply_to_run(run: Run, event: ev.Event, seq: int, at_us: int) -> None:
             run.phase = RunPhase.COMPENSATING
             run.undoing = list(reversed(event.steps))
             run.todo.pop("", None)
-            _undo_next(run)
+            undo_next(run)
+        case ev.RunPaused():
+            run.paused = True
+        case ev.RunResumed():
+            run.paused = False
+        case ev.RunRewound():
+            rewind(run, event.steps)
         case ev.RunCompleted():
             run.output = bytes(event.output)
             _close(run, RunPhase.COMPLETED)
@@ -90,27 +151,27 @@ def _started(run: Run, event: ev.RunStarted, at_us: int) -> None:
     run.input = bytes(event.input)
     run.started_us = at_us
     run.deadline_us = micros(event.deadline)
+    run.parent = event.parent
+    run.depth = event.depth
     run.traceparent = event.traceparent
     run.caller_traceparent = event.caller_traceparent
-    _open_scope(run, run.root)
-
-
-def _open_scope(run: Run, scope: Scope) -> None:
-    for index, count in enumerate(scope.waiting):
-        if count == 0:
-            run.todo[scope.prefix + scope.plan.steps[index].name] = None
-    if scope.open == 0:
-        _scope_ended(run, scope)
+    open_scope(run, run.root)
 
 
 def _begin(run: Run, path: str, at_us: int) -> Node:
-    """Take a node out of the todo; the first time, it and what it belongs to become open."""
+    """Take a node out of the todo; the first time, it begins for those around it too."""
     run.todo.pop(path, None)
     node = run.node(path)
     if node.status is NodeStatus.PENDING:
         node.first_us = at_us
         if node.role is Role.ITEM:
-            _item_begun(run, node)
+            item_begun(run, node)
+        elif node.role is Role.ROUND:
+            assert node.target is not None
+            node.target.round = node
+            node.target.rounds += 1
+            node.target.status = NodeStatus.OPEN
+            run.todo.pop(node.target.path, None)
     return node
 
 
@@ -123,43 +184,91 @@ def _enter(run: Run, node: Node, status: NodeStatus, at_us: int) -> None:
 def _scheduled(run: Run, event: ev.StepScheduled, at_us: int) -> None:
     node = _begin(run, event.step, at_us)
     node.attempt = event.attempt
-    if event.attempt == 1:
+    if event.attempt == node.base + 1:
         node.input = bytes(event.input)
     node.worker = None
     node.queue_deadline_us = micros(event.queue_deadline)
     node.deadline_us = micros(event.deadline)
     _enter(run, node, NodeStatus.SCHEDULED, at_us)
+    child = node.plan.child
+    if child is not None and node.role is not Role.COMPENSATION:
+        node.child_run = child_id(run.id, node.path, node.attempt, at_us)
+        if not child.wait:
+            run.todo[node.path] = None  # detached: it has done its part
 
 
 def _completed(run: Run, event: ev.StepCompleted, at_us: int) -> None:
     node = _begin(run, event.step, at_us)
-    if node.each is not None:
+    if node.each is not None and node.handler < 0:
         outputs = [b"null" if n.output is None else n.output for n in node.each.nodes]
         outputs += [b"null"] * (len(node.each.items) - len(outputs))
         node.output = b"[" + b",".join(outputs) + b"]"
+    elif event.derived:
+        node.output = _derived(node)
     else:
         node.output = bytes(event.output)
-        if node.plan.compensate is not None and node.role is not Role.COMPENSATION:
-            run.undo.append(node.path)
-    node.input = node.input if node.plan.compensate is not None else None
-    _end(run, node, NodeStatus.COMPLETED, at_us)
+    if node.plan.compensate is None:
+        node.input = None
+    elif node.role is not Role.COMPENSATION and node.each is None:
+        run.undo.append(node.path)
+    end(run, node, NodeStatus.COMPLETED, at_us)
+
+
+def _derived(node: Node) -> bytes:
+    """What a group gives that does not say: an object of the outputs of its steps. A loop: that of
+    its
+    last round."""
+    if node.body is None:
+        assert node.round is not None
+        return node.round.output or b"null"
+    parts = [
+        b'"%b":%b' % (inner.plan.name.encode(), inner.output)
+        for inner in node.body.nodes
+        if inner is not None and inner.output is not None
+    ]
+    return b"{" + b",".join(parts) + b"}"
 
 
 def _failed(run: Run, event: ev.StepFailed, at_us: int) -> None:
     node = _begin(run, event.step, at_us)
+    signals.unlisten(run, node)
     node.failure = event.failure
     node.worker = event.worker
     if event.retry_at is not None:
         _enter(run, node, NodeStatus.BACKOFF, at_us)
         node.until_us = micros(event.retry_at)
         return
-    _end(run, node, NodeStatus.FAILED, at_us, hurt="need_failed")
+    if event.handler >= 0:
+        _handle(run, node, event.handler, at_us)
+        return
+    end(run, node, NodeStatus.FAILED, at_us, hurt="need_failed")
     if node.role is Role.COMPENSATION:
         assert node.target is not None
         run.uncompensated.append(node.target.path)
-    elif node.role is not Role.ITEM and not run.failing:
-        run.failure = event.failure
-        run.todo[""] = None
+    elif node.role in (Role.STEP, Role.EACH):
+        _scope_failed(run, node, event)
+
+
+def _scope_failed(run: Run, node: Node, event: ev.StepFailed) -> None:
+    """A step has failed for good: its group fails, or the run."""
+    scope = node.scope
+    if scope.outer is None:
+        if not run.failing:
+            run.failure = event.failure
+            run.todo[""] = None
+    elif scope.failure is None:
+        scope.failure = event.failure
+        stop_scope(run, scope)
+
+
+def _handle(run: Run, node: Node, handler: int, at_us: int) -> None:
+    """A `catch` takes over: its steps are the node's inside from now on."""
+    node.handler = handler
+    node.finishing = False
+    body = node.plan.catch[handler].body or _NOTHING
+    node.body = Scope(body, f"{node.path}{HANDLER_SUFFIX}.", node)
+    _enter(run, node, NodeStatus.OPEN, at_us)
+    open_scope(run, node.body)
 
 
 def _expanded(run: Run, event: ev.StepExpanded, at_us: int) -> None:
@@ -168,57 +277,29 @@ def _expanded(run: Run, event: ev.StepExpanded, at_us: int) -> None:
     items = [bytes(item) for item in event.items]
     node.each = Each(items, needed(node.plan.for_each.join, len(items)))
     _enter(run, node, NodeStatus.OPEN, at_us)
-    _each_todo(run, node)
+    each_todo(run, node)
 
 
-def _item_begun(run: Run, node: Node) -> None:
-    outer = node.target
-    assert outer is not None and outer.each is not None
-    assert node.index == len(outer.each.nodes), "items begin in order"
-    outer.each.nodes.append(node)
-    outer.each.active += 1
-    _each_todo(run, outer)
-
-
-def _item_ended(run: Run, node: Node) -> None:
-    outer = node.target
-    assert outer is not None and outer.each is not None
-    each = outer.each
-    each.active -= 1
-    if node.status is NodeStatus.COMPLETED:
-        each.completed += 1
-    else:
-        each.lost += 1
-        each.failure = each.failure or node.failure
-    settled = each.completed >= each.needed or len(each.items) - each.lost < each.needed
-    if settled and each.active and not each.stopping:
-        for item in each.nodes:
-            if not (item.ended or awaited(run, item)):
-                run.todo[item.path] = None
-    each.stopping = each.stopping or settled
-    _each_todo(run, outer)
-
-
-def _each_todo(run: Run, node: Node) -> None:
-    """Put the for_each on the todo exactly while it can begin an item, or must end."""
-    each = node.each
-    assert each is not None
-    if each.stopping or run.failing or len(each.nodes) == len(each.items):
-        wanted = each.active == 0
-    else:
-        limit = node.plan.for_each.max_parallel if node.plan.for_each is not None else None
-        wanted = limit is None or each.active < limit
-    if wanted and not node.ended:
+def _opened(run: Run, event: ev.StepOpened, at_us: int) -> None:
+    node = _begin(run, event.step, at_us)
+    _enter(run, node, NodeStatus.OPEN, at_us)
+    if node.is_loop:
         run.todo[node.path] = None
-    else:
-        run.todo.pop(node.path, None)
+        return
+    assert node.plan.body is not None
+    node.body = Scope(node.plan.body, f"{node.path}.", node)
+    open_scope(run, node.body)
 
 
-def awaited(run: Run, node: Node) -> bool:
-    """Tell whether an attempt is waited for rather than cancelled when the run fails: its step can
-    be
-    undone, so it must be known whether there is something to undo."""
-    return run.compensates and node.status in OUT and node.plan.compensate is not None
+def _waiting(run: Run, event: ev.StepWaiting, at_us: int) -> None:
+    node = _begin(run, event.step, at_us)
+    looked_at = node.listens and node.status is NodeStatus.DECIDING
+    _enter(run, node, NodeStatus.WAITING, at_us)
+    node.until_us = micros(event.until)
+    if node.plan.signal is not None:
+        if looked_at:
+            node.candidate += 1
+        signals.listen(run, node)
 
 
 def _chosen(run: Run, event: ev.StepChosen, at_us: int) -> None:
@@ -228,42 +309,7 @@ def _chosen(run: Run, event: ev.StepChosen, at_us: int) -> None:
     for case in cases:
         node.scope.unchosen.update(i for i in case.then if i not in chosen)
     node.output = b'{"branch":%d}' % event.branch
-    _end(run, node, NodeStatus.COMPLETED, at_us)
-
-
-def _end(run: Run, node: Node, status: NodeStatus, at_us: int, hurt: str | None = None) -> None:
-    node.status = status
-    node.since_us = at_us
-    run.open.pop(node.path, None)
-    if node.role is Role.ITEM:
-        _item_ended(run, node)
-    elif node.role is Role.COMPENSATION:
-        _undo_next(run)
-    else:
-        _step_ended(run, node.scope, node.index, hurt)
-
-
-def _step_ended(run: Run, scope: Scope, index: int, hurt: str | None) -> None:
-    """Tell the steps that need this one."""
-    scope.open -= 1
-    for dependent in scope.plan.steps[index].dependents:
-        scope.waiting[dependent] -= 1
-        if hurt is not None:
-            scope.hurt[dependent] = hurt
-        if scope.waiting[dependent] == 0 and _is_pending(scope, dependent):
-            run.todo[scope.prefix + scope.plan.steps[dependent].name] = None
-    if scope.open == 0:
-        _scope_ended(run, scope)
-
-
-def _is_pending(scope: Scope, index: int) -> bool:
-    node = scope.nodes[index]
-    return node is None or node.status is NodeStatus.PENDING
-
-
-def _scope_ended(run: Run, scope: Scope) -> None:
-    assert scope.outer is None
-    run.todo[""] = None
+    end(run, node, NodeStatus.COMPLETED, at_us)
 
 
 def _failing(run: Run, event: ev.RunFailing) -> None:
@@ -273,40 +319,9 @@ def _failing(run: Run, event: ev.RunFailing) -> None:
     run.ending = event.ending
     run.failure = event.failure
     run.by = event.by
+    run.paused = False
     run.todo.clear()
-    for node in run.open.values():
-        holds_items = node.each is not None and node.each.active > 0
-        if not holds_items and not awaited(run, node):
-            run.todo[node.path] = None
-    _drop_pending(run, run.root)
-    if run.root.open == 0 and not run.todo:
-        run.todo[""] = None
-
-
-def _drop_pending(run: Run, scope: Scope) -> None:
-    steps = scope.plan.steps
-    for index, step in enumerate(steps):
-        if not _is_pending(scope, index):
-            continue
-        if step.runs_on == "always" and index not in scope.unchosen:
-            if scope.waiting[index] == 0:
-                run.todo[scope.prefix + step.name] = None
-            continue
-        run.node(scope.prefix + step.name).status = NodeStatus.CANCELLED
-        scope.open -= 1
-        for dependent in step.dependents:
-            scope.waiting[dependent] -= 1
-            scope.hurt[dependent] = "need_failed"
-            ready = scope.waiting[dependent] == 0 and steps[dependent].runs_on == "always"
-            if ready and _is_pending(scope, dependent):
-                run.todo[scope.prefix + steps[dependent].name] = None
-
-
-def _undo_next(run: Run) -> None:
-    if run.undoing:
-        run.todo[run.undoing.pop() + COMPENSATION_SUFFIX] = None
-    else:
-        run.todo[""] = None
+    stop_scope(run, run.root)
 
 
 def _close(run: Run, phase: RunPhase) -> None:

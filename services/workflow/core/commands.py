@@ -25,6 +25,12 @@ class TimerKind(IntEnum):
     ATTEMPT = 4
     STEP = 5
     RUN = 6
+    ESCALATE = 7
+
+    @property
+    def is_attempts(self) -> bool:
+        """Whether it belongs to one attempt, and is void when there is another."""
+        return self in (TimerKind.RETRY, TimerKind.QUEUE, TimerKind.ATTEMPT)
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +40,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     input: bytes
     caller_id: str | None = None
     labels: dict[str, str] = {}
+    parent: str | None = None
+    depth: int = 0
     traceparent: str | None = None
     caller_traceparent: str | None = None
 
@@ -85,3 +93,11 @@ class Continue(msgspec.Struct, frozen=True, kw_only=True):
 CONTINUE = Continue()
 
 Command = Start | Result | Accepted | Decided | TimerFired | Control | Continue
+
+
+_REOPENING = frozenset({"retry", "rewind"})
+
+
+def may_reopen(command: Command) -> bool:
+    """Whether a command makes sense for a run that is closed."""
+    return isinstance(command, Control) and command.request.command in _REOPENING

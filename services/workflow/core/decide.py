@@ -6,24 +6,29 @@ import msgspec
 
 from services.workflow.core import commands as cm
 from services.workflow.core.commands import Rejection, TimerKind
-from services.workflow.core.following import follow, schedule, timed_out
-from services.workflow.core.instants import instant, wait_until
-from services.workflow.core.policy import backoff_s, may_retry
+from services.workflow.core.controlling import control
+from services.workflow.core.failing import attempt_failed, failed
+from services.workflow.core.following import (
+    after_round,
+    begin,
+    follow,
+    immediate,
+    schedule,
+    timed_out,
+)
+from services.workflow.core.instants import instant
 from services.workflow.core.state import OUT, Node, NodeStatus, Role, Run, RunPhase
 from stretto.contracts import events as ev
-from stretto.contracts.failures import MAX_MESSAGE_CHARS, Failure, FailureType
+from stretto.contracts.failures import Failure, FailureType
 from stretto.contracts.ids import run_id_text
 from stretto.contracts.payload import NULL
 
 Outcome = list[ev.Event] | Rejection
 
 
-_decode_failure = msgspec.json.Decoder(Failure).decode
-
-
 def decide(run: Run, command: cm.Command, now_us: int) -> Outcome:
     """Work out what `command` means for `run` at `now_us` (µs since the epoch)."""
-    if run.closed:
+    if run.closed and not cm.may_reopen(command):
         return Rejection(
             code="run_closed",
             message=f"expected run {run_id_text(run.id)} to be open, but it is {run.phase.word}",
@@ -40,7 +45,7 @@ def decide(run: Run, command: cm.Command, now_us: int) -> Outcome:
         case cm.TimerFired():
             return _timer(run, command, now_us)
         case cm.Control():
-            return _control(run, command)
+            return control(run, command.request, now_us)
         case cm.Start():
             return _start(run, command, now_us)
         case _:
@@ -63,6 +68,8 @@ def _start(run: Run, command: cm.Start, now_us: int) -> Outcome:
             id=command.caller_id,
             labels={**run.graph.labels, **command.labels},
             deadline=None if timeout is None else instant(now_us, timeout),
+            parent=command.parent,
+            depth=command.depth,
             traceparent=command.traceparent,
             caller_traceparent=command.caller_traceparent,
         )
@@ -93,18 +100,6 @@ def _result(run: Run, command: cm.Result, now_us: int) -> Outcome:
             finished_at=command.finished_at,
         )
     return [event]
-
-
-def attempt_failed(run: Run, node: Node, failure: Failure, now_us: int) -> ev.StepFailed:
-    """The event of a failed attempt: with the instant of the next one, if there is to be one."""
-    if len(failure.message) > MAX_MESSAGE_CHARS:
-        failure = msgspec.structs.replace(failure, message=failure.message[:MAX_MESSAGE_CHARS])
-    retry_at = None
-    alone = node.role is Role.COMPENSATION or not run.failing
-    if alone and may_retry(node.work.retry, failure, node.attempt):
-        key = run.id + f":{node.path}:{node.attempt}".encode()
-        retry_at = instant(now_us, backoff_s(node.work.retry, node.attempt, key))
-    return ev.StepFailed(step=node.path, attempt=node.attempt, failure=failure, retry_at=retry_at)
 
 
 def _attempt_out(run: Run, path: str, attempt: int) -> Node | Rejection:
@@ -150,28 +145,33 @@ def _decided(run: Run, command: cm.Decided, now_us: int) -> Outcome:
             "does not",
         )
     if record.error is not None:
-        return [ev.StepFailed(step=node.path, failure=record.error)]
+        return [failed(node, record.error, may_catch=node.handler < 0)]
+    if node.finishing:
+        return [_finished(node, command, now_us)]
+    if node.listens:
+        return [_signal_looked_at(node, record.skip)]
     if record.skip:
         return [ev.StepSkipped(step=node.path, reason="condition")]
     if node.role is Role.EACH:
         items = [msgspec.Raw(item) for item in record.items or []]
         return [ev.StepExpanded(step=node.path, items=items)]
-    output = b"null" if record.output is None else record.output
-    if node.role is Role.COMPENSATION:
-        return [schedule(node, 1, now_us, output)]
-    match node.plan.kind:
-        case "task":
-            return [schedule(node, 1, now_us, output)]
-        case "set":
-            return [ev.StepCompleted(step=node.path, output=msgspec.Raw(output))]
-        case "switch":
-            return [_choice(node, record.branch)]
-        case "wait":
-            return _wait(node, output, now_us)
-        case "fail":
-            return _fail(node, output)
-        case kind:
-            raise AssertionError(f"a step of kind {kind!r} was activated in {run.workflow!r}")
+    if node.plan.kind == "switch" and node.role is not Role.COMPENSATION:
+        return [_choice(node, record.branch)]
+    return [immediate(node, record.output, now_us)]
+
+
+def _signal_looked_at(node: Node, skip: bool) -> ev.Event:
+    if skip:
+        return ev.StepWaiting(step=node.path)
+    return ev.StepSignalled(step=node.path, index=node.candidate)
+
+
+def _finished(node: Node, command: cm.Decided, now_us: int) -> ev.Event:
+    """The answer to what a group gives, or to whether a loop ends."""
+    if node.is_loop and node.handler < 0:
+        return after_round(node, not command.record.skip, now_us)
+    output = command.record.output
+    return ev.StepCompleted(step=node.path, output=NULL if output is None else msgspec.Raw(output))
 
 
 def _output_decided(run: Run, command: cm.Decided) -> Outcome:
@@ -193,37 +193,21 @@ def _choice(node: Node, branch: int) -> ev.StepChosen:
     return ev.StepChosen(step=node.path, branch=branch, then=[steps[i].name for i in then])
 
 
-def _wait(node: Node, value: bytes, now_us: int) -> Outcome:
-    try:
-        until = wait_until(value, now_us)
-    except (ValueError, OverflowError) as error:
-        text = f"expected an instant or a number of seconds to wait for, but got {value[:120]!r}"
-        failure = Failure(type=FailureType.EXPRESSION, message=f"{text}: {error}", retryable=False)
-        return [ev.StepFailed(step=node.path, failure=failure)]
-    return [ev.StepWaiting(step=node.path, until=until)]
-
-
-def _fail(node: Node, value: bytes) -> Outcome:
-    try:
-        failure = _decode_failure(value)
-    except msgspec.MsgspecError as error:
-        text = f"expected a type and a message to fail with, but got {value[:120]!r}: {error}"
-        failure = Failure(type=FailureType.EXPRESSION, message=text, retryable=False)
-    return [ev.StepFailed(step=node.path, failure=failure)]
-
-
 def _timer(run: Run, command: cm.TimerFired, now_us: int) -> Outcome:
     if command.kind is TimerKind.RUN:
         return _run_timed_out(run, now_us)
     node = run.open.get(command.path)
     stale = Rejection(code="timer_stale", message=f"nobody waits for {command.kind.name} any more")
-    if node is None or node.attempt != command.attempt:
+    if node is None or (node.attempt != command.attempt and command.kind.is_attempts):
         return stale
+    paused = run.paused and not run.failing
     match command.kind:
+        case TimerKind.RETRY | TimerKind.WAIT if paused:
+            return stale  # set again when the run is resumed
         case TimerKind.RETRY if node.status is NodeStatus.BACKOFF and node.until_us <= now_us:
-            return [schedule(node, node.attempt + 1, now_us, None)]
-        case TimerKind.WAIT if node.status is NodeStatus.WAITING and node.until_us <= now_us:
-            return [ev.StepCompleted(step=node.path)]
+            return [schedule(node, now_us, None)]
+        case TimerKind.WAIT if node.status is NodeStatus.WAITING and 0 < node.until_us <= now_us:
+            return [_waited(node, now_us)]
         case TimerKind.QUEUE if 0 < node.queue_deadline_us <= now_us and node.status in OUT:
             limit = node.work.timeouts.queue_s
             text = f"expected a worker to begin within {limit} s, but none did"
@@ -234,16 +218,25 @@ def _timer(run: Run, command: cm.TimerFired, now_us: int) -> Outcome:
             text = f"expected a result within {limit} s, but there was none"
             failure = Failure(type=FailureType.RUN_TIMEOUT, message=text)
             return [attempt_failed(run, node, failure, now_us)]
-        case TimerKind.STEP if total_deadline_us(node) <= now_us:
+        case TimerKind.STEP if 0 < total_deadline_us(node) <= now_us and node.handler < 0:
             return timed_out(node)
+        case TimerKind.ESCALATE if not node.escalated and node.plan.approval is not None:
+            return [ev.StepEscalated(step=node.path, to=list(node.plan.approval.escalate_to))]
         case _:
             return stale
 
 
+def _waited(node: Node, now_us: int) -> ev.Event:
+    if node.is_loop:
+        path = f"{node.path}[{node.rounds}]"
+        return begin(Node(path, node.plan, node.scope, node.rounds, Role.ROUND), now_us)
+    return ev.StepCompleted(step=node.path)
+
+
 def total_deadline_us(node: Node) -> int:
-    """When a step with a `total` timeout must have ended, in µs since the epoch."""
+    """When a step with a `total` timeout must have ended, in µs since the epoch; 0: never."""
     total = node.work.timeouts.total_s
-    return node.first_us + int((total or 0.0) * 1_000_000)
+    return 0 if total is None else node.first_us + int(total * 1_000_000)
 
 
 def _run_timed_out(run: Run, now_us: int) -> Outcome:
@@ -252,25 +245,3 @@ def _run_timed_out(run: Run, now_us: int) -> Outcome:
     text = f"expected the run to end within {run.graph.timeout_s} s, but it did not"
     failure = Failure(type=FailureType.WORKFLOW_TIMEOUT, message=text, retryable=False)
     return [ev.RunFailing(ending="failed", failure=failure)]
-
-
-def _control(run: Run, command: cm.Control) -> Outcome:
-    request = command.request
-    reason = (request.reason or f"{request.command} was asked for")[:MAX_MESSAGE_CHARS]
-    failure = Failure(type=FailureType.CANCELLED, message=reason, retryable=False)
-    match request.command:
-        case "cancel" if run.failing:
-            return Rejection(
-                code="already_failing",
-                message=f"expected the run to be running, but it is {run.phase.word} already",
-            )
-        case "cancel":
-            return [ev.RunFailing(ending="cancelled", failure=failure, by=request.by)]
-        case "terminate":
-            return [ev.RunTerminated(failure=failure, by=request.by)]
-        case other:
-            return Rejection(
-                code="unknown_command",
-                message=f"expected a command that runs know (cancel, terminate), but got "
-                f"{other[:60]!r}",
-            )

@@ -11,11 +11,11 @@ import msgspec
 
 from services.workflow.core.commands import TimerKind
 from services.workflow.core.decide import total_deadline_us
-from services.workflow.core.state import OUT, Node, NodeStatus, Run, RunPhase
+from services.workflow.core.state import OUT, Node, NodeStatus, Role, Run, RunPhase
 from stretto.contracts import events as ev
 from stretto.contracts.failures import FailureType
 from stretto.contracts.graph import Ask as AskOf
-from stretto.contracts.graph import TaskPlan, Timeouts
+from stretto.contracts.graph import ChildPlan, TaskPlan, Timeouts
 
 
 class Ask(msgspec.Struct, frozen=True, gc=False):
@@ -38,6 +38,30 @@ class Dispatch(msgspec.Struct, frozen=True, gc=False):
     queue_deadline_us: int
 
 
+class StartChild(msgspec.Struct, frozen=True, gc=False):
+    """Start the run that an attempt of kind `workflow` is."""
+
+    path: str
+    attempt: int
+    child_id: bytes
+    child: ChildPlan
+    input: bytes
+
+
+class CancelChild(msgspec.Struct, frozen=True, gc=False):
+    """Cancel the run that an attempt was."""
+
+    child_id: bytes
+    reason: str
+
+
+class Emit(msgspec.Struct, frozen=True, gc=False):
+    """Publish what a step of kind `emit` says, as JSON."""
+
+    path: str
+    data: bytes
+
+
 class Withdraw(msgspec.Struct, frozen=True, gc=False):
     """An attempt that is out is not wanted any more."""
 
@@ -55,7 +79,7 @@ class Timer(msgspec.Struct, frozen=True, gc=False):
     attempt: int = 0
 
 
-Effect = Ask | Dispatch | Withdraw | Timer
+Effect = Ask | Dispatch | StartChild | CancelChild | Emit | Withdraw | Timer
 
 _BY_TIMER = frozenset({FailureType.QUEUE_TIMEOUT, FailureType.RUN_TIMEOUT})
 
@@ -63,8 +87,9 @@ _BY_TIMER = frozenset({FailureType.QUEUE_TIMEOUT, FailureType.RUN_TIMEOUT})
 def effects(run: Run, event: ev.Event) -> list[Effect]:
     """Work out what `event`, just applied to `run`, makes the outside do."""
     match event:
-        case ev.StepActivated():
-            return [_ask(run.nodes[event.step]), *_step_timer(run.nodes[event.step])]
+        case ev.StepActivated() | ev.StepFinishing() | ev.StepSignalled(asked=True):
+            node = run.nodes[event.step]
+            return [_ask(node), *_step_timer(node)]
         case ev.StepScheduled():
             node = run.nodes[event.step]
             out: list[Effect] = [_dispatch(node)]
@@ -73,17 +98,32 @@ def effects(run: Run, event: ev.Event) -> list[Effect]:
             return out
         case ev.StepStarted():
             return list(_attempt_timers(run.nodes[event.step]))
-        case ev.StepWaiting():
-            return [_wait_timer(run.nodes[event.step])]
+        case ev.StepWaiting() | ev.StepOpened() | ev.StepRepeated():
+            return list(_wait_timers(run.nodes[event.step]))
+        case ev.StepCompleted():
+            node = run.nodes[event.step]
+            is_emit = node.plan.kind == "emit" and node.role is not Role.COMPENSATION
+            return [Emit(node.path, node.output or b"null")] if is_emit else []
         case ev.StepFailed():
             return _after_failure(run.nodes[event.step], event)
         case ev.StepCancelled() if event.attempt:
-            return [Withdraw(event.step, event.attempt, event.reason)]
-        case ev.RunStarted() if run.deadline_us:
+            return [_withdraw(run, event.step, event.attempt, event.reason)]
+        case ev.StepSkipped(reason="by_request"):
+            node = run.nodes[event.step]
+            return [_withdraw(run, node.path, node.attempt, "skipped")] if node.attempt else []
+        case _:
+            return _effects_on_run(run, event)
+
+
+def _effects_on_run(run: Run, event: ev.Event) -> list[Effect]:
+    match event:
+        case ev.RunStarted() | ev.RunRewound() if run.deadline_us:
             return [Timer(run.deadline_us, "", TimerKind.RUN)]
         case ev.RunFinishing():
             assert run.graph.output is not None
             return [Ask("", run.turn, run.graph.output)]
+        case ev.RunResumed():
+            return [effect for effect in open_effects(run) if isinstance(effect, Timer)]
         case _:
             return []
 
@@ -111,25 +151,43 @@ def _open_effects_of(node: Node) -> Iterator[Effect]:
             yield from _attempt_timers(node)
         case NodeStatus.BACKOFF:
             yield Timer(node.until_us, node.path, TimerKind.RETRY, node.attempt)
-        case NodeStatus.WAITING:
-            yield _wait_timer(node)
-        case NodeStatus.OPEN:
-            yield from _step_timer(node)
+        case NodeStatus.WAITING | NodeStatus.OPEN:
+            yield from _wait_timers(node)
         case status:
             raise AssertionError(f"{node.path} is open, but it is {status.word}")
 
 
 def _ask(node: Node) -> Ask:
-    if node.status is NodeStatus.DECIDING and node.plan.for_each is not None and not node.is_part:
-        return Ask(node.path, node.turn, node.plan.for_each.ask)
-    ask = node.work.ask
-    assert ask is not None
-    return Ask(node.path, node.turn, ask)
+    return Ask(node.path, node.turn, ask_of(node))
 
 
-def _dispatch(node: Node) -> Dispatch:
+def ask_of(node: Node) -> AskOf:
+    """Which question a node that is being decided has put."""
+    plan = node.plan
+    if node.finishing:
+        ask = plan.catch[node.handler].output if node.handler >= 0 else plan.output
+        if node.is_loop and node.handler < 0:
+            assert plan.repeat is not None
+            ask = plan.repeat.until
+    elif node.role is Role.EACH:
+        assert plan.for_each is not None
+        ask = plan.for_each.ask
+    elif node.listens:
+        assert plan.signal is not None
+        ask = plan.signal.where
+    else:
+        ask = node.work.ask
+    assert ask is not None, f"{node.path} has nothing to ask"
+    return ask
+
+
+def _dispatch(node: Node) -> Dispatch | StartChild:
+    assert node.input is not None
+    if node.plan.child is not None and node.role is not Role.COMPENSATION:
+        assert node.child_run is not None
+        return StartChild(node.path, node.attempt, node.child_run, node.plan.child, node.input)
     task = node.work.task
-    assert task is not None and node.input is not None
+    assert task is not None
     return Dispatch(
         node.path,
         node.attempt,
@@ -139,6 +197,14 @@ def _dispatch(node: Node) -> Dispatch:
         node.deadline_us,
         node.queue_deadline_us,
     )
+
+
+def _withdraw(run: Run, path: str, attempt: int, reason: str) -> Withdraw | CancelChild:
+    node = run.nodes[path]
+    if node.plan.child is not None and node.role is not Role.COMPENSATION:
+        assert node.child_run is not None
+        return CancelChild(node.child_run, reason)
+    return Withdraw(path, attempt, reason)
 
 
 def _attempt_timers(node: Node) -> Iterator[Timer]:
@@ -151,12 +217,18 @@ def _attempt_timers(node: Node) -> Iterator[Timer]:
 
 
 def _step_timer(node: Node) -> Iterator[Timer]:
-    if node.work.timeouts.total_s is not None:
+    if node.work.timeouts.total_s is not None and not node.ended:
         yield Timer(total_deadline_us(node), node.path, TimerKind.STEP, node.attempt)
 
 
-def _wait_timer(node: Node) -> Timer:
-    return Timer(node.until_us, node.path, TimerKind.WAIT, node.attempt)
+def _wait_timers(node: Node) -> Iterator[Timer]:
+    if node.status is NodeStatus.WAITING and node.until_us:
+        yield Timer(node.until_us, node.path, TimerKind.WAIT, node.attempt)
+    approval = node.plan.approval
+    if approval is not None and approval.escalate_s is not None and not node.escalated:
+        due_us = node.since_us + int(approval.escalate_s * 1_000_000)
+        yield Timer(due_us, node.path, TimerKind.ESCALATE, node.attempt)
+    yield from _step_timer(node)
 
 
 def _after_failure(node: Node, event: ev.StepFailed) -> list[Effect]:

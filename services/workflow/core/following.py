@@ -2,30 +2,47 @@
 
 import msgspec
 
+from services.workflow.core.failing import failed, failure_of_items
 from services.workflow.core.instants import instant, wait_until
-from services.workflow.core.state import Node, NodeStatus, Role, Run, RunPhase, Scope
+from services.workflow.core.state import OUT, Node, NodeStatus, Role, Run, RunPhase, Scope
 from stretto.contracts import events as ev
 from stretto.contracts.failures import Failure, FailureType
+from stretto.contracts.ids import run_id_text
 from stretto.contracts.payload import NULL
+
+CHILD_TASK = "workflow:"
+"""Prefix of the task of an attempt that is another run."""
 
 
 def follow(run: Run, now_us: int) -> list[ev.Event]:
-    """Turn one entry of the todo into events; [] when there is none."""
-    if not run.todo:
+    """Turn one entry of the todo into events; [] when there is none, or the run is paused."""
+    if not run.todo or (run.paused and not run.failing):
         return []
     if "" in run.todo:
         return [_run_step(run)]
     path = next(iter(run.todo))
-    node = run.nodes.get(path)
-    if node is None or node.status is NodeStatus.PENDING:
-        return [_begin(run, run.node(path), now_us)]
-    if node.role is Role.EACH and node.each is not None:
-        return [_each_step(run, node, now_us)]
-    return [ev.StepCancelled(step=path, reason=_why_cancelled(run), attempt=node.attempt)]
+    node = run.node(path)
+    if node.status is NodeStatus.PENDING:
+        return [begin(node, now_us)]
+    if node.status is NodeStatus.OPEN:
+        return [_open_step(run, node, now_us)]
+    if node.stop:
+        return [cancelled(run, node)]
+    if node.status is NodeStatus.WAITING and node.plan.signal is not None:
+        asked = node.plan.signal.where is not None
+        return [ev.StepSignalled(step=path, index=node.candidate, asked=asked)]
+    if node.plan.child is not None and node.status in OUT:
+        assert node.child_run is not None
+        output = msgspec.json.encode({"run_id": run_id_text(node.child_run)})
+        return [ev.StepCompleted(step=path, attempt=node.attempt, output=msgspec.Raw(output))]
+    raise AssertionError(f"{path} is {node.status.word} and has nothing to do")
 
 
-def _why_cancelled(run: Run) -> str:
-    return "run_failing" if run.failing else "join_settled"
+def cancelled(run: Run, node: Node) -> ev.StepCancelled:
+    """The event of a node that is cancelled with what it belongs to."""
+    reason = "run_failing" if run.failing else "settled"
+    attempt = node.attempt if node.status in OUT else 0
+    return ev.StepCancelled(step=node.path, reason=reason, attempt=attempt)
 
 
 def _run_step(run: Run) -> ev.Event:
@@ -49,7 +66,7 @@ def _run_step(run: Run) -> ev.Event:
             raise AssertionError(f"a run that is {phase.word} has nothing to do")
 
 
-def _begin(run: Run, node: Node, now_us: int) -> ev.Event:
+def begin(node: Node, now_us: int) -> ev.Event:
     """The first event of a node whose needs have ended."""
     if node.role in (Role.STEP, Role.EACH):
         skip = skip_reason(node.scope, node.index)
@@ -57,9 +74,9 @@ def _begin(run: Run, node: Node, now_us: int) -> ev.Event:
             return ev.StepSkipped(step=node.path, reason=skip)
         if node.role is Role.EACH:
             return ev.StepActivated(step=node.path)
-    if node.work.ask is not None:
+    if node.work.ask is not None and node.role is not Role.ROUND:
         return ev.StepActivated(step=node.path)
-    return _immediate(node, now_us)
+    return immediate(node, None, now_us)
 
 
 def skip_reason(scope: Scope, index: int) -> str | None:
@@ -71,68 +88,146 @@ def skip_reason(scope: Scope, index: int) -> str | None:
     return None
 
 
-def _immediate(node: Node, now_us: int) -> ev.Event:
-    """The first event of a node that has nothing to decide."""
+def immediate(node: Node, value: bytes | None, now_us: int) -> ev.Event:
+    """What a node does when there is nothing (more) to decide; `value` is what was decided."""
     if node.role is Role.COMPENSATION:
-        return schedule(node, 1, now_us, None)
+        return schedule(node, now_us, value)
+    if node.is_group or node.is_loop:
+        return ev.StepOpened(step=node.path)
     plan = node.plan
+    said = value if value is not None else plan.value
     match plan.kind:
-        case "task":
-            return schedule(node, 1, now_us, None)
-        case "set":
-            return ev.StepCompleted(step=node.path, output=msgspec.Raw(plan.value or b"{}"))
+        case "task" | "workflow":
+            return schedule(node, now_us, value)
+        case "set" | "emit":
+            return ev.StepCompleted(step=node.path, output=msgspec.Raw(said or b"{}"))
         case "wait":
-            return ev.StepWaiting(step=node.path, until=wait_until(plan.value or b"{}", now_us))
+            return _wait(node, said or b"{}", now_us)
+        case "signal" | "approval":
+            return ev.StepWaiting(step=node.path)
         case "fail":
-            failure = msgspec.json.decode(plan.value or b"{}", type=Failure)
-            return ev.StepFailed(step=node.path, failure=failure)
+            return failed(node, _failure_said(said or b"{}"))
         case kind:
-            raise AssertionError(f"a step of kind {kind!r} has nothing to decide")
+            raise AssertionError(f"a step of kind {kind!r} has something to decide")
 
 
-def _each_step(run: Run, node: Node, now_us: int) -> ev.Event:
+def _wait(node: Node, value: bytes, now_us: int) -> ev.Event:
+    try:
+        return ev.StepWaiting(step=node.path, until=wait_until(value, now_us))
+    except (ValueError, OverflowError) as error:
+        text = f"expected an instant or a number of seconds to wait for, but got {value[:120]!r}"
+        why = Failure(type=FailureType.EXPRESSION, message=f"{text}: {error}", retryable=False)
+        return failed(node, why)
+
+
+_decode_failure = msgspec.json.Decoder(Failure).decode
+
+
+def _failure_said(value: bytes) -> Failure:
+    try:
+        return _decode_failure(value)
+    except msgspec.MsgspecError as error:
+        text = f"expected a type and a message to fail with, but got {value[:120]!r}: {error}"
+        return Failure(type=FailureType.EXPRESSION, message=text, retryable=False)
+
+
+def _open_step(run: Run, node: Node, now_us: int) -> ev.Event:
+    """The next step of a for_each, a loop, a group, or a handler."""
+    if node.handler >= 0:
+        return _inside_ended(node, *_handler_output(node), may_catch=False)
+    if node.each is not None:
+        return _each_step(node, now_us)
+    if node.is_loop:
+        return _loop_step(run, node)
+    return _inside_ended(node, node.plan.output is not None, node.plan.output_value)
+
+
+def _handler_output(node: Node) -> tuple[bool, bytes | None]:
+    handler = node.plan.catch[node.handler]
+    nothing = b"null" if handler.body is None else None
+    return handler.output is not None, handler.output_value or nothing
+
+
+def _inside_ended(
+    node: Node, asks: bool, value: bytes | None, *, may_catch: bool = True
+) -> ev.Event:
+    """All steps inside a group, a round or a handler have ended."""
+    assert node.body is not None and node.body.open == 0
+    if node.body.failure is not None:
+        why = msgspec.structs.replace(node.body.failure, retryable=False)
+        return failed(node, why, may_catch=may_catch)
+    if node.stop:
+        return ev.StepCancelled(step=node.path, reason="settled")
+    if asks:
+        return ev.StepFinishing(step=node.path)
+    if value is not None:
+        return ev.StepCompleted(step=node.path, output=msgspec.Raw(value))
+    return ev.StepCompleted(step=node.path, derived=True)
+
+
+def _each_step(node: Node, now_us: int) -> ev.Event:
     """Begin the next item of a for_each, or end it."""
     each = node.each
     assert each is not None
-    if each.active == 0 and (each.stopping or run.failing or len(each.nodes) == len(each.items)):
+    settled = each.stopping or node.stop or len(each.nodes) == len(each.items)
+    if each.active == 0 and settled:
         if each.completed >= each.needed:
             return ev.StepCompleted(step=node.path)
-        if run.failing and each.failure is None:
+        if node.stop and each.failure is None:
             return ev.StepCancelled(step=node.path, reason="run_failing")
-        return ev.StepFailed(step=node.path, failure=_items_failure(node))
-    return _begin(run, run.node(f"{node.path}[{len(each.nodes)}]"), now_us)
+        return failed(node, failure_of_items(node))
+    plan = node.plan
+    path = f"{node.path}[{len(each.nodes)}]"
+    return begin(Node(path, plan, node.scope, len(each.nodes), Role.ITEM), now_us)
 
 
-def _items_failure(node: Node) -> Failure:
-    each = node.each
-    assert each is not None
-    count = len(each.items)
-    text = f"expected {each.needed} of {count} items to complete, but {each.completed} did"
-    first = each.failure
-    if first is None:
-        return Failure(type=FailureType.ITEMS_FAILED, message=text, retryable=False)
-    return Failure(
-        type=first.type,
-        message=f"{text}; the first that failed: {first.message}",
-        retryable=False,
-        step=first.step,
-    )
+def _loop_step(run: Run, node: Node) -> ev.Event:
+    """Begin the next round of a loop, ask whether it ends, or end it."""
+    done = node.round
+    if node.stop:
+        return ev.StepCancelled(step=node.path, reason="settled")
+    if done is None:
+        return ev.StepOpened(step=f"{node.path}[{node.rounds}]")
+    if done.status is NodeStatus.COMPLETED:
+        return ev.StepFinishing(step=node.path)
+    assert done.failure is not None, "a round that was cancelled belongs to a loop that is stopped"
+    return failed(node, msgspec.structs.replace(done.failure, retryable=False))
 
 
-def schedule(node: Node, attempt: int, now_us: int, value: bytes | None) -> ev.StepScheduled:
-    """The event that sends an attempt out. `value` None: the plan's constant input, or, from the
-    second attempt on, the same input as before (left out of the event)."""
+def after_round(node: Node, ends: bool, now_us: int) -> ev.Event:
+    """What follows from the answer to a loop's `until`."""
+    repeat = node.plan.repeat
+    assert repeat is not None
+    if ends:
+        return ev.StepCompleted(step=node.path, derived=True)
+    if node.rounds >= repeat.limit:
+        text = f"expected the loop to end within {repeat.limit} rounds, but it did not"
+        why = Failure(type=FailureType.LIMIT_REACHED, message=text, retryable=False)
+        return failed(node, why)
+    at = instant(now_us, repeat.every_s) if repeat.every_s else None
+    return ev.StepRepeated(step=node.path, at=at)
+
+
+def schedule(node: Node, now_us: int, value: bytes | None) -> ev.StepScheduled:
+    """The event that sends the next attempt out. `value` None: the plan's constant input, or, but
+    for
+    the first attempt, the same input as before (left out of the event)."""
     work = node.work
-    task = work.task
-    assert task is not None
+    first = node.attempt == node.base
+    queue: str | None = None
+    if node.plan.child is not None and node.role is not Role.COMPENSATION:
+        name = CHILD_TASK + node.plan.child.workflow
+        constant = node.plan.value or b"{}"
+    else:
+        assert work.task is not None
+        name, queue, constant = work.task.name, work.task.queue, work.task.input
     queue_s = work.timeouts.queue_s
-    payload = NULL if attempt > 1 else msgspec.Raw(task.input if value is None else value)
     return ev.StepScheduled(
         step=node.path,
-        attempt=attempt,
-        task=task.name,
-        queue=task.queue,
-        input=payload,
+        attempt=node.attempt + 1,
+        task=name,
+        queue=queue,
+        input=msgspec.Raw(constant if value is None else value) if first else NULL,
         queue_deadline=None if queue_s is None else instant(now_us, queue_s),
     )
 
@@ -140,16 +235,28 @@ def schedule(node: Node, attempt: int, now_us: int, value: bytes | None) -> ev.S
 def timed_out(node: Node) -> list[ev.Event]:
     """A step ran out of its total time: it fails for good, whatever its retries."""
     total = node.work.timeouts.total_s
-    failure = Failure(
-        type=FailureType.RUN_TIMEOUT,
-        message=f"expected the step to end within {total} s in all, but it did not",
-        retryable=False,
-    )
-    cancelled: list[ev.Event] = []
+    text = f"expected the step to end within {total} s in all, but it did not"
+    failure = Failure(type=FailureType.RUN_TIMEOUT, message=text, retryable=False)
+    inside: list[ev.Event] = [
+        ev.StepCancelled(
+            step=each.path, reason="timeout", attempt=each.attempt if each.status in OUT else 0
+        )
+        for each in open_inside(node)
+    ]
+    return [*inside, failed(node, failure)]
+
+
+def open_inside(node: Node) -> list[Node]:
+    """What is open inside a node, the innermost first."""
+    found: list[Node] = []
+    parts: list[Node] = []
+    if node.body is not None:
+        parts += [n for n in node.body.nodes if n is not None]
     if node.each is not None:
-        cancelled = [
-            ev.StepCancelled(step=item.path, reason="timeout", attempt=item.attempt)
-            for item in node.each.nodes
-            if not item.ended
-        ]
-    return [*cancelled, ev.StepFailed(step=node.path, attempt=node.attempt, failure=failure)]
+        parts += node.each.nodes
+    if node.round is not None:
+        parts.append(node.round)
+    for part in parts:
+        if part.status is not NodeStatus.PENDING and not part.ended:
+            found += [*open_inside(part), part]
+    return found

@@ -1,10 +1,11 @@
-"""Retries and joins: small pure rules over plans."""
+"""Retries, joins, children: small pure rules over plans."""
 
 import math
 import zlib
 
 from stretto.contracts.failures import Failure
 from stretto.contracts.graph import Join, Retry
+from stretto.contracts.ids import AttemptId, uuid7
 
 _JITTER_STEPS = 1 << 16
 
@@ -41,3 +42,8 @@ def needed(join: Join, count: int) -> int:
             return join.count
         case "share":
             return math.ceil(join.share * count)
+
+
+def child_id(run_id: bytes, path: str, attempt: int, at_us: int) -> bytes:
+    """The run that an attempt of kind `workflow` is: the same for the same attempt."""
+    return uuid7(at_us // 1_000, str(AttemptId(run_id, path, attempt)).encode())

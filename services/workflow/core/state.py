@@ -2,7 +2,7 @@
 
 from enum import IntEnum
 
-from stretto.contracts.events import COMPENSATION_SUFFIX
+from stretto.contracts.events import COMPENSATION_SUFFIX, HANDLER_SUFFIX
 from stretto.contracts.failures import Failure
 from stretto.contracts.graph import Compensation, Graph, ScopePlan, StepPlan
 
@@ -33,7 +33,8 @@ class Role(IntEnum):
     STEP = 0
     EACH = 1
     ITEM = 2
-    COMPENSATION = 3
+    ROUND = 3
+    COMPENSATION = 4
 
 
 class RunPhase(IntEnum):
@@ -58,12 +59,13 @@ OUT = (NodeStatus.SCHEDULED, NodeStatus.STARTED)
 
 
 class Node:
-    """One step, item, for_each or compensation of a run."""
+    """One step, item, round, for_each or compensation of a run."""
 
     __slots__ = (
-        "attempt", "deadline_us", "each", "failure", "first_us", "index", "input", "output", "path",
-        "plan", "queue_deadline_us", "role", "scope", "since_us", "status", "target", "turn",
-        "until_us", "worker",
+        "attempt", "base", "body", "candidate", "child_run", "deadline_us", "each", "escalated",
+        "failure", "finishing", "first_us", "handler", "index", "input", "listens", "output",
+        "path", "plan", "queue_deadline_us", "role", "round", "rounds", "scope", "since_us",
+        "status", "stop", "target", "turn", "until_us", "worker",
     )  # fmt: skip
 
     def __init__(self, path: str, plan: StepPlan, scope: "Scope", index: int, role: Role) -> None:
@@ -71,12 +73,21 @@ class Node:
         self.plan = plan
         self.scope = scope
         self.index = index
-        """Position in the scope; for an item, in its for_each."""
+        """Position in the scope; for an item, in its for_each; for a round, in its loop."""
         self.role = role
-        self.status = NodeStatus.PENDING
+        self.target: Node | None = None
+        """ITEM: its for_each. ROUND: its loop. COMPENSATION: the node that it undoes."""
         self.attempt = 0
-        self.turn = 0
+        self.base = 0
+        """Attempts before the run was last rewound: they do not count for the retry policy."""
         self.first_us = 0
+        self.turn = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Make the node pending; its attempts are still counted, so that late ones stay fenced."""
+        self.status = NodeStatus.PENDING
+        self.base = self.attempt
         self.since_us = 0
         self.until_us = 0
         self.deadline_us = 0
@@ -86,8 +97,22 @@ class Node:
         self.failure: Failure | None = None
         self.worker: str | None = None
         self.each: Each | None = None
-        self.target: Node | None = None
-        """ITEM: its for_each. COMPENSATION: the node that it undoes."""
+        self.body: Scope | None = None
+        """The steps inside: of a group, of a round, of the handler that took over."""
+        self.handler = -1
+        """Which `catch` took over, or -1."""
+        self.round: Node | None = None
+        self.rounds = 0
+        self.finishing = False
+        """DECIDING what the group gives, or whether the loop ends."""
+        self.candidate = 0
+        """Which signal of the buffer a waiting step looks at next."""
+        self.listens = False
+        self.child_run: bytes | None = None
+        """The run that the attempt that is out is, for a step of kind `workflow`."""
+        self.escalated = False
+        self.stop = False
+        """To be cancelled: the run or what the node belongs to has failed or is settled."""
 
     @property
     def work(self) -> "StepPlan | Compensation":
@@ -98,9 +123,14 @@ class Node:
         return self.plan
 
     @property
-    def is_part(self) -> bool:
-        """An item or a compensation: it is not itself expanded over a list."""
-        return self.role in (Role.ITEM, Role.COMPENSATION)
+    def is_loop(self) -> bool:
+        return self.plan.repeat is not None and self.role in (Role.STEP, Role.ITEM)
+
+    @property
+    def is_group(self) -> bool:
+        """Whether it has steps inside: a group, a round, or a step whose handler took over."""
+        inside = self.plan.kind == "steps" and self.role in (Role.STEP, Role.ITEM)
+        return inside or self.role is Role.ROUND
 
     @property
     def ended(self) -> bool:
@@ -131,40 +161,42 @@ class Scope:
     """Steps that see one another, in one of their lives."""
 
     __slots__ = (
-        "by_name",
-        "hurt",
-        "nodes",
-        "open",
-        "outer",
-        "plan",
-        "prefix",
-        "unchosen",
+        "by_name", "failure", "hurt", "nodes", "open", "outer", "plan", "prefix", "unchosen",
         "waiting",
-    )
+    )  # fmt: skip
 
     def __init__(self, plan: ScopePlan, prefix: str = "", outer: Node | None = None) -> None:
         count = len(plan.steps)
         self.plan = plan
         self.prefix = prefix
         self.outer = outer
+        """The node whose inside this is; None for the run itself."""
         self.nodes: list[Node | None] = [None] * count
         self.waiting = [len(step.needs) for step in plan.steps]
         self.hurt: dict[int, str] = {}
         """Steps of which a need was skipped or failed, with the reason."""
         self.unchosen: set[int] = set()
         self.open = count
+        """Steps that have not ended."""
+        self.failure: Failure | None = None
         self.by_name = {step.name: i for i, step in enumerate(plan.steps)}
+
+    def path(self, index: int) -> str:
+        return self.prefix + self.plan.steps[index].name
+
+    def is_pending(self, index: int) -> bool:
+        node = self.nodes[index]
+        return node is None or node.status is NodeStatus.PENDING
 
 
 class Run:
     """A run: the fold of its events."""
 
     __slots__ = (
-        "by", "caller_id", "caller_traceparent", "deadline_us", "ending", "failure", "graph", "id",
-        "input", "labels",
-        "namespace", "nodes", "open", "output", "phase", "root", "seq", "started_us", "todo",
-        "touched_us", "traceparent", "turn", "uncompensated", "undo", "undoing", "version",
-        "workflow",
+        "by", "caller_id", "caller_traceparent", "deadline_us", "depth", "ending", "failure",
+        "graph", "id", "input", "labels", "listeners", "namespace", "nodes", "open", "output",
+        "parent", "paused", "phase", "root", "seq", "signals", "started_us", "todo", "touched_us",
+        "traceparent", "turn", "uncompensated", "undo", "undoing", "version", "workflow",
     )  # fmt: skip
 
     def __init__(self, run_id: bytes, graph: Graph) -> None:
@@ -197,6 +229,14 @@ class Run:
         self.undoing: list[str] = []
         """What is left to undo, the next one last."""
         self.uncompensated: list[str] = []
+        self.parent: str | None = None
+        """The attempt of another run that waits for this one, as its id."""
+        self.depth = 0
+        self.paused = False
+        self.signals: dict[str, list[bytes]] = {}
+        """Signals that no step has taken yet, by name, oldest first."""
+        self.listeners: dict[str, dict[str, None]] = {}
+        """Paths of the steps that wait for a signal, by its name."""
 
     @property
     def closed(self) -> bool:
@@ -224,12 +264,10 @@ class Run:
             node = Node(path, undone.plan, undone.scope, undone.index, Role.COMPENSATION)
             node.target = undone
         elif path.endswith("]"):
-            outer, _, index = path[:-1].rpartition("[")
-            each = self.nodes[outer]
-            node = Node(path, each.plan, each.scope, int(index), Role.ITEM)
-            node.target = each
+            node = self._make_part(path)
         else:
-            scope, name = self._scope(path)
+            outer, _, name = path.rpartition(".")
+            scope = self.root if not outer else self._inside(outer)
             position = scope.by_name[name]
             plan = scope.plan.steps[position]
             role = Role.STEP if plan.for_each is None else Role.EACH
@@ -238,7 +276,17 @@ class Run:
         self.nodes[path] = node
         return node
 
-    def _scope(self, path: str) -> tuple[Scope, str]:
-        if "." in path:
-            raise KeyError(path)
-        return self.root, path
+    def _make_part(self, path: str) -> Node:
+        """An item of a for_each, or a round of a loop."""
+        outer, _, index = path[:-1].rpartition("[")
+        whole = self.nodes[outer]
+        role = Role.ITEM if whole.role is Role.EACH else Role.ROUND
+        node = Node(path, whole.plan, whole.scope, int(index), role)
+        node.target = whole
+        return node
+
+    def _inside(self, outer: str) -> Scope:
+        body = self.nodes[outer.removesuffix(HANDLER_SUFFIX)].body
+        if body is None:
+            raise KeyError(outer)
+        return body

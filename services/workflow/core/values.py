@@ -1,5 +1,7 @@
 """The values that an ask takes along: references resolved to JSON bytes."""
 
+from collections.abc import Iterator
+
 import msgspec
 
 from services.workflow.core.instants import instant
@@ -17,7 +19,7 @@ def value_of(run: Run, node: Node | None, ref: Ref) -> bytes | None:
         case "input":
             return run.input
         case "step":
-            return _step_value(run.root if node is None else node.scope, ref)
+            return _step_value(run.root if node is None else scope_of(node), ref)
         case "item":
             item = _item_of(node)
             assert item.target is not None and item.target.each is not None
@@ -27,6 +29,13 @@ def value_of(run: Run, node: Node | None, ref: Ref) -> bytes | None:
         case "output":
             assert node is not None and node.target is not None
             return node.target.output
+        case "error":
+            return _error(node)
+        case "loop":
+            return _loop(node)
+        case "signal":
+            assert node is not None and node.plan.signal is not None
+            return run.signals[node.plan.signal.name][node.candidate]
         case "run":
             return _run_value(run)
         case "outcome":
@@ -35,11 +44,42 @@ def value_of(run: Run, node: Node | None, ref: Ref) -> bytes | None:
             raise AssertionError(f"a reference to {root!r} has no value in this build")
 
 
+def scope_of(node: Node) -> Scope:
+    """Where the names of a node's question are looked up: inside it, when it is finishing."""
+    if not node.finishing:
+        return node.scope
+    inside = node.round if node.is_loop and node.handler < 0 else node
+    assert inside is not None and inside.body is not None
+    return inside.body
+
+
+def around(node: Node) -> Iterator[Node]:
+    """A node and what it is inside of, outward."""
+    at: Node | None = node
+    while at is not None:
+        yield at
+        at = at.target if at.role is not Role.STEP and at.target is not None else at.scope.outer
+
+
 def _item_of(node: Node | None) -> Node:
-    while node is not None and node.role is not Role.ITEM:
-        node = node.target if node.role is Role.COMPENSATION else None
-    assert node is not None, "item and index are checked to be inside a for_each at registration"
-    return node
+    found = None if node is None else next((n for n in around(node) if n.role is Role.ITEM), None)
+    assert found is not None, "item and index are checked to be inside a for_each at registration"
+    return found
+
+
+def _error(node: Node | None) -> bytes | None:
+    """The failure that the handler around a node handles."""
+    found = None if node is None else next((n for n in around(node) if n.handler >= 0), None)
+    return None if found is None or found.failure is None else _encode(found.failure)
+
+
+def _loop(node: Node | None) -> bytes:
+    """How far the loop around a node is: number and output of the round that ended last."""
+    loop = None if node is None else next((n for n in around(node) if n.is_loop), None)
+    assert loop is not None, "loop is checked to be inside a repeat at registration"
+    ended = loop.round if loop.round is not None and loop.round.ended else None
+    output = loop.output if ended is None else ended.output
+    return b'{"index":%d,"output":%b}' % (loop.rounds - 1, output or b"null")
 
 
 def _step_value(scope: Scope, ref: Ref) -> bytes | None:

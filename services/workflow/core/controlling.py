@@ -1,0 +1,196 @@
+"""The commands of people: what each means for a run, or why it cannot be done."""
+
+import msgspec
+
+from services.workflow.core.commands import Rejection
+from services.workflow.core.failing import failed
+from services.workflow.core.following import open_inside, schedule
+from services.workflow.core.rewinding import closure
+from services.workflow.core.signals import MAX_BUFFERED, buffered
+from services.workflow.core.state import OUT, Node, NodeStatus, Role, Run, RunPhase
+from stretto.contracts import events as ev
+from stretto.contracts.failures import MAX_MESSAGE_CHARS, Failure, FailureType
+from stretto.contracts.public import ControlRequest
+
+COMMANDS = (
+    "cancel", "terminate", "pause", "resume", "signal", "approve", "reject", "retry", "skip",
+    "rewind",
+)  # fmt: skip
+
+Outcome = list[ev.Event] | Rejection
+
+
+def control(run: Run, request: ControlRequest, now_us: int) -> Outcome:
+    """Work out what a person's command means."""
+    match request.command:
+        case "cancel":
+            return _cancel(run, request)
+        case "terminate":
+            return [ev.RunTerminated(failure=_asked(request), by=request.by)]
+        case "pause" | "resume":
+            return _pause(run, request)
+        case "signal":
+            return _signal(run, request)
+        case "approve" | "reject":
+            return _approval(run, request)
+        case "retry":
+            return _retry(run, request, now_us)
+        case "skip":
+            return _skip(run, request)
+        case "rewind":
+            return _rewind(run, request)
+        case other:
+            return Rejection(
+                code="unknown_command",
+                message=f"expected one of {', '.join(COMMANDS)}, but got {other[:60]!r}",
+            )
+
+
+def _asked(request: ControlRequest) -> Failure:
+    reason = (request.reason or f"{request.command} was asked for")[:MAX_MESSAGE_CHARS]
+    return Failure(type=FailureType.CANCELLED, message=reason, retryable=False)
+
+
+def _cancel(run: Run, request: ControlRequest) -> Outcome:
+    if run.failing:
+        return Rejection(
+            code="already_failing",
+            message=f"expected the run to be running, but it is {run.phase.word} already",
+        )
+    return [ev.RunFailing(ending="cancelled", failure=_asked(request), by=request.by)]
+
+
+def _pause(run: Run, request: ControlRequest) -> Outcome:
+    wanted = request.command == "pause"
+    if run.failing:
+        return Rejection(
+            code="already_failing",
+            message=f"expected the run to be running, but it is {run.phase.word}",
+        )
+    if run.paused is wanted:
+        state, other = ("paused", "running") if run.paused else ("running", "paused")
+        return Rejection(
+            code=f"not_{other}", message=f"expected the run to be {other}, but it is {state}"
+        )
+    kind = ev.RunPaused if wanted else ev.RunResumed
+    return [kind(by=request.by, reason=request.reason)]
+
+
+def _signal(run: Run, request: ControlRequest) -> Outcome:
+    if not request.name:
+        return Rejection(
+            code="signal_invalid", message="expected the `name` of the signal, but there is none"
+        )
+    if buffered(run) >= MAX_BUFFERED:
+        return Rejection(
+            code="signals_full",
+            message=f"expected fewer than {MAX_BUFFERED} signals that no step has taken, but the "
+            "run holds so many",
+        )
+    payload = msgspec.Raw(bytes(request.payload))
+    return [ev.SignalReceived(name=request.name, payload=payload, by=request.by)]
+
+
+def _approval(run: Run, request: ControlRequest) -> Outcome:
+    waiting = [
+        node
+        for node in run.open.values()
+        if node.plan.approval is not None
+        and node.status is NodeStatus.WAITING
+        and request.step in (None, node.path)
+    ]
+    if len(waiting) != 1:
+        which = "no step waits" if not waiting else f"{len(waiting)} steps wait; name one"
+        return Rejection(
+            code="approval_not_open",
+            message=f"expected one step that waits for approval, but {which}",
+        )
+    node = waiting[0]
+    plan = node.plan.approval
+    assert plan is not None
+    allowed = plan.by + (plan.escalate_to if node.escalated else ())
+    if plan.by and request.by not in allowed:
+        return Rejection(
+            code="not_allowed",
+            message=f"expected one of {', '.join(allowed)} to decide about {node.path!r}, but "
+            f"{request.by or 'nobody named'} did",
+        )
+    if request.command == "approve":
+        return [ev.StepApproved(step=node.path, by=request.by, reason=request.reason)]
+    why = request.reason or f"{request.by or 'somebody'} rejected it"
+    return [failed(node, Failure(type=FailureType.REJECTED, message=why, retryable=False))]
+
+
+def _retry(run: Run, request: ControlRequest, now_us: int) -> Outcome:
+    """Try a step that waits for its next attempt now; or go back to the steps that failed."""
+    if request.step is not None:
+        node = run.open.get(request.step)
+        if node is not None and node.status is NodeStatus.BACKOFF:
+            return [schedule(node, now_us, None)]
+    failed_steps = [
+        node.plan.name
+        for node in run.root.nodes
+        if node is not None and node.status is NodeStatus.FAILED
+    ]
+    steps = failed_steps if request.step is None else [request.step]
+    if not steps or any(step not in failed_steps for step in steps):
+        return Rejection(
+            code="step_not_failed",
+            message=f"expected a step that failed, but {request.step or 'none'} did not; failed: "
+            f"{', '.join(failed_steps) or 'none'}",
+        )
+    return _go_back(run, request, steps)
+
+
+def _rewind(run: Run, request: ControlRequest) -> Outcome:
+    if request.step is None or request.step not in run.root.by_name:
+        known = ", ".join(list(run.root.by_name)[:20])
+        return Rejection(
+            code="step_unknown",
+            message=f"expected a step of the workflow, but got {str(request.step)[:60]!r}; steps: "
+            f"{known}",
+        )
+    return _go_back(run, request, [request.step])
+
+
+def _go_back(run: Run, request: ControlRequest, steps: list[str]) -> Outcome:
+    if run.phase not in (RunPhase.RUNNING, RunPhase.FAILED, RunPhase.CANCELLED):
+        return Rejection(
+            code="run_not_resumable",
+            message=f"expected a run that is running, failed or cancelled, but it is "
+            f"{run.phase.word}",
+        )
+    if any(node.role is Role.COMPENSATION for node in run.nodes.values()):
+        return Rejection(
+            code="run_compensated",
+            message="expected a run of which nothing was undone, but steps were compensated: "
+            "start it anew",
+        )
+    scope = run.root
+    again = closure(scope, {scope.by_name[step] for step in steps})
+    cancelled: list[ev.Event] = []
+    for index in sorted(again):
+        node = scope.nodes[index]
+        if node is not None and node.path in run.open:
+            cancelled += [_cancelled(n) for n in [*open_inside(node), node]]
+    return [
+        *cancelled,
+        ev.RunRewound(steps=steps, by=request.by, reason=request.reason),
+    ]
+
+
+def _cancelled(node: Node) -> ev.StepCancelled:
+    attempt = node.attempt if node.status in OUT else 0
+    return ev.StepCancelled(step=node.path, reason="rewound", attempt=attempt)
+
+
+def _skip(run: Run, request: ControlRequest) -> Outcome:
+    node = None if request.step is None else run.open.get(request.step)
+    if node is None or node.role in (Role.COMPENSATION, Role.ROUND) or run.failing:
+        return Rejection(
+            code="step_not_open",
+            message=f"expected an open step to skip, but {str(request.step)[:60]!r} is none; open: "
+            f"{', '.join(list(run.open)[:20]) or 'none'}",
+        )
+    inside = [_cancelled(n) for n in open_inside(node)]
+    return [*inside, ev.StepSkipped(step=node.path, reason="by_request")]

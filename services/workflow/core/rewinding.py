@@ -1,0 +1,71 @@
+"""Going back: steps and all that needs them become pending again."""
+
+from services.workflow.core.scopes import scope_ended
+from services.workflow.core.state import NodeStatus, Run, RunPhase, Scope
+
+_HURTS = {
+    NodeStatus.SKIPPED: "need_skipped",
+    NodeStatus.FAILED: "need_failed",
+    NodeStatus.CANCELLED: "need_failed",
+}
+
+
+def closure(scope: Scope, roots: set[int]) -> set[int]:
+    """Some steps of a scope and all that need them, directly or not."""
+    found: set[int] = set()
+    left = list(roots)
+    while left:
+        index = left.pop()
+        if index not in found:
+            found.add(index)
+            left.extend(scope.plan.steps[index].dependents)
+    return found
+
+
+def dropped(scope: Scope) -> set[int]:
+    """Steps that never ran because the run failed first."""
+    return {
+        index
+        for index, node in enumerate(scope.nodes)
+        if node is not None and node.status is NodeStatus.CANCELLED
+    }
+
+
+def rewind(run: Run, paths: list[str]) -> None:
+    """Make some steps of the run's own scope, and what needs them, pending; the run runs again."""
+    scope = run.root
+    again = closure(scope, {scope.by_name[path] for path in paths}) | dropped(scope)
+    for index in again:
+        _reset(run, scope, index)
+    for index in again:
+        needs = scope.plan.steps[index].needs
+        nodes = [scope.nodes[need] for need in needs]
+        scope.waiting[index] = sum(1 for n in nodes if n is None or not n.ended)
+        hurts = [_HURTS[n.status] for n in nodes if n is not None and n.status in _HURTS]
+        if hurts:
+            scope.hurt[index] = hurts[-1]
+    scope.open = sum(1 for n in scope.nodes if n is None or not n.ended)
+    run.undo = [path for path in run.undo if path in run.nodes and run.nodes[path].ended]
+    run.failure = None
+    run.ending = ""
+    run.phase = RunPhase.RUNNING
+    run.todo.clear()
+    for index in sorted(again):
+        if scope.waiting[index] == 0:
+            run.todo[scope.path(index)] = None
+    if scope.open == 0:
+        scope_ended(run, scope)
+
+
+def _reset(run: Run, scope: Scope, index: int) -> None:
+    node = scope.nodes[index]
+    scope.hurt.pop(index, None)
+    for case in scope.plan.steps[index].cases:
+        scope.unchosen.difference_update(case.then)
+    if node is None:
+        return
+    inside = (f"{node.path}.", f"{node.path}[", f"{node.path}~")
+    for path in [p for p in run.nodes if p.startswith(inside)]:
+        del run.nodes[path]
+    run.open.pop(node.path, None)
+    node.reset()

@@ -1,0 +1,155 @@
+"""Scopes and parts: what the end of a node means for those around it, and how things are stopped.
+
+Called by `apply` only. Every function is O(1), but for stopping, which looks at each node of what
+is
+stopped once.
+"""
+
+from services.workflow.core.state import OUT, Node, NodeStatus, Role, Run, Scope
+
+
+def open_scope(run: Run, scope: Scope) -> None:
+    """Let the steps without needs run."""
+    for index, count in enumerate(scope.waiting):
+        if count == 0:
+            run.todo[scope.path(index)] = None
+    if scope.open == 0:
+        scope_ended(run, scope)
+
+
+def scope_ended(run: Run, scope: Scope) -> None:
+    """Every step of the scope has ended: whose inside it is goes on."""
+    run.todo["" if scope.outer is None else scope.outer.path] = None
+
+
+def end(run: Run, node: Node, status: NodeStatus, at_us: int, hurt: str | None = None) -> None:
+    """End a node and tell those around it. `hurt`: why steps that need it may not run."""
+    node.status = status
+    node.since_us = at_us
+    run.open.pop(node.path, None)
+    match node.role:
+        case Role.ITEM:
+            _item_ended(run, node)
+        case Role.ROUND:
+            assert node.target is not None
+            run.todo[node.target.path] = None
+        case Role.COMPENSATION:
+            undo_next(run)
+        case Role.STEP | Role.EACH:
+            _step_ended(run, node.scope, node.index, hurt)
+
+
+def _step_ended(run: Run, scope: Scope, index: int, hurt: str | None) -> None:
+    scope.open -= 1
+    for dependent in scope.plan.steps[index].dependents:
+        scope.waiting[dependent] -= 1
+        if hurt is not None:
+            scope.hurt[dependent] = hurt
+        if scope.waiting[dependent] == 0 and scope.is_pending(dependent):
+            run.todo[scope.path(dependent)] = None
+    if scope.open == 0:
+        scope_ended(run, scope)
+
+
+def item_begun(run: Run, node: Node) -> None:
+    """An item begins: the for_each may have room for another."""
+    outer = node.target
+    assert outer is not None and outer.each is not None
+    assert node.index == len(outer.each.nodes), "items begin in order"
+    outer.each.nodes.append(node)
+    outer.each.active += 1
+    each_todo(run, outer)
+
+
+def _item_ended(run: Run, node: Node) -> None:
+    outer = node.target
+    assert outer is not None and outer.each is not None
+    each = outer.each
+    each.active -= 1
+    if node.status is NodeStatus.COMPLETED:
+        each.completed += 1
+    else:
+        each.lost += 1
+        each.failure = each.failure or node.failure
+    settled = each.completed >= each.needed or len(each.items) - each.lost < each.needed
+    if settled and not each.stopping:
+        each.stopping = True
+        for item in each.nodes:
+            if not item.ended:
+                stop_node(run, item)
+    each_todo(run, outer)
+
+
+def each_todo(run: Run, node: Node) -> None:
+    """Put a for_each on the todo exactly while it can begin an item, or must end."""
+    each = node.each
+    assert each is not None
+    if each.stopping or node.stop or len(each.nodes) == len(each.items):
+        wanted = each.active == 0
+    else:
+        limit = node.plan.for_each.max_parallel if node.plan.for_each is not None else None
+        wanted = limit is None or each.active < limit
+    if wanted and not node.ended:
+        run.todo[node.path] = None
+    else:
+        run.todo.pop(node.path, None)
+
+
+def awaited(run: Run, node: Node) -> bool:
+    """Tell whether an attempt is waited for rather than cancelled when the run fails: its step can
+    be undone, so it must be known whether there is something to undo."""
+    return run.compensates and node.status in OUT and node.plan.compensate is not None
+
+
+def stop_node(run: Run, node: Node) -> None:
+    """Cancel a node that has not ended, and all inside it first."""
+    node.stop = True
+    if node.body is not None and node.status is NodeStatus.OPEN:
+        stop_scope(run, node.body)
+    elif node.each is not None:
+        for item in node.each.nodes:
+            if not item.ended:
+                stop_node(run, item)
+        each_todo(run, node)
+    elif node.round is not None and not node.round.ended:
+        stop_node(run, node.round)
+    elif not awaited(run, node):
+        run.todo[node.path] = None
+
+
+def stop_scope(run: Run, scope: Scope) -> None:
+    """Nothing new begins in the scope, but for what asks for it; what is open is cancelled."""
+    for node in scope.nodes:
+        if node is not None and node.status is not NodeStatus.PENDING and not node.ended:
+            stop_node(run, node)
+    _drop_pending(run, scope)
+    if scope.open == 0:
+        scope_ended(run, scope)
+
+
+def _drop_pending(run: Run, scope: Scope) -> None:
+    steps = scope.plan.steps
+    for index, step in enumerate(steps):
+        if not scope.is_pending(index):
+            continue
+        if step.runs_on == "always" and index not in scope.unchosen:
+            if scope.waiting[index] == 0:
+                run.todo[scope.path(index)] = None
+            continue
+        run.todo.pop(scope.path(index), None)
+        run.node(scope.path(index)).status = NodeStatus.CANCELLED
+        scope.open -= 1
+        for dependent in step.dependents:
+            scope.waiting[dependent] -= 1
+            scope.hurt[dependent] = "need_failed"
+            waits = scope.waiting[dependent] > 0 or steps[dependent].runs_on != "always"
+            if not waits and scope.is_pending(dependent) and dependent < index:
+                run.todo[scope.path(dependent)] = None
+
+
+def undo_next(run: Run) -> None:
+    """The next compensation, or the end of the run."""
+    if run.undoing:
+        run.todo[run.undoing.pop() + "~compensate"] = None
+    else:
+        run.todo[""] = None

@@ -1,0 +1,58 @@
+"""Signals: kept until a step takes them; which waiting step looks at which of them."""
+
+from services.workflow.core.state import Node, NodeStatus, Run
+
+MAX_BUFFERED = 1_000
+"""Signals of one run that no step has taken yet; more are refused, so a run stays bounded."""
+
+
+def buffered(run: Run) -> int:
+    """How many signals are waiting to be taken."""
+    return sum(len(each) for each in run.signals.values())
+
+
+def listen(run: Run, node: Node) -> None:
+    """A step waits for a signal from now on."""
+    assert node.plan.signal is not None
+    name = node.plan.signal.name
+    if not node.listens:
+        node.listens = True
+        run.listeners.setdefault(name, {})[node.path] = None
+        # A transient trigger: only what comes from now on counts.
+        node.candidate = 0 if node.plan.signal.buffered else len(run.signals.get(name, ()))
+    offer(run, name)
+
+
+def unlisten(run: Run, node: Node) -> None:
+    """A step does not wait any more."""
+    if node.plan.signal is not None:
+        node.listens = False
+        run.listeners.get(node.plan.signal.name, {}).pop(node.path, None)
+
+
+def offer(run: Run, name: str) -> None:
+    """Put those who wait on the todo exactly while there is a signal that they have not looked
+    at."""
+    count = len(run.signals.get(name, ()))
+    for path in run.listeners.get(name, ()):
+        node = run.nodes[path]
+        if node.stop:
+            continue  # it is on the todo to be cancelled
+        if node.status is NodeStatus.WAITING and node.candidate < count:
+            run.todo[path] = None
+        else:
+            run.todo.pop(path, None)
+
+
+def take(run: Run, node: Node, index: int) -> bytes:
+    """Take a signal out of the buffer for a step."""
+    assert node.plan.signal is not None
+    name = node.plan.signal.name
+    payload = run.signals[name].pop(index)
+    unlisten(run, node)
+    for path in run.listeners.get(name, ()):
+        other = run.nodes[path]
+        if other.candidate > index:
+            other.candidate -= 1
+    offer(run, name)
+    return payload
