@@ -311,8 +311,7 @@ class Admission:
             self._park(attempt)
             self._hold(attempt, DEFAULT_QUEUE)
         else:
-            if attempt.state is not State.UNBOUND:
-                attempt.become(State.UNBOUND)
+            attempt.become(State.UNBOUND)
             attempt.queue = None
             self._unbound.setdefault((namespace, attempt.task), {})[attempt.id] = attempt
             self._unbound_count += 1
@@ -376,8 +375,8 @@ class Admission:
         _discard(self._parked, attempt)
 
     def _leave_unbound(self, attempt: Attempt) -> None:
-        if _discard(self._unbound, attempt):
-            self._unbound_count -= 1
+        _discard(self._unbound, attempt)
+        self._unbound_count -= 1
 
     def _forget(self, attempt: Attempt) -> None:
         """Let go of an attempt, wherever it is."""
@@ -404,12 +403,10 @@ class Admission:
         attempt.become(State.GONE)
 
 
-def _discard(index: dict[tuple[str, str], dict[str, Attempt]], attempt: Attempt) -> bool:
-    """Take an attempt out of an index by namespace and task; return whether it was there."""
+def _discard(index: dict[tuple[str, str], dict[str, Attempt]], attempt: Attempt) -> None:
+    """Take an attempt out of an index by namespace and task."""
     key = (attempt.namespace, attempt.task)
-    members = index.get(key)
-    if members is None or members.pop(attempt.id, None) is None:
-        return False
+    members = index[key]
+    del members[attempt.id]
     if not members:
         del index[key]
-    return True

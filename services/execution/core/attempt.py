@@ -18,7 +18,7 @@ class State(enum.IntEnum):
 
 FOLLOWING: Mapping[State, frozenset[State]] = {
     State.NEW: frozenset({State.UNBOUND, State.HELD, State.OUT, State.OWN}),
-    State.UNBOUND: frozenset({State.HELD, State.GONE}),
+    State.UNBOUND: frozenset({State.UNBOUND, State.HELD, State.GONE}),
     State.HELD: frozenset({State.HELD, State.UNBOUND, State.SENDING, State.GONE}),
     State.SENDING: frozenset({State.OUT, State.HELD, State.GONE}),
     State.OUT: frozenset({State.HELD, State.UNBOUND, State.GONE}),

@@ -23,6 +23,10 @@ MAX_MESSAGE_BYTES = 512 * 1024
 """A work message is closed here: below the 1 MiB that a NATS server takes by default."""
 
 
+EMPTY_PLACES = 64
+"""So many places of attempts that are gone, beside as many as wait, are not worth clearing."""
+
+
 class Sending:
     """A work message on its way into the stream."""
 
@@ -72,10 +76,10 @@ class Line:
             self._held.append(attempt)
 
     def drop(self) -> None:
-        """Note that an attempt that was held is gone; its place is cleared later."""
+        """Note that an attempt that was held is gone; its place is cleared now and then."""
         self.waiting -= 1
-        if self.waiting == 0:
-            self._held.clear()
+        if len(self._held) > 2 * self.waiting + EMPTY_PLACES:
+            self._held = deque(a for a in self._held if self._is_here(a))
 
     def cut(self, crew: Crew, goes_alone: Callable[[Attempt], bool]) -> list[Sending]:
         """Take what may go out now, as messages; they are `SENDING` and count as out."""
@@ -89,7 +93,7 @@ class Line:
         taken = 0
         while taken < room:
             attempt = self._held.popleft()
-            if attempt.state is not State.HELD or attempt.queue != self.queue:
+            if not self._is_here(attempt):
                 continue  # gone, or bound elsewhere, while it was held
             taken += 1
             attempt.become(State.SENDING)
@@ -108,6 +112,9 @@ class Line:
         self.waiting -= taken
         self.out += taken
         return messages
+
+    def _is_here(self, attempt: Attempt) -> bool:
+        return attempt.state is State.HELD and attempt.queue == self.queue
 
     def _closed(self, attempts: list[Attempt]) -> Sending:
         alone = len(attempts) == 1
