@@ -6,6 +6,8 @@ from typing import TypeVar
 
 import msgspec
 
+from stretto.runtime.errors import TransientError
+
 from .api_errors import ApiError, translate
 from .connection import Connection
 
@@ -46,7 +48,12 @@ async def ask_api(
     """
     data = b"" if body is None else msgspec.json.encode(body)
     reply = await connection.request(f"{API}.{operation}", data, timeout_s=timeout_s)
-    answer = msgspec.json.decode(reply.data, type=kind)
+    try:
+        answer = msgspec.json.decode(reply.data, type=kind)
+    except msgspec.DecodeError as error:
+        raise TransientError(
+            "bus.bad_answer", f"expected to {asked}, but the answer is not understood: {error}"
+        ) from error
     if answer.error is not None:
         raise translate(answer.error, asked)
     return answer

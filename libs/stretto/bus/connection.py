@@ -198,10 +198,19 @@ class Connection:
         """Call ``sink(subject, reply, header_block, data)`` for each message (core NATS).
 
         The sink is a plain, quick function that does not raise. Subscribed again after reconnects.
+
+        Raises:
+            PermanentError: the subject or queue is malformed.
+            TransientError: the connection was closed.
         """
         if self.is_closed:
             raise _closed_error(self.name)
-        return await self._client.add_sink(subject, queue, sink)
+        try:
+            return await self._client.add_sink(subject, queue, sink)
+        except nats_errors.BadSubjectError as error:
+            raise PermanentError(
+                "bus.bad_subject", f"expected a subject to subscribe to, but got {subject[:100]!r}"
+            ) from error
 
     async def unsubscribe(self, subscription: Subscription) -> None:
         """End a subscription; twice is fine."""
@@ -224,6 +233,7 @@ class Connection:
         Raises:
             TransientError: it has not, in time.
         """
+        self._client.write_now()  # nats-py writes its question at once, before what is pending
         try:
             await asyncio.wait_for(self._client.flush(timeout=max(1, int(timeout_s))), timeout_s)
         except (nats_errors.Error, TimeoutError) as error:

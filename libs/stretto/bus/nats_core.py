@@ -142,6 +142,10 @@ class CoreClient(Client):
 
     def _write(self) -> None:
         self._write_planned = False
+        self.write_now()
+
+    def write_now(self) -> None:
+        """Write what was sent in this turn without waiting for its end."""
         if self._status != Client.CONNECTED or self._transport is None or not self._pending:
             return  # nats-py sends what is pending once it has reconnected
         pending, self._pending = self._pending, []

@@ -2,18 +2,19 @@
 
 ::
 
-            start, lost connection,             consumer is there,
-            missed heartbeats, 409                 the same one
-    ┌───────────────────────────────► UNSURE ─────────────────────┐
-    │                                   │ ▲                       ▼
-    └── PULLING ◄───────────────────────┼─┼─────────────────── PULLING
-            │                   missing │ │ made again (another epoch)
-            └── 404, 503 ─────────────► MISSING: on_missing(), again after a wait
+               the consumer is there, and whether it is the same one is known
+      ┌──────────┐ ────────────────────────────────────────────► ┌──────────┐
+      │  unsure  │                                                │ pulling  │
+      └──────────┘ ◄──────────────────────────────────────────── └──────────┘
+        │      ▲    connection lost, heartbeats missed, request       │
+        │      │    ended without a count (409)                       │
+        ▼      │                                                      │
+      ┌──────────┐                                                    │
+      │ missing  │ ◄──────────────────────────────────────────────────┘
+      └──────────┘  nobody there (503): ``on_missing()``, then unsure
 
 1. What was asked for, what is buffered and what is held never exceed ``capacity``.
-2. The server counts what it owes us; it tells what it did not deliver when a request ends
-   (``Nats-Pending-Messages``), so ``_owed`` is exact without knowing which request a message
-   answers (the server serves them in turn).
+2. What the server owes us is known exactly, or void (``PullRequests``).
 3. A lost request is noticed by missing heartbeats. Then the inbox is given up and a new one is
    used: what was owed to the old one is void.
 4. An *epoch* is the life of one consumer, from its creation to its loss. Acknowledgements of
@@ -21,8 +22,6 @@
    message. While it is not known whether the consumer is still the same one, they wait.
 5. Nothing runs in the background: requests are sent when messages arrive, everything else
    happens in ``next_batch``.
-
-Protocol: ``$JS.API.CONSUMER.MSG.NEXT``, NATS ADR-13 (pull), ADR-42 (priority groups).
 """
 
 from __future__ import annotations
@@ -32,20 +31,20 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from types import TracebackType
+from typing import assert_never
 
-import msgspec
 from nats.aio.subscription import Subscription
 
 from stretto.runtime.errors import NotReachable, PermanentError, TransientError
 from stretto.telemetry.names import LOG_CONSUMER, LOG_REASON
 
-from .api import API, API_TIMEOUT_S, ask_api
+from .api import API_TIMEOUT_S, ask_api
 from .api_errors import Missing
 from .connection import Connection
 from .ensure import ConsumerAnswer
 from .message import Message
-from .request import NO_RESPONDERS
-from .wire import new_inbox, parse_headers, parse_status, publish_command
+from .pull_requests import Ended, PullRequests
+from .wire import new_inbox
 
 logger = logging.getLogger(__name__)
 
@@ -62,15 +61,6 @@ HEARTBEAT_S = 5.0
 _SILENCE = 2.5
 _BACKOFF_FIRST_S = 0.05
 _BACKOFF_MAX_S = 2.0
-# What the server never delivers: our mark for "answered at once, nothing was delivered".
-_REFUSED_AT_ONCE = frozenset({404, 412, 423})
-_BAD_REQUEST = 400
-_WRONG_PIN = 423
-_HEARTBEAT = 100
-_STATUS_AT = len(b"NATS/1.0")
-_PENDING = "Nats-Pending-Messages"
-_PIN = "Nats-Pin-Id"
-_NEVER = b"\r\n\r\n\r\n"  # in no header block
 
 
 class PullLoop:
@@ -117,22 +107,22 @@ class PullLoop:
         self._expires_s = usual_s if expires_s is None else expires_s
         # The server wants at least two heartbeats before a request expires.
         self._heartbeat_s = min(heartbeat_s, self._expires_s / 2.5)
-        self._max_bytes = max_bytes
-        self._group = group
         self._on_missing = on_missing
+        self._requests = PullRequests(
+            stream,
+            consumer,
+            batch=batch,
+            expires_s=self._expires_s,
+            heartbeat_s=self._heartbeat_s,
+            max_bytes=max_bytes,
+            group=group,
+        )
         self._loop = asyncio.get_running_loop()
-        self._next_subject = f"{API}.CONSUMER.MSG.NEXT.{stream}.{consumer}".encode()
         self._forget = connection.on_change(lost=self._lost, back=self._wake)
 
         self._buffer: deque[Message] = deque()
         self._held = 0
-        self._owed = 0
-        self._requests: dict[int, int] = {}
-        self._last_request = 0
-        self._inbox = b""
         self._subscription: Subscription | None = None
-        self._pin: str | None = None
-        self._pin_bytes = _NEVER
 
         self._sure = False
         self._missing = False
@@ -162,7 +152,7 @@ class PullLoop:
     @property
     def is_pinned(self) -> bool:
         """Whether the server sends the group's messages to us, as far as we know."""
-        return self._pin is not None
+        return self._requests.pin is not None
 
     @property
     def dropped_acks(self) -> int:
@@ -240,13 +230,15 @@ class PullLoop:
         """Wait for a message or a change; notice silence."""
         now = self._loop.time()
         silent_at = self._heard + self._heartbeat_s * _SILENCE
-        if self._sure and self._owed > 0 and now >= silent_at:
+        if self._sure and self._requests.owed > 0 and now >= silent_at:
             logger.warning("pull request lost", extra={LOG_CONSUMER: self.consumer})
             self._lost()
             return
-        until = silent_at if self._sure and self._owed > 0 else now + _BACKOFF_MAX_S
+        until = silent_at if self._sure and self._requests.owed > 0 else now + _BACKOFF_MAX_S
         if deadline is not None:
             until = min(until, deadline)
+        if self._waiter is not None:
+            raise AssertionError("next_batch is called by one task at a time")
         self._waiter = waiter = self._loop.create_future()
         alarm = self._loop.call_at(until, self._wake)
         try:
@@ -264,8 +256,7 @@ class PullLoop:
     def _lost(self) -> None:
         """The connection or a request is lost: whatever was owed is void."""
         self._sure = False
-        self._owed = 0
-        self._requests.clear()
+        self._requests.void()
         self._wake()
 
     async def _make_sure(self, deadline: float | None) -> None:
@@ -335,110 +326,62 @@ class PullLoop:
         return seconds if deadline is None else max(0, min(seconds, deadline - self._loop.time()))
 
     async def _new_inbox(self) -> None:
-        self._owed = 0
-        self._requests.clear()
-        self._inbox = new_inbox(self._connection.inbox_prefix).encode()
-        self._subscription = await self._connection.subscribe(
-            (self._inbox + b"*").decode(), self._received
-        )
+        inbox = new_inbox(self._connection.inbox_prefix)
+        self._requests.begin(inbox)
+        self._subscription = await self._connection.subscribe(inbox + "*", self._received)
 
     async def _drop_inbox(self) -> None:
         subscription, self._subscription = self._subscription, None
         if subscription is not None:
             await self._connection.unsubscribe(subscription)
 
-    # --- asking
+    # --- asking and receiving
 
     def _top_up(self) -> None:
         """Ask for more when there is room and what is owed runs low."""
         if not self._sure or self._closed:
             return
-        want = min(self._capacity - len(self._buffer) - self._owed - self._held, self._batch)
-        if want <= 0:
+        asks = self._requests
+        want = asks.wanted(self._capacity - len(self._buffer) - self._held - asks.owed)
+        if want == 0:
             return
-        if self._owed > 0:
-            # One request at a time with a pin: the server serves no other before it has one.
-            low = 0 if self._group is not None else self._batch // 2
-            if self._owed > low or want < self._batch // 4:
-                return
-        self._last_request = number = self._last_request + 1
-        self._requests[number] = want
-        if self._owed == 0:
+        if asks.owed == 0:
             self._heard = self._loop.time()
-        self._owed += want
-        self._connection.send(
-            publish_command(
-                self._next_subject, b"%b%d" % (self._inbox, number), b"", self._request(want)
-            )
-        )
-
-    def _request(self, want: int) -> bytes:
-        body: dict[str, object] = {
-            "batch": want,
-            "expires": round(self._expires_s * 1e9),
-            "idle_heartbeat": round(self._heartbeat_s * 1e9),
-            "max_bytes": self._max_bytes,
-        }
-        if self._group is not None:
-            body["group"] = self._group
-            if self._pin is not None:
-                body["id"] = self._pin
-        return msgspec.json.encode(body)
-
-    # --- receiving
+        self._connection.send(asks.ask(want))
 
     def _received(self, subject: bytes, reply: bytes, block: bytes, data: bytes) -> None:
         self._heard = self._loop.time()
-        if not subject.startswith(self._inbox) or not self._inbox:
-            if not reply:
-                return  # not from a stream
-            if self._group is not None and self._pin_bytes not in block:
-                self._take_pin(block)
+        if block and self._requests.is_status(subject, block):
+            self._ended(subject, block)
+        elif reply:
+            self._requests.delivered(block)
             self._buffer.append(Message(subject, reply, block, data, self, self._epoch))
-            self._owed -= 1
             self._failures = 0
             if self._waiter is not None:
                 self._wake()
             self._top_up()
-        elif block[_STATUS_AT : _STATUS_AT + 1] == b" ":
-            self._status(subject, block)
 
-    def _take_pin(self, block: bytes) -> None:
-        """Remember who the server thinks we are; it goes into the next requests."""
-        self._pin = parse_headers(block).get(_PIN)
-        self._pin_bytes = _NEVER if self._pin is None else self._pin.encode()
-
-    def _status(self, subject: bytes, block: bytes) -> None:
-        """Take what the server says about a request; its text does not matter to us."""
-        code, text = parse_status(block)
-        if code == _HEARTBEAT:
-            self._failures = 0
-            return
-        number = subject[len(self._inbox) :]
-        asked = self._requests.pop(int(number), None) if number.isdigit() else None
-        if asked is None:
-            return
-        pending = parse_headers(block).get(_PENDING)
-        if code == _WRONG_PIN:
-            self._pin, self._pin_bytes = None, _NEVER
-        if code == NO_RESPONDERS:
-            self._missing = True
-            self._lost()
-        elif code == _BAD_REQUEST:
-            self._refused = text
-            self._lost()
-        elif pending is not None:
-            self._owed = max(0, self._owed - int(pending))
-            self._top_up()
-        elif code in _REFUSED_AT_ONCE:
-            self._owed = max(0, self._owed - asked)
-            self._top_up()
-        else:
-            # 409: the consumer or its leader is gone, or a limit of the consumer; not said how
-            # much was delivered.
-            logger.info("pull request ended", extra={LOG_CONSUMER: self.consumer, LOG_REASON: text})
-            self._failures += 1
-            self._lost()
+    def _ended(self, subject: bytes, block: bytes) -> None:
+        meaning, text = self._requests.ended(subject, block)
+        match meaning:
+            case Ended.NOT:
+                self._failures = 0
+            case Ended.COUNTED:
+                self._top_up()
+            case Ended.MISSING:
+                self._missing = True
+                self._lost()
+            case Ended.REFUSED:
+                self._refused = text
+                self._lost()
+            case Ended.UNCLEAR:
+                logger.info(
+                    "pull request ended", extra={LOG_CONSUMER: self.consumer, LOG_REASON: text}
+                )
+                self._failures += 1
+                self._lost()
+            case _:
+                assert_never(meaning)
 
     # --- settling (called by messages)
 

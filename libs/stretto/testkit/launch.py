@@ -13,7 +13,7 @@ The order matters: changing the user clears the parent-death signal, see prctl(2
 Exit codes before PROGRAM runs: 120 the parent is gone, 121 a step above failed (reason on stderr).
 """
 
-# Covered by tests that run it, in a process where coverage cannot be measured.
+# The tests run it in a process of its own, where coverage cannot be measured.
 import ctypes
 import os
 import signal
@@ -32,14 +32,14 @@ _CAPABILITY_VERSION_3 = 0x20080522
 _WATCH_EVERY_S = 0.2
 
 
-def _prctl(option: int, value: int, more: int = 0) -> None:
+def _prctl(option: int, value: int, more: int = 0) -> None:  # pragma: no cover
     libc = ctypes.CDLL(None, use_errno=True)
     unsigned = ctypes.c_ulong
     if libc.prctl(option, unsigned(value), unsigned(more), unsigned(0), unsigned(0)) != 0:
         raise OSError(ctypes.get_errno(), f"prctl({option}, {value}) failed")
 
 
-def _drop_to(uid: int, gid: int, keep_override: bool) -> None:
+def _drop_to(uid: int, gid: int, keep_override: bool) -> None:  # pragma: no cover
     if keep_override:
         _prctl(_PR_SET_KEEPCAPS, 1)
     os.setgroups([])
@@ -49,7 +49,7 @@ def _drop_to(uid: int, gid: int, keep_override: bool) -> None:
         _keep_only_override()
 
 
-def _keep_only_override() -> None:
+def _keep_only_override() -> None:  # pragma: no cover
     """Set permitted, effective, inheritable and ambient to the one capability: capset(2)."""
     libc = ctypes.CDLL(None, use_errno=True)
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
@@ -60,7 +60,7 @@ def _keep_only_override() -> None:
     _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_OVERRIDE)
 
 
-def _die_with(parent: int, number: int) -> None:
+def _die_with(parent: int, number: int) -> None:  # pragma: no cover
     if sys.platform == "linux":
         _prctl(_PR_SET_PDEATHSIG, number)
     else:  # pragma: no cover - needs another operating system
@@ -88,7 +88,7 @@ def _watch(parent: int, number: int) -> None:  # pragma: no cover - as above
         os._exit(0)
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: list[str]) -> None:  # pragma: no cover
     """Do the four steps of the module's docstring; returns never."""
     parent, number, uid, gid, override = (int(value) for value in arguments[:5])
     program = arguments[6:]
@@ -105,5 +105,5 @@ def main(arguments: list[str]) -> None:
         sys.exit(EXIT_NOT_LAUNCHED)
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # pragma: no cover
     main(sys.argv[1:])

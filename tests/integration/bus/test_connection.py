@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import nats.errors
 import pytest
+from nats.aio.client import Client
 
 from stretto.bus.connection import Connection, Credentials, connect
+from stretto.bus.wire import publish_command
 from stretto.runtime.errors import NotReachable, PermanentError, TransientError
 from stretto.testkit.ports import free_port
 from stretto.testkit.servers import NatsServer
@@ -198,3 +203,116 @@ async def test_a_connection_that_cannot_send_refuses_at_its_limit(
         await own_bus.publish("a", b"x")
     assert caught.value.code == "bus.buffer_full"
     assert own_bus.unsent_bytes > 1000
+
+
+async def test_who_waits_for_room_goes_on_when_the_server_is_back(
+    own_server: NatsServer,
+    own_bus: Connection,
+    eventually: Eventually,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("stretto.bus.connection.PENDING_LIMIT_BYTES", 1000)
+    got: list[bytes] = []
+    await own_bus.subscribe("a", lambda _s, _r, _b, data: got.append(data))
+    await own_server.kill()
+    await eventually(lambda: not own_bus.is_connected)
+    encoded = publish_command(b"a", b"", b"", b"x" * 600)
+    await own_bus.publish_encoded([encoded, encoded])
+    waiting = [
+        asyncio.ensure_future(own_bus.publish("a", b"one")),
+        asyncio.ensure_future(own_bus.publish_encoded([encoded])),
+    ]
+    await asyncio.sleep(0.1)
+    assert not any(task.done() for task in waiting)
+    await own_server.start()
+    async with asyncio.timeout(10):
+        await asyncio.gather(*waiting)
+    await eventually(lambda: len(got) == 4)
+
+
+async def test_a_flush_comes_after_all_that_was_sent_before_it(bus: Connection) -> None:
+    got = 0
+
+    def count(*_: bytes) -> None:
+        nonlocal got
+        got += 1
+
+    await bus.subscribe("a", count)
+    for number in range(1, 200):
+        await bus.publish("a", b"")
+        await bus.flush()
+        assert got == number
+
+
+@pytest.mark.parametrize("subject", ["", "a..b", "a b", "a.>.b", "a*"])
+async def test_a_malformed_subscription_is_refused(bus: Connection, subject: str) -> None:
+    with pytest.raises(PermanentError) as caught:
+        await bus.subscribe(subject, lambda *_: None)
+    assert caught.value.code == "bus.bad_subject"
+    assert not bus._client.sinks
+
+
+async def test_a_close_that_hangs_is_given_up(
+    nats_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection = await connect(nats_url, "test")
+    shut = connection._client.shut
+    never = asyncio.Event()
+    monkeypatch.setattr("stretto.bus.connection._CLOSE_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(connection._client, "shut", never.wait)
+    await connection.close()
+    assert "did not close in time" in caplog.text
+    await shut()
+
+
+async def test_whatever_goes_wrong_while_reconnecting_is_tried_again(
+    own_server: NatsServer, own_bus: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stretto.bus.nats_core.RETRY_RECONNECT_S", 0.05)
+    attempt = Client._attempt_reconnect
+    failures = [ValueError("unexpected"), KeyError("unexpected")]
+
+    async def fail_first(client: Client) -> None:
+        if failures:
+            raise failures.pop()
+        await attempt(client)
+
+    monkeypatch.setattr(Client, "_attempt_reconnect", fail_first)
+    await own_server.restart()
+    async with asyncio.timeout(10):
+        while failures or not own_bus.is_connected:  # noqa: ASYNC110 - noticed by the read loop
+            await asyncio.sleep(0.01)
+    await own_bus.flush()
+
+
+async def test_a_server_that_goes_while_we_close_is_no_error(
+    own_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = await connect(own_server.url, "test")
+
+    async def reset(_: Client) -> None:
+        raise ConnectionResetError
+
+    close = Client.close
+    monkeypatch.setattr(Client, "close", reset)
+    await connection.close()
+    monkeypatch.setattr(Client, "close", close)
+    await connection._client.close()
+
+
+async def test_a_new_description_of_the_server_is_taken(bus: Connection) -> None:
+    await bus._client.process_info_line(b' {"max_payload": 123}')
+    assert bus.max_payload_bytes == 123
+    with pytest.raises(nats.errors.ProtocolError):
+        await bus._client.process_info_line(b" [")
+
+
+async def test_a_server_without_pong_fails_the_flush(
+    own_server: NatsServer, own_bus: Connection
+) -> None:
+    assert own_server.pid is not None
+    os.kill(own_server.pid, signal.SIGSTOP)
+    with pytest.raises(TransientError) as caught:
+        await own_bus.flush(0.1)
+    assert caught.value.code == "bus.flush_failed"
+    os.kill(own_server.pid, signal.SIGCONT)

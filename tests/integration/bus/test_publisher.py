@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import Awaitable, Callable
 
 import pytest
 
-from stretto.bus.api import ask_api
+from stretto.bus.api import Answer, ask_api
 from stretto.bus.api_errors import Missing
 from stretto.bus.connection import Connection
 from stretto.bus.ensure import delete_stream, ensure
 from stretto.bus.publisher import Outgoing, Publisher
 from stretto.bus.topology import Stream
+from stretto.bus.wire import publish_command
 from stretto.runtime.errors import PermanentError, TransientError
 from stretto.testkit.servers import NatsServer
 
@@ -189,9 +192,6 @@ async def test_while_the_server_is_away_it_waits_and_then_says_so(
 async def test_a_frozen_server_gets_it_again_with_the_same_id(
     own_server: NatsServer, own_bus: Connection
 ) -> None:
-    import os
-    import signal
-
     await ensure(own_bus, [ORDERS])
     async with Publisher(own_bus, ack_timeout_s=0.1) as publisher:
         await publisher.publish("orders.a", b"0")
@@ -275,6 +275,60 @@ async def test_deleting_a_stream_twice_is_fine(bus: Connection) -> None:
     assert await delete_stream(bus, "ORDERS")
     assert not await delete_stream(bus, "ORDERS")
     with pytest.raises(Missing):
-        from stretto.bus.api import Answer
-
         await ask_api(bus, "STREAM.INFO.ORDERS", None, Answer, asked="see it")
+
+
+async def test_answers_that_cannot_be_understood_are_as_none(
+    bus: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    def nonsense(_subject: bytes, reply: bytes, _block: bytes, _data: bytes) -> None:
+        bus.send(b"PUB %b 1\r\n{\r\n" % reply)
+        bus.send(b"PUB %bx 2\r\n{}\r\n" % reply)
+        for answer in (b'{"error": {"code": 400, "err_code": 10054}}', b"{}"):
+            # Late answers to messages that are not out (any more).
+            bus.send(publish_command(reply + b"99", b"", b"", answer))
+        bus.send(publish_command(reply + b"99", b"", b"NATS/1.0 503\r\n\r\n", b""))
+
+    await bus.subscribe("fake.stream", nonsense)
+    async with Publisher(bus, deadline_s=0.3) as publisher:
+        with pytest.raises(TransientError, match="no answer came"):
+            await publisher.publish("fake.stream", b"")
+    assert "not understood" in caplog.text
+
+
+async def test_a_message_that_nobody_awaits_any_more_is_still_stored(bus: Connection) -> None:
+    await ensure(bus, [ORDERS])
+    async with Publisher(bus) as publisher:
+        out = await publisher.send("orders.a", b"1")
+        out.cancel()
+        await publisher.publish("orders.a", b"2")
+        assert publisher.out == 0
+    assert len(await read_all(bus, "ORDERS")) == 2
+
+
+async def test_an_unused_publisher_closes(bus: Connection) -> None:
+    async with Publisher(bus):
+        pass
+
+
+async def test_waiting_for_room_ends_when_the_publisher_is_closed(bus: Connection) -> None:
+    publisher = Publisher(bus, window=1)
+    first = await publisher.send("no.stream", b"1")
+    waiting = asyncio.ensure_future(publisher.send("no.stream", b"2"))
+    leaving = asyncio.ensure_future(publisher.send("no.stream", b"3"))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.sleep(0)
+    await publisher.close()
+    for attempt in (first, waiting):
+        with pytest.raises(TransientError):
+            await attempt
+
+
+async def test_an_answer_of_the_api_that_is_not_json_is_transient(bus: Connection) -> None:
+    await bus.subscribe(
+        "$JS.API.FAKE", lambda _s, reply, _b, _d: bus.send(b"PUB %b 1\r\n{\r\n" % reply)
+    )
+    with pytest.raises(TransientError) as caught:
+        await ask_api(bus, "FAKE", {"a": 1}, Answer, asked="have an answer")
+    assert caught.value.code == "bus.bad_answer"

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,7 +16,9 @@ from stretto.bus.ensure import delete_consumer, delete_stream, ensure
 from stretto.bus.message import ack_all, ack_up_to, in_progress_all
 from stretto.bus.publisher import Outgoing, Publisher
 from stretto.bus.pull import PullLoop
+from stretto.bus.request import Reply
 from stretto.bus.topology import Consumer, Stream
+from stretto.bus.wire import publish_command
 from stretto.runtime.errors import PermanentError, TransientError
 from stretto.testkit.servers import NatsServer
 
@@ -98,7 +101,7 @@ async def test_a_request_that_expired_is_followed_by_the_next(bus: Connection) -
             async with asyncio.timeout(5):
                 while (await info(bus))["num_waiting"] == 0:
                     assert await loop.next_batch(timeout_s=0.01) == []
-        assert loop._last_request >= 4
+        assert loop._requests.made >= 4
         await publish(bus, 0, 30)
         got = 0
         while got < 30:
@@ -256,7 +259,7 @@ async def test_a_consumer_that_allows_less_is_not_asked_in_a_hot_loop(bus: Conne
     )
     async with PullLoop(bus, "WORK", "workers", 500) as loop:
         assert await loop.next_batch(timeout_s=0.5) == []
-        assert loop._last_request < 10
+        assert loop._requests.made < 10
 
 
 async def test_a_frozen_server_is_noticed_and_asked_again(
@@ -275,7 +278,7 @@ async def test_a_frozen_server_is_noticed_and_asked_again(
         assert message.data == b"0"
 
 
-async def test_nothing_acknowledged_comes_again_and_nothing_is_lost_when_the_server_is_killed(
+async def test_nothing_is_lost_when_the_server_is_killed(
     own_server: NatsServer, own_bus: Connection
 ) -> None:
     await ensure(own_bus, [WORK], [CONSUMER])
@@ -307,8 +310,8 @@ async def test_nothing_acknowledged_comes_again_and_nothing_is_lost_when_the_ser
         group.create_task(work(loop))
         group.create_task(kill())
     assert set(done) == set(range(total))
-    again = sum(count - 1 for count in done.values())
-    assert again < total // 4, "only what was on its way comes again"
+    # What was acknowledged in the server's last moments comes again: it writes them down later.
+    assert max(done.values()) <= 3
 
 
 async def test_acknowledgements_after_a_wipe_do_not_touch_the_new_store(
@@ -351,7 +354,7 @@ async def test_acknowledgements_given_while_away_count_when_the_same_store_comes
     await publish(own_bus, 0, 5)
     async with PullLoop(own_bus, "WORK", "workers") as loop:
         messages = await take(loop, 5)
-        await own_server.kill()
+        await own_server.stop()
         await eventually(lambda: not own_bus.is_connected)
         ack_all(messages)
         await own_server.start()
@@ -432,3 +435,74 @@ async def test_a_pinned_loop_that_slept_too_long_forgets_its_pin(
         assert not sleeper.is_pinned
         await publish(bus, 5, 6)
         assert [m.data for m in await take(other, 1)] == [b"5"]
+
+
+async def test_closing_the_connection_ends_the_loop_at_once(nats_url: str, bus: Connection) -> None:
+    await ensure(bus, [MEMORY], [CONSUMER])
+    connection = await connect(nats_url, "test")
+    loop = PullLoop(connection, "WORK", "workers")
+    waiting = asyncio.ensure_future(loop.next_batch())
+    while (await info(bus))["num_waiting"] == 0:  # noqa: ASYNC110 - the server knows
+        await asyncio.sleep(0.01)
+    with pytest.raises(AssertionError, match="one task at a time"):
+        await loop.next_batch()
+    await connection.close()
+    async with asyncio.timeout(1):
+        with pytest.raises(TransientError):
+            await waiting
+    await loop.close()
+
+
+async def test_a_server_lost_while_being_asked_is_asked_again(
+    own_server: NatsServer, own_bus: Connection
+) -> None:
+    await ensure(own_bus, [WORK], [CONSUMER])
+    await publish(own_bus, 0, 1)
+    async with PullLoop(own_bus, "WORK", "workers") as loop:
+        new_inbox = loop._new_inbox
+        lost = 0
+
+        async def lose_then_open() -> None:
+            nonlocal lost
+            if lost == 0:
+                lost += 1
+                await own_server.restart()
+                await own_bus.wait_connected()
+            await new_inbox()
+
+        loop._new_inbox = lose_then_open  # type: ignore[method-assign]
+        async with asyncio.timeout(20):
+            [message] = await take(loop, 1)
+        assert message.data == b"0"
+        assert lost == 1
+
+
+async def test_an_api_that_is_busy_is_asked_again(bus: Connection) -> None:
+    await ensure(bus, [MEMORY], [CONSUMER])
+    await publish(bus, 0, 1)
+    request, failures = bus.request, 2
+
+    async def fail_first(subject: str, *args: Any, **more: Any) -> Reply:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            raise TransientError("test.busy", "expected an answer, but the server is busy")
+        return await request(subject, *args, **more)
+
+    bus.request = fail_first  # type: ignore[method-assign]
+    async with PullLoop(bus, "WORK", "workers") as loop:
+        assert len(await take(loop, 1)) == 1
+    assert failures == 0
+
+
+async def test_what_is_not_from_a_stream_is_ignored(bus: Connection) -> None:
+    await ensure(bus, [MEMORY], [CONSUMER])
+    async with PullLoop(bus, "WORK", "workers") as loop:
+        assert await loop.next_batch(timeout_s=0.1) == []
+        assert loop._subscription is not None
+        inbox = loop._subscription.subject.replace("*", "")
+        await bus.publish(inbox + "1", b"a guess")
+        bus.send(publish_command(f"{inbox}x".encode(), b"", b"NATS/1.0 408 Guess\r\n\r\n", b""))
+        await bus.flush()
+        assert await loop.next_batch(timeout_s=0.1) == []
+        assert loop._requests.owed == 500
