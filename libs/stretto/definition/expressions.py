@@ -86,7 +86,7 @@ class Expressions:
         """Compile the list of a `for_each`; a list of constants becomes an expression."""
         _, node, path = located
         if isinstance(node, Sequence):
-            return Items(json_of(node).decode(), None)
+            return self._constant_items(node, path)
         assert isinstance(node, Scalar) and isinstance(node.value, str)
         program = self._whole(Located(node.value, node, path), Kind.LIST, into)
         if program is None:
@@ -95,6 +95,18 @@ class Expressions:
         if program.is_path and len(program.references) == 1 and "[" not in program.source:
             item = shape_at(self._scope.roots, program.references[0]).items
         return Items(program.source.strip(), item)
+
+    def _constant_items(self, node: Sequence, path: Path) -> Items | None:
+        """Write a list of constants as an expression: JSON is one."""
+        source = json_of(node).decode()
+        try:
+            compile_expression(source, self._scope, Kind.LIST)
+        except ExpressionError as error:
+            self._report.mistake(
+                node, path, "expression", error.message, "give a long list in the input"
+            )
+            return None
+        return Items(source, None)
 
     def scope_of_items(self, items: Items) -> int:
         """Make the scope in which `item` is known as far as the list is; for `Spot.scope`."""
@@ -130,7 +142,8 @@ class Expressions:
         elif isinstance(node, Sequence):
             for index, item in enumerate(node.items):
                 self._walk(item, (*path, index), into, found)
-        elif isinstance(node, Mapping):
+        else:
+            assert isinstance(node, Mapping)
             for name, value in node.entries.items():
                 if MARK in name:
                     self._report.mistake(
@@ -240,9 +253,11 @@ class Expressions:
     ) -> None:
         offset = piece.offset + offset_in(piece.source, error.line, error.column)
         at = Inside(node, offset)
-        meant = f"did you mean {quoted(error.suggestion)}?" if error.suggestion else ""
+        hint = self._references.bracketed(piece.source)
+        if not hint and error.suggestion:
+            hint = f"did you mean {quoted(error.suggestion)}?"
         tell = self._report.warn if warn else self._report.mistake
-        tell(at, path, "expression", error.message, meant)
+        tell(at, path, "expression", error.message, hint)
 
 
 class _Found:

@@ -58,7 +58,7 @@ def compile_schema(schema: Any) -> Any:
         )
     except jsonschema_rs.ValidationError as error:
         raise SchemaError(error.message, tuple(error.instance_path)) from error
-    except ValueError as error:
+    except (ValueError, jsonschema_rs.ReferencingError) as error:
         raise SchemaError(str(error)) from error
 
 
@@ -80,7 +80,7 @@ def validate_input(schema: object) -> Validator:
     def validate(data: bytes) -> list[Problem]:
         try:
             instance = msgspec.json.decode(data)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return [_not_json(error)]
         if validator.is_valid(instance):
             return []
@@ -92,7 +92,7 @@ def validate_input(schema: object) -> Validator:
 def _only_json(data: bytes) -> list[Problem]:
     try:
         msgspec.json.decode(data)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return [_not_json(error)]
     return []
 

@@ -1,6 +1,6 @@
 """What is wrong with a definition, and where: gathered in one pass, never raised."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 import msgspec
 
@@ -55,7 +55,7 @@ class Report:
         if len(self._warnings) < MAX_MISTAKES:
             self._warnings.append(self._entry(at, path, code, reason, suggestion))
 
-    def meant(self, name: str, known: Iterable[str]) -> str:
+    def meant(self, name: str, known: Collection[str]) -> str:
         """Suggest the known name that was probably meant, or nothing."""
         nearest = None if self.full else self.suggestions.nearest(name, known)
         return f"did you mean {quoted(nearest)}?" if nearest else ""

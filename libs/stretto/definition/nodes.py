@@ -34,7 +34,7 @@ class Node:
     @property
     def data(self) -> Json:
         """The value without places, as JSON data. O(size)."""
-        raise NotImplementedError
+        raise AssertionError("expected a scalar, a sequence or a mapping")
 
 
 class Scalar(Node):
@@ -128,7 +128,8 @@ def strings_in(node: Node, path: Path) -> Iterator[tuple[Scalar, Path]]:
     elif isinstance(node, Sequence):
         for index, item in enumerate(node.items):
             yield from strings_in(item, (*path, index))
-    elif isinstance(node, Mapping):
+    else:
+        assert isinstance(node, Mapping)
         for name, value in node.entries.items():
             yield from strings_in(value, (*path, name))
 
@@ -163,8 +164,7 @@ def describe(node: Node) -> str:
             return f"the integer {node.value}"
         case float():
             return f"the number {node.value}"
-        case str():
-            return quoted(node.value)
+    return quoted(node.value)
 
 
 MAX_QUOTED_CHARS = 60

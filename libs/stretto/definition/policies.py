@@ -32,23 +32,44 @@ from stretto.definition.shapes import (
     Text,
 )
 
+
+def _dashed(text: str) -> str:
+    return "-".join(re.findall(r"[a-z0-9_]+", text.lower()))
+
+
+def _joined(text: str) -> str:
+    return "".join(word[:1].upper() + word[1:] for word in text.split())
+
+
+def _dotted(text: str) -> str:
+    return ".".join(text.split())
+
+
 _NAME_RULE = "a–z, 0–9, - and _, not beginning with - or _"
 
-WORKFLOW_NAME = Name("the name of a workflow", NAME_PATTERN, _NAME_RULE)
-STEP_NAME = Name("the name of a step", NAME_PATTERN, _NAME_RULE)
-QUEUE_NAME = Name("the name of a queue", NAME_PATTERN, _NAME_RULE)
+WORKFLOW_NAME = Name("the name of a workflow", NAME_PATTERN, _NAME_RULE, _dashed)
+STEP_NAME = Name("the name of a step", NAME_PATTERN, _NAME_RULE, _dashed)
+QUEUE_NAME = Name("the name of a queue", NAME_PATTERN, _NAME_RULE, _dashed)
 TASK_NAME = Name(
-    "the name of a task", r"[A-Za-z0-9_][A-Za-z0-9_./-]*", "letters, digits and _ . / -"
+    "the name of a task", r"[A-Za-z0-9_][A-Za-z0-9_./-]*", "letters, digits and _ . / -", _dotted
 )
 FAILURE_TYPE = Name(
-    "a type of failure", r"[A-Za-z_][A-Za-z0-9_.-]*", "letters, digits and _ . -, a letter first"
+    "a type of failure",
+    r"[A-Za-z_][A-Za-z0-9_.-]*",
+    "letters, digits and _ . -, a letter first",
+    _joined,
 )
 LABEL_NAME = Name(
-    "the name of a label", r"[A-Za-z0-9][A-Za-z0-9_./-]*", "letters, digits and _ . / -"
+    "the name of a label", r"[A-Za-z0-9][A-Za-z0-9_./-]*", "letters, digits and _ . / -", _dashed
 )
 
 STEP_NAMES = ListOf("the name of a step or a list of them", Placed(STEP_NAME), MAX_STEPS, lone=True)
-LABELS = MapOf("labels", LABEL_NAME, Text("a string", MAX_LABEL_CHARS, empty=True), MAX_LABELS)
+LABELS = MapOf(
+    "labels (a mapping of strings)",
+    LABEL_NAME,
+    Text("a string", MAX_LABEL_CHARS, empty=True),
+    MAX_LABELS,
+)
 
 _FAILURE_TYPES = ListOf("a list of types of failure", FAILURE_TYPE, MAX_CONSTANT_ITEMS, lone=True)
 

@@ -69,7 +69,8 @@ def _choices(steps: Sequence[StepText], fates: Sequence[Fate], report: Report) -
                 chosen[name] = chosen.get(name, False) or possible
             if not possible:
                 why = "an earlier one always is" if decided else "its condition is never true"
-                at = case.condition.node if case.condition is not None else step.node
+                at = next((named.node for named in case.then), step.node)
+                at = at if case.condition is None else case.condition.node
                 report.warn(
                     at,
                     (*step.path, "switch", number),

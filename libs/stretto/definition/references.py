@@ -1,5 +1,6 @@
 """What expressions refer to, resolved: to the run's input, to steps by index, to the item …"""
 
+import re
 from typing import NamedTuple
 
 from stretto.contracts.graph import Ref
@@ -8,6 +9,8 @@ from stretto.definition.mistakes import Report
 from stretto.definition.nodes import Node, Path, quoted
 from stretto.definition.positions import At
 from stretto.expression import STATUS_ROOT, Reference
+
+_DASHED = re.compile(r"steps\.([a-z0-9_]+(?:-[a-z0-9_]+)+)")
 
 _PARTS = ("output", "status", "failure")
 """What of a step can be referred to."""
@@ -115,7 +118,11 @@ class References:
             )
             return False
         if len(reference) < 3 or reference[2] != "output":
-            return self._refuse_part((*reference[:2], ""), at, path)
+            got = quoted(reference[2]) if len(reference) > 2 else "the step as a whole"
+            self._report.mistake(
+                at, path, "bad_reference", f"expected the output of the step itself, but got {got}"
+            )
+            return False
         into.refs.setdefault(reference[:3], Ref(root="output"))
         return True
 
@@ -138,16 +145,16 @@ class References:
             path,
             "unknown_step",
             f"expected the name of a step, but {quoted(name)} is none",
-            self._dashed(name) or self._report.meant(name, self._index),
+            self._report.meant(name, self._index),
         )
         return False
 
-    def _dashed(self, name: str) -> str:
+    def bracketed(self, source: str) -> str:
         """Suggest brackets to who wrote `steps.charge-card`, which is a subtraction."""
-        if self._report.full:
-            return ""
-        longer = next((known for known in self._index if known.startswith(f"{name}-")), None)
-        return f'a name with a dash is written steps["{longer}"]' if longer else ""
+        for match in _DASHED.finditer(source):
+            if match[1] in self._index:
+                return f'a name with a dash is written steps["{match[1]}"]'
+        return ""
 
     def _refuse_part(self, reference: Reference, at: At, path: Path) -> bool:
         got = reference[2] if len(reference) > 2 else ""

@@ -10,7 +10,14 @@ from stretto.definition.mistakes import Report
 from stretto.definition.nodes import Mapping, Node, Path, Scalar, Sequence, describe, find, quoted
 from stretto.definition.shapes import Located
 
-_META_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
+_DIALECTS: dict[str, Any] = {
+    "https://json-schema.org/draft/2020-12/schema": jsonschema_rs.Draft202012Validator,
+    "https://json-schema.org/draft/2019-09/schema": jsonschema_rs.Draft201909Validator,
+    "http://json-schema.org/draft-07/schema": jsonschema_rs.Draft7Validator,
+    "http://json-schema.org/draft-06/schema": jsonschema_rs.Draft6Validator,
+    "http://json-schema.org/draft-04/schema": jsonschema_rs.Draft4Validator,
+}
+_DEFAULT_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
 
@@ -43,9 +50,9 @@ def check_schema(schema: Located[Node], report: Report) -> bool:
     _walk(schema.node, schema.path, report)
     before = report.count
     data = schema.node.data
-    own_dialect = isinstance(data, dict) and "$schema" in data
-    if not own_dialect:
-        for error in _meta_validator().iter_errors(data):
+    dialect = _dialect_of(schema, report)
+    if dialect is not None:
+        for error in _meta_validator(dialect).iter_errors(data):
             _refuse(schema, error, report)
     _check_references(schema, report)
     if report.count > before:
@@ -62,9 +69,32 @@ def check_schema(schema: Located[Node], report: Report) -> bool:
     return True
 
 
+def _dialect_of(schema: Located[Node], report: Report) -> str | None:
+    """Read `$schema`; None where it names no dialect that is known (reported)."""
+    node = find(schema.node, ("$schema",))
+    if node is schema.node:
+        return _DEFAULT_DIALECT
+    named = (
+        node.value.removesuffix("#")
+        if isinstance(node, Scalar) and isinstance(node.value, str)
+        else ""
+    )
+    if named in _DIALECTS:
+        return named
+    report.mistake(
+        node,
+        (*schema.path, "$schema"),
+        "bad_schema",
+        f"expected a dialect of JSON Schema that is known, but got {describe(node)}",
+        f"leave it out, or write {_DEFAULT_DIALECT}",
+    )
+    return None
+
+
 @cache
-def _meta_validator() -> Any:
-    return jsonschema_rs.Draft202012Validator({"$ref": _META_SCHEMA}, offline=True)
+def _meta_validator(dialect: str) -> Any:
+    """The validator of schemas of a dialect: its meta-schema, which comes with the library."""
+    return _DIALECTS[dialect]({"$ref": dialect}, offline=True)
 
 
 def _refuse(schema: Located[Node], error: Any, report: Report) -> None:

@@ -94,12 +94,14 @@ class Text:
 
 
 class Name:
-    """A string that fits a pattern. `rule` says the pattern in words."""
+    """A string that fits a pattern. `rule` says the pattern in words; `repair` makes a suggestion
+    of a string that does not fit."""
 
-    def __init__(self, what: str, pattern: str, rule: str) -> None:
+    def __init__(self, what: str, pattern: str, rule: str, repair: Callable[[str], str]) -> None:
         self.what = what
         self.pattern = pattern
         self.rule = rule
+        self.repair = repair
         self._matches = re.compile(pattern).fullmatch
 
     def read(self, node: Node, path: Path, report: Report) -> str | None:
@@ -121,8 +123,8 @@ class Name:
             )
             return False
         if self._matches(value) is None:
-            lower = value.strip().lower().replace(" ", "-").replace(".", "-")
-            hint = f"write {quoted(lower)}" if self._matches(lower) else ""
+            repaired = self.repair(value)
+            hint = f"write {quoted(repaired)}" if self._matches(repaired) else ""
             report.mistake(
                 node,
                 path,
@@ -427,7 +429,7 @@ def unknown_keys(
     return strange
 
 
-_MAX_HINTED_KEYS = 14
+_MAX_HINTED_KEYS = 20
 """More keys than this are not listed in a suggestion."""
 
 

@@ -136,6 +136,8 @@ _AS_THEY_ARE = (
 def _kind_of(node: Mapping, path: Path, report: Report, strange: list[str]) -> KindSpec | None:
     """Find the one kind of a step, or report that there is none, or more than one."""
     given = [key for key in node.entries if key in KINDS or key in UPCOMING_KINDS]
+    if any(key in UPCOMING_KINDS for key in given):
+        return None
     if len(given) > 1:
         report.mistake(
             node.key(given[1]),
@@ -147,7 +149,7 @@ def _kind_of(node: Mapping, path: Path, report: Report, strange: list[str]) -> K
         )
         return None
     if not given:
-        if not any(report.meant(key, KINDS) for key in strange):
+        if not any(key == "<<" or report.meant(key, KINDS) for key in strange):
             report.mistake(
                 node,
                 path,
@@ -155,7 +157,7 @@ def _kind_of(node: Mapping, path: Path, report: Report, strange: list[str]) -> K
                 f"expected a step to have a kind ({', '.join(KINDS)}), but it has none",
             )
         return None
-    return KINDS.get(given[0])
+    return KINDS[given[0]]
 
 
 def _check_fields(spec: KindSpec, node: Mapping, path: Path, report: Report) -> None:

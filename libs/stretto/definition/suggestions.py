@@ -1,11 +1,46 @@
 """The name that was probably meant: the known one that is the fewest slips of the keyboard away."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from stretto.definition.limits import MAX_SUGGESTION_WORK
 
 _SLIPS_PER_CHARS = 3
 """One slip is forgiven for every three characters: `reserv` is `reserve`, `a` is not `b`."""
+
+_STEM_CHARS = 4
+"""Names that begin with the same letters, so many and all but one of the shorter, are near:
+`retries` is `retry`."""
+
+_ELSEWHERE = {
+    "action": "task",
+    "after": "needs",
+    "args": "with",
+    "arguments": "with",
+    "condition": "if",
+    "delay": "wait",
+    "depends": "needs",
+    "depends_on": "needs",
+    "error": "fail",
+    "inputs": "with",
+    "jobs": "steps",
+    "loop": "for_each",
+    "name": "workflow",
+    "on_error": "on_failure",
+    "outputs": "output",
+    "params": "with",
+    "parameters": "with",
+    "rollback": "compensate",
+    "run": "task",
+    "sleep": "wait",
+    "tasks": "steps",
+    "throw": "fail",
+    "undo": "compensate",
+    "uses": "task",
+    "variables": "set",
+    "when": "if",
+    "with_items": "for_each",
+}
+"""What other systems call what is named otherwise here."""
 
 _MAX_CHARS = 40
 """Longer names are not compared: the work grows with the square of their length."""
@@ -17,25 +52,42 @@ class Suggestions:
     def __init__(self, budget: int = MAX_SUGGESTION_WORK) -> None:
         self._budget = budget
 
-    def nearest(self, name: str, known: Iterable[str]) -> str | None:
+    def nearest(self, name: str, known: Collection[str]) -> str | None:
         """Tell which known name is nearest to `name`, or None if none is near enough."""
         if not name or len(name) > _MAX_CHARS:
             return None
         best: str | None = None
-        allowed = max(1, len(name) // _SLIPS_PER_CHARS)
-        folded = name.casefold().replace("-", "_")
+        stem: str | None = None
+        allowed = len(name) // _SLIPS_PER_CHARS
+        folded = _folded(name)
         for candidate in known:
+            if stem is None and _same_stem(folded, _folded(candidate)):
+                stem = candidate
             if abs(len(candidate) - len(name)) > allowed:
                 continue
             if self._budget <= 0:
                 return best
             self._budget -= 1
-            distance = _slips(folded, candidate.casefold().replace("-", "_"), allowed)
+            distance = _slips(folded, _folded(candidate), allowed)
             if distance <= allowed and candidate != name:
                 best, allowed = candidate, distance - 1
                 if allowed < 0:
                     break
-        return best
+        return best or stem or self._elsewhere(folded, known)
+
+    def _elsewhere(self, name: str, known: Collection[str]) -> str | None:
+        ours = _ELSEWHERE.get(name)
+        return ours if ours in known else None
+
+
+def _folded(name: str) -> str:
+    """A name as it is compared: case and the kind of dash do not count."""
+    return name.casefold().replace("-", "_")
+
+
+def _same_stem(left: str, right: str) -> bool:
+    least = max(_STEM_CHARS, min(len(left), len(right)) - 1)
+    return len(right) >= least and left[:least] == right[:least]
 
 
 def _slips(left: str, right: str, limit: int) -> int:

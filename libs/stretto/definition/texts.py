@@ -9,11 +9,6 @@ MARK = "${{"
 """What begins an expression inside a text."""
 
 
-def has_expression(node: Node) -> bool:
-    """Tell whether a value holds an expression anywhere."""
-    return any(MARK in str(scalar.value) for scalar, _ in strings_in(node, ()))
-
-
 class Condition:
     """An expression that is true or false, with or without `${{ }}`, or a boolean."""
 

@@ -203,30 +203,35 @@ class _Builder:
             self._add_entry(frame, key, node)
 
     def _add_entry(self, frame: _Open, key: Node, value: Node) -> None:
-        if not isinstance(key, Scalar) or not isinstance(key.value, str):
-            shown = describe(key)
-            hint = ""
-            if isinstance(key, Scalar):
-                hint = f'write "{_json_text(key.value)}" in quotes'
+        name = self._key_name(key)
+        if name is None:
+            return
+        assert isinstance(key, Scalar)
+        if name in frame.entries:
             self.report.mistake(
                 key,
-                self._path(),
-                "bad_key",
-                f"expected a key to be a string, but got {shown}",
-                hint,
-            )
-        elif key.value in frame.entries:
-            first = frame.keys[key.value]
-            self.report.mistake(
-                key,
-                (*self._path(), key.value),
+                (*self._path(), name),
                 "duplicate_key",
-                f"expected each key once, but {quoted(key.value)} was given in line "
-                f"{first.line} already",
+                f"expected each key once, but {quoted(name)} was given in line "
+                f"{frame.keys[name].line} already",
             )
         else:
-            frame.entries[key.value] = value
-            frame.keys[key.value] = key
+            frame.entries[name] = value
+            frame.keys[name] = key
+
+    def _key_name(self, key: Node) -> str | None:
+        """Give the text of a key; a mistake, but its text, for a number or the like."""
+        if isinstance(key, Scalar) and isinstance(key.value, str):
+            return key.value
+        text = json.dumps(key.value) if isinstance(key, Scalar) else None
+        self.report.mistake(
+            key,
+            self._path(),
+            "bad_key",
+            f"expected a key to be a string, but got {describe(key)}",
+            f'write "{text}" in quotes' if text else "",
+        )
+        return text
 
     def _path(self) -> Path:
         """Where the innermost open value stands."""
@@ -241,7 +246,7 @@ class _Builder:
     def _scalar(self, event: Any) -> Scalar:
         mark = event.start_mark
         value: str | int | float | bool | None = event.value
-        plain = event.implicit[0]
+        plain = event.implicit[0] and event.tag is None
         if event.tag in _PLAIN_TAGS:
             plain = True
         elif event.tag is not None and event.tag not in _STRING_TAGS:
@@ -355,7 +360,3 @@ def _syntax_hint(problem: str, text: str, position: Position) -> str:
     if "mapping values are not allowed" in problem:
         return "put text that holds a colon in quotes"
     return ""
-
-
-def _json_text(value: str | int | float | bool | None) -> str:
-    return json.dumps(value)

@@ -91,9 +91,11 @@ class _Wait:
         if not isinstance(node, Mapping):
             seconds = _FIELDS["for"].shape.read(node, path, report)
             return None if seconds is None else _located(node, path, "for", seconds)
-        unknown_keys(node, path, report, _FIELDS, {})
+        strange = unknown_keys(node, path, report, _FIELDS, {})
         values, _ = read_fields(node, path, report, _FIELDS, "a wait")
         given = [name for name in _FIELDS if name in node.entries]
+        if not given and strange:
+            return None
         if len(given) != 1:
             but = "got both" if given else "it has neither"
             report.mistake(
@@ -106,7 +108,8 @@ class _Wait:
         return None if not values else Located(mapping_of(node, **values), node, path)
 
     def schema(self) -> Schema:
-        return {"anyOf": [_FIELDS["for"].shape.schema(), record_schema(_FIELDS)]}
+        one = record_schema(_FIELDS) | {"minProperties": 1, "maxProperties": 1}
+        return {"anyOf": [_FIELDS["for"].shape.schema(), one]}
 
 
 def _located(node: Node, path: Path, name: str, value: Node) -> Located[Node]:

@@ -1,0 +1,576 @@
+"""Broken definitions: the document, its names and steps; each with everything that is said of it.
+
+A line that ends with … is the beginning of one: the rest is said by the expression library.
+"""
+
+from tests.unit.definition.broken import Broken
+
+DOCUMENTS = (
+    Broken(
+        "empty document",
+        "",
+        ("1:1: expected a mapping with a workflow, but the document is empty",),
+    ),
+    Broken(
+        "only a comment",
+        """\
+# nothing
+""",
+        ("1:1: expected a mapping with a workflow, but the document is empty",),
+    ),
+    Broken(
+        "document is a list",
+        """\
+- a
+- b
+""",
+        ("1:1: expected a mapping with the keys workflow and steps, but got a list",),
+    ),
+    Broken(
+        "document is a text",
+        """\
+hello\
+""",
+        ('1:1: expected a mapping with the keys workflow and steps, but got "hello"',),
+    ),
+    Broken(
+        "nothing in it",
+        """\
+{}\
+""",
+        (
+            '1:1: expected a definition to have "workflow", but it has not',
+            '1:1: expected a definition to have "steps", but it has not',
+        ),
+    ),
+    Broken(
+        "no steps",
+        """\
+workflow: w
+""",
+        ('1:1: expected a definition to have "steps", but it has not',),
+    ),
+    Broken(
+        "steps is a list",
+        """\
+workflow: w
+steps:
+  - task: t
+""",
+        ("3:3: steps: expected steps by name (a mapping), but got a list",),
+    ),
+    Broken(
+        "steps is empty",
+        """\
+workflow: w
+steps: {}
+""",
+        ("2:8: steps: expected from 1 to 10000 steps, but got 0",),
+    ),
+    Broken(
+        "steps is null",
+        """\
+workflow: w
+steps:
+""",
+        ("2:7: steps: expected steps by name (a mapping), but got nothing",),
+    ),
+    Broken(
+        "unknown top key",
+        """\
+workflow: w
+step: {}
+steps: {a: {task: t}}
+""",
+        ('2:1: step: expected a known key, but got "step"; did you mean "steps"?',),
+    ),
+    Broken(
+        "unknown top key far",
+        """\
+workflow: w
+xyzzy: {}
+steps: {a: {task: t}}
+""",
+        (
+            (
+                '2:1: xyzzy: expected a known key, but got "xyzzy"; known are '
+                "workflow, description, input, timeout, defaults, on_failure, labels, "
+                "steps, output"
+            ),
+        ),
+    ),
+    Broken(
+        "workflow name upper",
+        """\
+workflow: Order Fulfilment
+steps: {a: {task: t}}
+""",
+        (
+            (
+                "1:11: workflow: expected the name of a workflow (a–z, 0–9, - and _, "
+                'not beginning with - or _), but got "Order Fulfilment"; write '
+                '"order-fulfilment"'
+            ),
+        ),
+    ),
+    Broken(
+        "workflow name number",
+        """\
+workflow: 5
+steps: {a: {task: t}}
+""",
+        (
+            (
+                "1:11: workflow: expected the name of a workflow, but got the integer "
+                '5; write "5" in quotes'
+            ),
+        ),
+    ),
+    Broken(
+        "workflow name long",
+        "workflow: " + "a" * 101 + "\nsteps: {a: {task: t}}\n",
+        (
+            (
+                "1:11: workflow: expected the name of a workflow of at most 100 "
+                "characters, but got 101"
+            ),
+        ),
+    ),
+    Broken(
+        "step name dot",
+        """\
+workflow: w
+steps:
+  a.b: {task: t}
+""",
+        (
+            (
+                '3:3: steps["a.b"]: expected the name of a step (a–z, 0–9, - and _, '
+                'not beginning with - or _), but got "a.b"; write "a-b"'
+            ),
+        ),
+    ),
+    Broken(
+        "step name number",
+        """\
+workflow: w
+steps:
+  1: {task: t}
+""",
+        (
+            (
+                "3:3: steps: expected a key to be a string, but got the integer 1; "
+                'write "1" in quotes'
+            ),
+        ),
+    ),
+    Broken(
+        "step not a mapping",
+        """\
+workflow: w
+steps:
+  a: do it
+""",
+        (
+            (
+                "3:6: steps.a: expected a step (a mapping with one of task, set, "
+                'switch, wait, fail), but got "do it"'
+            ),
+        ),
+    ),
+    Broken(
+        "step null",
+        """\
+workflow: w
+steps:
+  a:
+""",
+        (
+            (
+                "3:5: steps.a: expected a step (a mapping with one of task, set, "
+                "switch, wait, fail), but got nothing"
+            ),
+        ),
+    ),
+    Broken(
+        "unknown step key",
+        """\
+workflow: w
+steps:
+  a:
+    task: t
+    retries: 3
+""",
+        (('5:5: steps.a.retries: expected a known key, but got "retries"; did you mean "retry"?'),),
+    ),
+    Broken(
+        "unknown step key far",
+        """\
+workflow: w
+steps:
+  a:
+    task: t
+    zzz: 3
+""",
+        (
+            (
+                '5:5: steps.a.zzz: expected a known key, but got "zzz"; known are '
+                "task, set, switch, wait, fail, description, needs, if, for_each, "
+                "max_parallel, join, with, queue, retry, timeout, compensate, labels"
+            ),
+        ),
+    ),
+    Broken(
+        "merge key",
+        """\
+workflow: w
+steps:
+  a: &a {task: t}
+  b:
+    <<: *a
+""",
+        (
+            (
+                '5:5: steps.b["<<"]: expected a known key, but merge keys are not part '
+                "of YAML 1.2; write the keys out, or give the whole value by an alias"
+            ),
+        ),
+    ),
+    Broken(
+        "duplicate step",
+        """\
+workflow: w
+steps:
+  a: {task: t}
+  a: {task: u}
+""",
+        ('4:3: steps.a: expected each key once, but "a" was given in line 3 already',),
+    ),
+    Broken(
+        "duplicate top",
+        """\
+workflow: w
+workflow: v
+steps: {a: {task: t}}
+""",
+        (('2:1: workflow: expected each key once, but "workflow" was given in line 1 already'),),
+    ),
+    Broken(
+        "unknown need",
+        """\
+workflow: w
+steps:
+  reserve: {task: t}
+  charge: {task: t, needs: [reserv]}
+""",
+        (
+            (
+                "4:29: steps.charge.needs[0]: expected the name of a step, but "
+                '"reserv" is none; did you mean "reserve"?'
+            ),
+        ),
+    ),
+    Broken(
+        "need of itself",
+        """\
+workflow: w
+steps:
+  a: {task: t, needs: [a]}
+""",
+        (("3:24: steps.a.needs[0]: expected another step, but a step cannot need itself"),),
+    ),
+    Broken(
+        "need twice",
+        """\
+workflow: w
+steps:
+  a: {task: t}
+  b: {task: t, needs: [a, a]}
+""",
+        ('4:27: steps.b.needs[1]: expected each need once, but "a" is there before',),
+    ),
+    Broken(
+        "needs a mapping",
+        """\
+workflow: w
+steps:
+  a: {task: t, needs: {b: 1}}
+""",
+        (
+            (
+                "3:23: steps.a.needs: expected the name of a step or a list of them, "
+                "but got a mapping"
+            ),
+        ),
+    ),
+    Broken(
+        "needs a number",
+        """\
+workflow: w
+steps:
+  a: {task: t, needs: [7]}
+""",
+        (
+            (
+                "3:24: steps.a.needs[0]: expected the name of a step, but got the "
+                'integer 7; write "7" in quotes'
+            ),
+        ),
+    ),
+    Broken(
+        "ring of two",
+        """\
+workflow: w
+steps:
+  a: {task: t, needs: [b]}
+  b: {task: t, needs: [a]}
+""",
+        (
+            (
+                "3:24: steps.a.needs[0]: expected needs without a ring, but these "
+                "steps wait for one another: a → b → a; take one of these needs away"
+            ),
+        ),
+    ),
+    Broken(
+        "ring of three",
+        """\
+workflow: w
+steps:
+  a: {task: t, needs: [b]}
+  b: {task: t, needs: [c]}
+  c: {task: t, needs: [a]}
+""",
+        (
+            (
+                "3:24: steps.a.needs[0]: expected needs without a ring, but these "
+                "steps wait for one another: a → b → c → a; take one of these needs "
+                "away"
+            ),
+        ),
+    ),
+    Broken(
+        "two rings",
+        """\
+workflow: w
+steps:
+  a: {task: t, needs: [b]}
+  b: {task: t, needs: [a]}
+  c: {task: t, needs: [d]}
+  d: {task: t, needs: [c]}
+""",
+        (
+            (
+                "3:24: steps.a.needs[0]: expected needs without a ring, but these "
+                "steps wait for one another: a → b → a; take one of these needs away"
+            ),
+            (
+                "5:24: steps.c.needs[0]: expected needs without a ring, but these "
+                "steps wait for one another: c → d → c; take one of these needs away"
+            ),
+        ),
+    ),
+    Broken(
+        "ring by expression",
+        """\
+workflow: w
+steps:
+  a:
+    task: t
+    with: {x: "${{ steps.b.output.y }}"}
+  b: {task: t, needs: a}
+""",
+        (
+            (
+                "5:20: steps.a.with.x: expected needs without a ring, but these steps "
+                "wait for one another: a → b → a; take one of these needs away"
+            ),
+        ),
+    ),
+    Broken(
+        "ring by switch",
+        """\
+workflow: w
+steps:
+  a:
+    needs: b
+    switch:
+      - if: ${{ input.x == 1 }}
+        then: b
+  b: {task: t}
+""",
+        (
+            (
+                "4:12: steps.a.needs: expected needs without a ring, but these steps "
+                "wait for one another: a → b → a; take one of these needs away"
+            ),
+        ),
+    ),
+    Broken(
+        "yaml tab",
+        "workflow: w\nsteps:\n\ta: {task: t}\n",
+        (
+            (
+                "3:1: expected the document to be YAML or JSON, but found character "
+                "that cannot start any token; indent with spaces, not with tabs"
+            ),
+        ),
+    ),
+    Broken(
+        "yaml colon",
+        """\
+workflow: w
+steps:
+  a: {task: t}
+  b:
+    fail: no: stock
+""",
+        (
+            (
+                "5:13: expected the document to be YAML or JSON, but mapping values "
+                "are not allowed in this context; put text that holds a colon in "
+                "quotes"
+            ),
+        ),
+    ),
+    Broken(
+        "yaml flow expr",
+        """\
+workflow: w
+steps:
+  a: {task: t, with: {x: ${{ input.a }}}}
+""",
+        (
+            (
+                "3:27: expected the document to be YAML or JSON, but did not find "
+                "expected ',' or '}'; put the expression in quotes: \"${{ … }}\""
+            ),
+        ),
+    ),
+    Broken(
+        "yaml unclosed",
+        """\
+workflow: w
+steps: {a: {task: t}
+""",
+        (("3:1: expected the document to be YAML or JSON, but did not find expected ',' or '}'"),),
+    ),
+    Broken(
+        "two documents",
+        """\
+workflow: w
+steps: {a: {task: t}}
+---
+workflow: v
+""",
+        ("3:1: expected one document, but got a second one",),
+    ),
+    Broken(
+        "unknown alias",
+        """\
+workflow: w
+steps:
+  a: *b
+""",
+        ("3:6: expected an anchor &b before, but there is none",),
+    ),
+    Broken(
+        "alias inside",
+        """\
+workflow: w
+steps:
+  a: &a {task: t, with: *a}
+""",
+        ("3:25: expected the alias *a to stand outside its anchor, but it is inside",),
+    ),
+    Broken(
+        "tag",
+        """\
+workflow: !!binary w
+steps: {a: {task: t}}
+""",
+        ('1:11: workflow: expected no tag, but got "tag:yaml.org,2002:binary"',),
+    ),
+    Broken(
+        "infinity",
+        """\
+workflow: w
+steps:
+  a: {task: t, with: {x: .inf, y: 99999999999999999999}}
+""",
+        (
+            (
+                "3:26: steps.a.with.x: expected a number that JSON can hold, but got "
+                "infinity or not a number"
+            ),
+            ("3:35: steps.a.with.y: expected an integer of at most 64 bits, but got a larger one"),
+        ),
+    ),
+    Broken(
+        "nul",
+        """\
+workflow: w
+steps:
+  a: {task: t, with: {x: "a\\0b"}}
+""",
+        ("3:26: steps.a.with.x: expected text, but it holds the character U+0000",),
+    ),
+    Broken(
+        "control char",
+        "workflow: w\nsteps:\n  a: {task: \x01}\n",
+        (
+            (
+                "3:13: expected the document to be YAML or JSON, but control "
+                "characters are not allowed"
+            ),
+        ),
+    ),
+    Broken(
+        "surrogate",
+        "workflow: w\nsteps:\n  a: {task: \ud800}\n",
+        ("3:13: expected Unicode text, but got a lone surrogate code point",),
+    ),
+    Broken(
+        "json",
+        """\
+{"workflow": "w",
+ "steps": {
+  "a": {"task": "t", "need": []}}}
+""",
+        (('3:22: steps.a.need: expected a known key, but got "need"; did you mean "needs"?'),),
+    ),
+    Broken(
+        "everything at once",
+        """\
+workflow: W
+timeout: x
+steps:
+  a: {tsk: t, needs: [b]}
+  b: {task: t, needs: [a, c], retry: {max_attempts: -1}}
+  d: {set: {x: "${{ steps.q.output }}"}}
+output: ${{ steps.e.output }}
+""",
+        (
+            (
+                "1:11: workflow: expected the name of a workflow (a–z, 0–9, - and _, "
+                'not beginning with - or _), but got "W"; write "w"'
+            ),
+            (
+                "2:10: timeout: expected a duration like 200ms, 30s, 5m or 1h30m, or a "
+                'number of seconds, but got "x"'
+            ),
+            ('4:7: steps.a.tsk: expected a known key, but got "tsk"; did you mean "task"?'),
+            (
+                "4:23: steps.a.needs[0]: expected needs without a ring, but these "
+                "steps wait for one another: a → b → a; take one of these needs away"
+            ),
+            '5:27: steps.b.needs[1]: expected the name of a step, but "c" is none',
+            (
+                "5:53: steps.b.retry.max_attempts: expected a number of attempts from "
+                "1 to 1000, but got -1"
+            ),
+            '6:21: steps.d.set.x: expected the name of a step, but "q" is none',
+            '7:13: output: expected the name of a step, but "e" is none',
+        ),
+    ),
+)

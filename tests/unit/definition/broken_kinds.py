@@ -1,0 +1,525 @@
+"""Broken definitions: kinds of step; each with everything that is said of it.
+
+A line that ends with … is the beginning of one: the rest is said by the expression library.
+"""
+
+from tests.unit.definition.broken import Broken
+
+KINDS = (
+    Broken(
+        "no kind",
+        """\
+workflow: w
+steps:
+  a: {needs: []}
+""",
+        (
+            (
+                "3:6: steps.a: expected a step to have a kind (task, set, switch, "
+                "wait, fail), but it has none"
+            ),
+        ),
+    ),
+    Broken(
+        "misspelled kind",
+        """\
+workflow: w
+steps:
+  a: {tsk: t}
+""",
+        (('3:7: steps.a.tsk: expected a known key, but got "tsk"; did you mean "task"?'),),
+    ),
+    Broken(
+        "two kinds",
+        """\
+workflow: w
+steps:
+  a:
+    task: t
+    set: {x: 1}
+""",
+        (
+            (
+                '5:5: steps.a.set: expected a step of one kind, but it is both "task" '
+                'and "set"; make two steps of it'
+            ),
+        ),
+    ),
+    Broken(
+        "upcoming kind",
+        """\
+workflow: w
+steps:
+  a: {approval: {by: [ops]}}
+""",
+        (
+            (
+                "3:7: steps.a.approval: expected a key that this version knows, but "
+                '"approval" (waiting for a person) is not supported by this version'
+            ),
+        ),
+    ),
+    Broken(
+        "upcoming field",
+        """\
+workflow: w
+steps:
+  a:
+    task: t
+    route: {where: x}
+""",
+        (
+            (
+                "5:5: steps.a.route: expected a key that this version knows, but "
+                '"route" (where it may run) is not supported by this version'
+            ),
+        ),
+    ),
+    Broken(
+        "upcoming and built kind",
+        """\
+workflow: w
+steps:
+  a:
+    task: t
+    signal: go
+""",
+        (
+            (
+                "5:5: steps.a.signal: expected a key that this version knows, but "
+                '"signal" (waiting for a signal) is not supported by this version'
+            ),
+        ),
+    ),
+    Broken(
+        "task number",
+        """\
+workflow: w
+steps:
+  a: {task: 5}
+""",
+        (
+            (
+                "3:13: steps.a.task: expected the name of a task, but got the integer "
+                '5; write "5" in quotes'
+            ),
+        ),
+    ),
+    Broken(
+        "task empty",
+        """\
+workflow: w
+steps:
+  a: {task: ''}
+""",
+        (
+            (
+                "3:13: steps.a.task: expected the name of a task (letters, digits and "
+                '_ . / -), but got ""'
+            ),
+        ),
+    ),
+    Broken(
+        "task spaces",
+        """\
+workflow: w
+steps:
+  a: {task: charge card}
+""",
+        (
+            (
+                "3:13: steps.a.task: expected the name of a task (letters, digits and "
+                '_ . / -), but got "charge card"; write "charge.card"'
+            ),
+        ),
+    ),
+    Broken(
+        "with list",
+        """\
+workflow: w
+steps:
+  a: {task: t, with: [1]}
+""",
+        ("3:22: steps.a.with: expected a mapping of inputs, but got a list",),
+    ),
+    Broken(
+        "with null",
+        """\
+workflow: w
+steps:
+  a:
+    task: t
+    with:
+""",
+        ("5:10: steps.a.with: expected a mapping of inputs, but got nothing",),
+    ),
+    Broken(
+        "with on set",
+        """\
+workflow: w
+steps:
+  a:
+    set: {x: 1}
+    with: {y: 2}
+""",
+        (
+            (
+                '5:5: steps.a.with: expected "with" in a step of kind task, but this '
+                "one is of kind set"
+            ),
+        ),
+    ),
+    Broken(
+        "switch mapping",
+        """\
+workflow: w
+steps:
+  a:
+    switch: {if: true, then: b}
+  b: {task: t}
+""",
+        (
+            (
+                "4:13: steps.a.switch: expected a list of cases, but got a mapping; "
+                "begin each case with - if:"
+            ),
+        ),
+    ),
+    Broken(
+        "switch empty",
+        """\
+workflow: w
+steps:
+  a: {switch: []}
+""",
+        ("3:15: steps.a.switch: expected from 1 to 1000 cases, but got 0",),
+    ),
+    Broken(
+        "switch no then",
+        """\
+workflow: w
+steps:
+  a:
+    switch:
+      - if: ${{ input.x }}
+""",
+        ('5:9: steps.a.switch[0]: expected a case to have "then", but it has not',),
+    ),
+    Broken(
+        "switch else first",
+        """\
+workflow: w
+steps:
+  a:
+    switch:
+      - else: b
+      - if: ${{ input.x }}
+        then: b
+  b: {task: t}
+""",
+        (('5:9: steps.a.switch[0]: expected "else" to be the last case, but others follow'),),
+    ),
+    Broken(
+        "switch unknown",
+        """\
+workflow: w
+steps:
+  a:
+    switch:
+      - if: ${{ input.x }}
+        then: shp
+      - else: [ship, revew]
+  ship: {task: t}
+  review: {task: t}
+""",
+        (
+            (
+                '6:15: steps.a.switch[0].then: expected the name of a step, but "shp" '
+                'is none; did you mean "ship"?'
+            ),
+            (
+                "7:22: steps.a.switch[1].else[1]: expected the name of a step, but "
+                '"revew" is none; did you mean "review"?'
+            ),
+        ),
+    ),
+    Broken(
+        "switch itself",
+        """\
+workflow: w
+steps:
+  a: {switch: [{else: a}]}
+""",
+        (
+            (
+                "3:23: steps.a.switch[0].else: expected another step, but a switch "
+                "cannot choose itself"
+            ),
+        ),
+    ),
+    Broken(
+        "switch case text",
+        """\
+workflow: w
+steps:
+  a: {switch: [b]}
+  b: {task: t}
+""",
+        (
+            (
+                "3:16: steps.a.switch[0]: expected a case (a mapping of if and then, "
+                'or of else), but got "b"'
+            ),
+        ),
+    ),
+    Broken(
+        "switch case both",
+        """\
+workflow: w
+steps:
+  a: {switch: [{if: true, then: b, else: b}]}
+  b: {task: t}
+""",
+        (
+            (
+                '3:36: steps.a.switch[0].else: expected a known key, but got "else"; '
+                "known are if, then"
+            ),
+        ),
+    ),
+    Broken(
+        "chosen by two",
+        """\
+workflow: w
+steps:
+  a: {switch: [{else: c}]}
+  b: {switch: [{else: c}]}
+  c: {task: t}
+""",
+        (
+            (
+                '4:23: steps.b.switch[0].else: expected "c" to be chosen by one '
+                'switch, but "a" and "b" both choose it; let both switches choose '
+                "steps of their own that a third one needs"
+            ),
+        ),
+    ),
+    Broken(
+        "wait junk",
+        """\
+workflow: w
+steps:
+  a: {wait: soon}
+""",
+        (
+            (
+                "3:13: steps.a.wait: expected a duration like 200ms, 30s, 5m or 1h30m, "
+                'or a number of seconds, but got "soon"'
+            ),
+        ),
+    ),
+    Broken(
+        "wait both",
+        """\
+workflow: w
+steps:
+  a: {wait: {for: 5s, until: '2030-01-01T00:00:00Z'}}
+""",
+        (('3:13: steps.a.wait: expected a wait to have either "for" or "until", but got both'),),
+    ),
+    Broken(
+        "wait neither",
+        """\
+workflow: w
+steps:
+  a: {wait: {}}
+""",
+        (
+            (
+                '3:13: steps.a.wait: expected a wait to have either "for" or "until", '
+                "but it has neither"
+            ),
+        ),
+    ),
+    Broken(
+        "wait until date",
+        """\
+workflow: w
+steps:
+  a: {wait: {until: 2030-01-01}}
+""",
+        (
+            (
+                "3:21: steps.a.wait.until: expected an instant like "
+                '2030-01-31T09:00:00Z, but got "2030-01-01"'
+            ),
+        ),
+    ),
+    Broken(
+        "wait until no zone",
+        """\
+workflow: w
+steps:
+  a: {wait: {until: '2030-01-01T00:00:00'}}
+""",
+        (
+            (
+                "3:21: steps.a.wait.until: expected an instant like "
+                '2030-01-31T09:00:00Z, but got "2030-01-01T00:00:00"'
+            ),
+        ),
+    ),
+    Broken(
+        "wait key",
+        """\
+workflow: w
+steps:
+  a: {wait: {fro: 5s}}
+""",
+        (('3:14: steps.a.wait.fro: expected a known key, but got "fro"; did you mean "for"?'),),
+    ),
+    Broken(
+        "fail empty",
+        """\
+workflow: w
+steps:
+  a: {fail: ''}
+""",
+        ("3:13: steps.a.fail: expected a message, but it is empty",),
+    ),
+    Broken(
+        "fail mapping",
+        """\
+workflow: w
+steps:
+  a: {fail: {type: No Stock, retryable: yes}}
+""",
+        (
+            '3:13: steps.a.fail: expected a fail to have "message", but it has not',
+            (
+                "3:20: steps.a.fail.type: expected a type of failure (letters, digits "
+                'and _ . -, a letter first), but got "No Stock"; write "NoStock"'
+            ),
+            ('3:41: steps.a.fail.retryable: expected true or false, but got "yes"; write true'),
+        ),
+    ),
+    Broken(
+        "fail list",
+        """\
+workflow: w
+steps:
+  a: {fail: [x]}
+""",
+        ("3:13: steps.a.fail: expected a message, but got a list",),
+    ),
+    Broken(
+        "set list",
+        """\
+workflow: w
+steps:
+  a: {set: [1]}
+""",
+        ("3:12: steps.a.set: expected a mapping of values, but got a list",),
+    ),
+    Broken(
+        "schema type",
+        """\
+workflow: w
+input: {type: objekt}
+steps: {a: {task: t}}
+""",
+        (
+            (
+                "2:15: input.type: expected a type (array, boolean, integer, null, "
+                'number, object, string), but got "objekt"; did you mean "object"?'
+            ),
+        ),
+    ),
+    Broken(
+        "schema several",
+        """\
+workflow: w
+input:
+  type: object
+  required: a
+  properties: {a: {type: strng}, b: {minimum: x}}
+steps: {a: {task: t}}
+""",
+        (
+            '4:13: input.required: expected a list, but got "a"',
+            (
+                "5:26: input.properties.a.type: expected a type (array, boolean, "
+                'integer, null, number, object, string), but got "strng"; did you mean '
+                '"string"?'
+            ),
+            '5:47: input.properties.b.minimum: expected a number, but got "x"',
+        ),
+    ),
+    Broken(
+        "schema list",
+        """\
+workflow: w
+input: [a]
+steps: {a: {task: t}}
+""",
+        ("2:8: input: expected a JSON Schema (a mapping), but got a list",),
+    ),
+    Broken(
+        "schema pattern",
+        """\
+workflow: w
+input: {properties: {a: {pattern: '('}}}
+steps: {a: {task: t}}
+""",
+        (
+            (
+                "2:35: input.properties.a.pattern: expected a JSON Schema (2020-12), "
+                'but "(" is not a "regex"'
+            ),
+        ),
+    ),
+    Broken(
+        "schema ref out",
+        """\
+workflow: w
+input: {$ref: 'http://example.com/s.json'}
+steps: {a: {task: t}}
+""",
+        (
+            (
+                "2:15: input.$ref: expected a reference within the schema (#/…), but "
+                'got "http://example.com/s.json"; nothing is fetched: put the schema '
+                "under $defs"
+            ),
+        ),
+    ),
+    Broken(
+        "schema ref missing",
+        """\
+workflow: w
+input: {properties: {a: {$ref: '#/$defs/b'}}}
+steps: {a: {task: t}}
+""",
+        (
+            (
+                "2:32: input.properties.a.$ref: expected a reference to a part of the "
+                'schema, but "#/$defs/b" is not there'
+            ),
+        ),
+    ),
+    Broken(
+        "schema dialect",
+        """\
+workflow: w
+input: {$schema: 'http://foo/bar'}
+steps: {a: {task: t}}
+""",
+        (
+            (
+                "2:18: input.$schema: expected a dialect of JSON Schema that is known, "
+                'but got "http://foo/bar"; leave it out, or write '
+                "https://json-schema.org/draft/2020-12/schema"
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,538 @@
+"""Broken definitions: fields of steps and policies; each with everything that is said of it.
+
+A line that ends with … is the beginning of one: the rest is said by the expression library.
+"""
+
+from tests.unit.definition.broken import Broken
+
+POLICIES = (
+    Broken(
+        "retry on wait",
+        """\
+workflow: w
+steps:
+  a:
+    wait: 5s
+    retry: {max_attempts: 2}
+""",
+        (
+            (
+                '5:5: steps.a.retry: expected "retry" in a step of kind task, but this '
+                "one is of kind wait"
+            ),
+        ),
+    ),
+    Broken(
+        "join without for_each",
+        """\
+workflow: w
+steps:
+  a:
+    task: t
+    join: all
+    max_parallel: 2
+""",
+        (
+            ('5:5: steps.a.join: expected "join" in a step with for_each, but this one has none'),
+            (
+                '6:5: steps.a.max_parallel: expected "max_parallel" in a step with '
+                "for_each, but this one has none"
+            ),
+        ),
+    ),
+    Broken(
+        "retry zero",
+        """\
+workflow: w
+steps:
+  a: {task: t, retry: {max_attempts: 0}}
+""",
+        (
+            (
+                "3:38: steps.a.retry.max_attempts: expected a number of attempts from "
+                "1 to 1000, but got 0"
+            ),
+        ),
+    ),
+    Broken(
+        "retry text",
+        """\
+workflow: w
+steps:
+  a: {task: t, retry: {max_attempts: many}}
+""",
+        (('3:38: steps.a.retry.max_attempts: expected a number of attempts, but got "many"'),),
+    ),
+    Broken(
+        "retry dynamic",
+        """\
+workflow: w
+steps:
+  a: {task: t, retry: {max_attempts: "${{ input.n }}"}}
+""",
+        (
+            (
+                "3:38: steps.a.retry.max_attempts: expected a number of attempts, but "
+                'got "${{ input.n }}"; expressions are not supported here by this '
+                "version"
+            ),
+        ),
+    ),
+    Broken(
+        "retry number",
+        """\
+workflow: w
+steps:
+  a: {task: t, retry: 3}
+""",
+        (("3:23: steps.a.retry: expected a retry policy (a mapping), but got the integer 3"),),
+    ),
+    Broken(
+        "retry misspelled",
+        """\
+workflow: w
+steps:
+  a: {task: t, retry: {max_attemps: 3}}
+""",
+        (
+            (
+                "3:24: steps.a.retry.max_attemps: expected a known key, but got "
+                '"max_attemps"; did you mean "max_attempts"?'
+            ),
+        ),
+    ),
+    Broken(
+        "retry fraction",
+        """\
+workflow: w
+steps:
+  a: {task: t, retry: {max_attempts: 2.5}}
+""",
+        (
+            (
+                "3:38: steps.a.retry.max_attempts: expected a number of attempts, but "
+                "got the number 2.5"
+            ),
+        ),
+    ),
+    Broken(
+        "retry backoff",
+        """\
+workflow: w
+steps:
+  a: {task: t, retry: {max_attempts: 2, backoff: 0.5}}
+""",
+        ("3:50: steps.a.retry.backoff: expected a factor from 1 to 100, but got 0.5",),
+    ),
+    Broken(
+        "retry jitter",
+        """\
+workflow: w
+steps:
+  a: {task: t, retry: {jitter: 2}}
+""",
+        ("3:32: steps.a.retry.jitter: expected a share from 0 to 1, but got 2",),
+    ),
+    Broken(
+        "retry interval over max",
+        """\
+workflow: w
+steps:
+  a: {task: t, retry: {interval: 5m, max_interval: 30s}}
+""",
+        (
+            (
+                "3:52: steps.a.retry.max_interval: expected max_interval to be at "
+                "least the interval of 300 seconds, but got 30"
+            ),
+        ),
+    ),
+    Broken(
+        "retry except and only",
+        """\
+workflow: w
+steps:
+  a: {task: t, retry: {except: [A, B], only: [B]}}
+""",
+        (
+            (
+                "3:46: steps.a.retry.only: expected a type in either only or except, "
+                'but "B" is in both'
+            ),
+        ),
+    ),
+    Broken(
+        "retry except bad name",
+        """\
+workflow: w
+steps:
+  a: {task: t, retry: {except: [Card Declined]}}
+""",
+        (
+            (
+                "3:33: steps.a.retry.except[0]: expected a type of failure (letters, "
+                'digits and _ . -, a letter first), but got "Card Declined"; write '
+                '"CardDeclined"'
+            ),
+        ),
+    ),
+    Broken(
+        "timeout words",
+        """\
+workflow: w
+steps:
+  a: {task: t, timeout: 5 minutes}
+""",
+        (
+            (
+                "3:25: steps.a.timeout: expected a duration like 200ms, 30s, 5m or "
+                '1h30m, or a number of seconds, but got "5 minutes"; write 5m'
+            ),
+        ),
+    ),
+    Broken(
+        "timeout junk",
+        """\
+workflow: w
+steps:
+  a: {task: t, timeout: soon}
+""",
+        (
+            (
+                "3:25: steps.a.timeout: expected a duration like 200ms, 30s, 5m or "
+                '1h30m, or a number of seconds, but got "soon"'
+            ),
+        ),
+    ),
+    Broken(
+        "timeout zero",
+        """\
+workflow: w
+steps:
+  a: {task: t, timeout: 0}
+""",
+        (
+            (
+                "3:25: steps.a.timeout: expected a duration from 0.001 seconds to ten "
+                "years, but got 0 seconds"
+            ),
+        ),
+    ),
+    Broken(
+        "timeout negative",
+        """\
+workflow: w
+steps:
+  a: {task: t, timeout: -5}
+""",
+        (
+            (
+                "3:25: steps.a.timeout: expected a duration from 0.001 seconds to ten "
+                "years, but got -5 seconds"
+            ),
+        ),
+    ),
+    Broken(
+        "timeout boolean",
+        """\
+workflow: w
+steps:
+  a: {task: t, timeout: true}
+""",
+        (
+            (
+                "3:25: steps.a.timeout: expected a duration like 200ms, 30s, 5m or "
+                "1h30m, or a number of seconds, but got the boolean true"
+            ),
+        ),
+    ),
+    Broken(
+        "timeout list",
+        """\
+workflow: w
+steps:
+  a: {task: t, timeout: [5s]}
+""",
+        (
+            (
+                "3:25: steps.a.timeout: expected a duration like 200ms, 30s, 5m or "
+                "1h30m, or a number of seconds, but got a list"
+            ),
+        ),
+    ),
+    Broken(
+        "timeout expression",
+        """\
+workflow: w
+steps:
+  a: {task: t, timeout: "${{ input.t }}"}
+""",
+        (
+            (
+                "3:25: steps.a.timeout: expected a duration like 200ms, 30s, 5m or "
+                '1h30m, or a number of seconds, but got "${{ input.t }}"; expressions '
+                "are not supported here by this version"
+            ),
+        ),
+    ),
+    Broken(
+        "timeout key",
+        """\
+workflow: w
+steps:
+  a: {task: t, timeout: {runn: 5s}}
+""",
+        (
+            (
+                '3:26: steps.a.timeout.runn: expected a known key, but got "runn"; did '
+                'you mean "run"?'
+            ),
+        ),
+    ),
+    Broken(
+        "timeout heartbeat",
+        """\
+workflow: w
+steps:
+  a: {task: t, timeout: {heartbeat: 1ms}}
+""",
+        (
+            (
+                "3:37: steps.a.timeout.heartbeat: expected a duration from 0.1 seconds "
+                "to ten years, but got 0.001 seconds"
+            ),
+        ),
+    ),
+    Broken(
+        "timeout centuries",
+        """\
+workflow: w
+steps:
+  a: {task: t, timeout: 99999d}
+""",
+        (
+            (
+                "3:25: steps.a.timeout: expected a duration from 0.001 seconds to ten "
+                "years, but got 8.63991e+09 seconds"
+            ),
+        ),
+    ),
+    Broken(
+        "run timeout",
+        """\
+workflow: w
+timeout: 1x
+steps: {a: {task: t}}
+""",
+        (
+            (
+                "2:10: timeout: expected a duration like 200ms, 30s, 5m or 1h30m, or a "
+                'number of seconds, but got "1x"'
+            ),
+        ),
+    ),
+    Broken(
+        "on_failure",
+        """\
+workflow: w
+on_failure: compensat
+steps: {a: {task: t}}
+""",
+        (
+            (
+                "2:13: on_failure: expected what follows a failure (compensate or "
+                'stop), but got "compensat"; did you mean "compensate"?'
+            ),
+        ),
+    ),
+    Broken(
+        "on_failure boolean",
+        """\
+workflow: w
+on_failure: true
+steps: {a: {task: t}}
+""",
+        (
+            (
+                "2:13: on_failure: expected what follows a failure (compensate or "
+                "stop), but got the boolean true"
+            ),
+        ),
+    ),
+    Broken(
+        "defaults",
+        """\
+workflow: w
+defaults: {retri: {}, queue: Big Q}
+steps: {a: {task: t}}
+""",
+        (
+            ('2:12: defaults.retri: expected a known key, but got "retri"; did you mean "retry"?'),
+            (
+                "2:30: defaults.queue: expected the name of a queue (a–z, 0–9, - and "
+                '_, not beginning with - or _), but got "Big Q"; write "big-q"'
+            ),
+        ),
+    ),
+    Broken(
+        "queue upper",
+        """\
+workflow: w
+steps:
+  a: {task: t, queue: Payments}
+""",
+        (
+            (
+                "3:23: steps.a.queue: expected the name of a queue (a–z, 0–9, - and _, "
+                'not beginning with - or _), but got "Payments"; write "payments"'
+            ),
+        ),
+    ),
+    Broken(
+        "labels",
+        """\
+workflow: w
+steps:
+  a:
+    task: t
+    labels: {tier: 1, 'a b': x}
+""",
+        (
+            (
+                "5:20: steps.a.labels.tier: expected a string, but got the integer 1; "
+                'write "1" in quotes'
+            ),
+            (
+                '5:23: steps.a.labels["a b"]: expected the name of a label (letters, '
+                'digits and _ . / -), but got "a b"; write "a-b"'
+            ),
+        ),
+    ),
+    Broken(
+        "labels list",
+        """\
+workflow: w
+labels: [a]
+steps: {a: {task: t}}
+""",
+        ("2:9: labels: expected labels (a mapping of strings), but got a list",),
+    ),
+    Broken(
+        "description",
+        "workflow: w\ndescription: [a]\nsteps: {a: {task: t, description: " + "x" * 4001 + "}}\n",
+        (
+            "2:14: description: expected a description, but got a list",
+            (
+                "3:35: steps.a.description: expected a description of at most 4000 "
+                "characters, but got 4001"
+            ),
+        ),
+    ),
+    Broken(
+        "compensate text",
+        """\
+workflow: w
+steps:
+  a: {task: t, compensate: undo}
+""",
+        (
+            (
+                "3:28: steps.a.compensate: expected a compensation (a mapping with a "
+                'task), but got "undo"'
+            ),
+        ),
+    ),
+    Broken(
+        "compensate no task",
+        """\
+workflow: w
+steps:
+  a: {task: t, compensate: {with: {x: 1}}}
+""",
+        (
+            (
+                "3:28: steps.a.compensate: expected a compensation (a mapping with a "
+                'task) to have "task", but it has not'
+            ),
+        ),
+    ),
+    Broken(
+        "compensate unknown",
+        """\
+workflow: w
+steps:
+  a: {task: t, compensate: {task: u, wiht: {x: 1}}}
+""",
+        (
+            (
+                '3:38: steps.a.compensate.wiht: expected a known key, but got "wiht"; '
+                'did you mean "with"?'
+            ),
+        ),
+    ),
+    Broken(
+        "compensate on fail",
+        """\
+workflow: w
+steps:
+  a: {fail: no, compensate: {task: u}}
+""",
+        (
+            (
+                '3:17: steps.a.compensate: expected "compensate" in a step of kind '
+                "task or set or wait, but this one is of kind fail"
+            ),
+        ),
+    ),
+    Broken(
+        "max_parallel",
+        """\
+workflow: w
+steps:
+  a: {task: t, for_each: [1], max_parallel: 0}
+""",
+        (("3:45: steps.a.max_parallel: expected a number of items from 1 to 100000, but got 0"),),
+    ),
+    Broken(
+        "join word",
+        """\
+workflow: w
+steps:
+  a: {task: t, for_each: [1], join: alle}
+""",
+        (
+            (
+                '3:37: steps.a.join: expected a join (all or any), but got "alle"; did '
+                'you mean "all"?'
+            ),
+        ),
+    ),
+    Broken(
+        "join share",
+        """\
+workflow: w
+steps:
+  a: {task: t, for_each: [1], join: {at_least: 180%}}
+""",
+        (
+            (
+                "3:48: steps.a.join.at_least: expected a count from 1, or a share like "
+                '80%, but got "180%"'
+            ),
+        ),
+    ),
+    Broken(
+        "join empty",
+        """\
+workflow: w
+steps:
+  a: {task: t, for_each: [1], join: {}}
+""",
+        (
+            (
+                "3:37: steps.a.join: expected a join (all, any or a mapping) to have "
+                '"at_least", but it has not'
+            ),
+        ),
+    ),
+)
