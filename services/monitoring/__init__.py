@@ -16,7 +16,7 @@ Invariants
    the log before what is behind it is applied.
 2. One instance reads the log at a time (an advisory lock, held by the session that writes); all
    instances answer, from Postgres. What was not committed was not acknowledged.
-3. A run's row is written when it changes, at most once a commit; commits take at most a tenth of
-   the time (`Pace`). Under load monitoring lags, it does not hinder.
+3. A run's row is written when it changes, at most once a commit; commits take at most a
+   twentieth of the time (`Pace`). Under load monitoring lags, it does not hinder.
 4. Payloads are not kept: `show` reads them from the log.
 """

@@ -35,6 +35,8 @@ LATELY_CLOSED = 10_000
 ASKS_AT_ONCE = 8
 """Histories asked for at the same time: the workflow service has other things to do."""
 
+ENDINGS = frozenset({"run.completed", "run.failed", "run.cancelled", "run.terminated"})
+
 RETRY_GAP_S = 5.0
 """Pause before the history of a run is asked for again after nobody answered."""
 
@@ -180,16 +182,19 @@ class Book:
 
     def _apply(self, run: RunProjection, events: Sequence[LogEvent]) -> bool:
         """Apply what is new; False: there is a gap before one of them."""
+        if not events:
+            return True
+        before = len(run.steps)
         for event in events:
-            if event.seq <= run.last_seq:
-                continue
-            if event.seq != run.last_seq + 1:
-                return False
-            self._apply_one(run, event.seq, event.type, event.at_us, event.data)
-        return True
+            if event.seq == run.last_seq + 1:
+                self._apply_one(run, event.seq, event.type, event.at_us, event.data)
+            elif event.seq > run.last_seq:
+                break
+        self._steps += len(run.steps) - before
+        self._changed[run.run_id] = run
+        return events[-1].seq <= run.last_seq
 
     def _apply_one(self, run: RunProjection, seq: int, type_: str, at_us: int, data: bytes) -> None:
-        before = len(run.steps)
         try:
             took = run.apply(seq, type_, at_us, data)
         except msgspec.DecodeError as error:
@@ -200,11 +205,9 @@ class Book:
             )
             run.last_seq = seq
             return
-        self._steps += len(run.steps) - before
-        self._changed[run.run_id] = run
         if took is not None:
             self._statistics.task_completed(run.namespace, took, at_us)
-        elif run.closed_us == at_us and run.closed:
+        elif type_ in ENDINGS:
             self._statistics.run_closed(run)
 
     async def _fill(self, gate: asyncio.Semaphore, run_id: bytes, records: list[LogRecord]) -> None:
@@ -225,9 +228,7 @@ class Book:
         except TransientError:
             self._retry_at[run_id] = asyncio.get_running_loop().time() + RETRY_GAP_S
             return
-        for event in missing:
-            if event.seq == run.last_seq + 1:
-                self._apply_one(run, event.seq, event.type, event.at_us, bytes(event.data))
+        self._apply(run, [LogEvent(e.seq, e.type, e.at_us, bytes(e.data)) for e in missing])
         for record in records:
             if not self._apply(run, record.events):
                 self._retry_at[run_id] = asyncio.get_running_loop().time() + RETRY_GAP_S

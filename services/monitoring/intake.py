@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 BATCH = 64
 """Frames taken at once: some thousand events, a few milliseconds."""
 
-SHARE = 0.1
+SHARE = 0.05
 """Commits take at most this share of the time: they are what costs Postgres."""
 
 MIN_PAUSE_S = 0.1

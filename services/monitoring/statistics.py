@@ -61,11 +61,12 @@ class Statistics:
 
     def task_completed(self, namespace: str, took: Took, at_us: int) -> None:
         """Count a task that completed."""
-        key = namespace + "/" + took.task
+        task, us = took
+        key = f"{namespace}/{task}"
         histogram = self._tasks.get(key)
         if histogram is None:
             histogram = _add(self._tasks, key, namespace)
-        histogram.observe(took.us)
+        histogram.observe(us)
         _tick(self._steps_by_second, namespace, at_us)
 
     def run_closed(self, run: RunProjection) -> None:

@@ -23,7 +23,7 @@ with incoming as (
     select * from unnest(
         $1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[], $6::jsonb[], $7::text[],
         $8::timestamptz[], $9::timestamptz[], $10::int[], $11::jsonb[], $12::jsonb[], $13::int[],
-        $14::jsonb[])
+        $14::json[])
     as t (run_id, namespace, workflow, version, caller_id, labels, status, started_at, closed_at,
           last_seq, counts, failure, steps_seq, steps)
 ), before as (
@@ -133,7 +133,7 @@ class Store:
             [json_encode(r.counts) for r in runs],
             [None if r.failure is None else json_encode(r.failure) for r in runs],
             [row.run.last_seq if row.with_steps else None for row in rows],
-            [json_encode(list(r.run.steps.values())) if r.with_steps else None for r in rows],
+            [_steps_text(row) for row in rows],
             list(state),
             list(state.values()),
         )
@@ -226,6 +226,10 @@ class Store:
             key,
             value,
         )
+
+
+def _steps_text(row: Row) -> str | None:
+    return json_encode(list(row.run.steps.values())).decode() if row.with_steps else None
 
 
 def run_of(row: Any) -> RunProjection:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from services.monitoring.core.projection import Attempt, RunProjection, Step
+from services.monitoring.core.projection import NEVER, Attempt, RunProjection, Step
 from services.monitoring.history import LoggedEvent
 from stretto.contracts.answers import AttemptView, RunSummary, RunView, StepView
 from stretto.contracts.ids import run_id_text
@@ -43,7 +43,7 @@ def summary(run: RunProjection, now_us: int) -> RunSummary:
         started_at=rfc3339(run.started_us),
         id=run.key,
         closed_at=rfc3339(run.closed_us) if run.closed_us else None,
-        duration_ms=_ms(run.started_us, run.closed_us or now_us),
+        duration_ms=_ms((run.closed_us or now_us) - run.started_us),
         steps=run.counts,
         labels=run.labels,
         failure=run.failure,
@@ -54,7 +54,7 @@ def view(run: RunProjection, payloads: Payloads, now_us: int) -> RunView:
     """A run with its steps, in the order in which they began."""
     return RunView(
         run=summary(run, now_us),
-        steps=[_step(step, payloads, now_us, run.closed) for step in run.steps.values()],
+        steps=[_step(step, run, payloads, now_us) for step in run.steps.values()],
         input=payloads.input,
         output=payloads.output,
         last_seq=run.last_seq,
@@ -79,30 +79,32 @@ def payloads_of(events: list[LoggedEvent]) -> Payloads:
     return found
 
 
-def _step(step: Step, payloads: Payloads, now_us: int, run_closed: bool) -> StepView:
-    until_us = step.ended_us or (0 if run_closed else now_us)
+def _step(step: Step, run: RunProjection, payloads: Payloads, now_us: int) -> StepView:
+    until = step.ended
+    if until == NEVER and not run.closed:
+        until = now_us - run.started_us
     return StepView(
         step=step.path,
         status=step.status,
-        activated_at=rfc3339(step.began_us),
-        ended_at=rfc3339(step.ended_us) if step.ended_us else None,
-        duration_ms=_ms(step.began_us, until_us) if until_us else None,
+        activated_at=rfc3339(run.started_us + step.began),
+        ended_at=_at(run, step.ended),
+        duration_ms=None if until == NEVER else _ms(until - step.began),
         task=step.task,
         reason=step.reason,
         input=payloads.inputs.get(step.path, NULL),
         output=payloads.outputs.get(step.path, NULL),
-        attempts=[_attempt(attempt, step.queue) for attempt in step.attempts],
+        attempts=[_attempt(attempt, run, step.queue) for attempt in step.attempts],
     )
 
 
-def _attempt(attempt: Attempt, queue: str | None) -> AttemptView:
-    accepted_at = rfc3339(attempt.accepted_us) if attempt.accepted_us else None
+def _attempt(attempt: Attempt, run: RunProjection, queue: str | None) -> AttemptView:
     return AttemptView(
         attempt=attempt.number,
         status=attempt.status,
-        scheduled_at=rfc3339(attempt.scheduled_us),
-        started_at=attempt.started_at or accepted_at,
-        ended_at=rfc3339(attempt.ended_us) if attempt.ended_us else None,
+        scheduled_at=rfc3339(run.started_us + attempt.scheduled),
+        # By the clock of the worker, where it said so.
+        started_at=attempt.started_at or _at(run, attempt.accepted),
+        ended_at=_at(run, attempt.ended),
         worker=attempt.worker,
         queue=queue,
         failure=attempt.failure,
@@ -110,5 +112,9 @@ def _attempt(attempt: Attempt, queue: str | None) -> AttemptView:
     )
 
 
-def _ms(from_us: int, until_us: int) -> float:
-    return round((until_us - from_us) / _US_PER_MS, 3)
+def _at(run: RunProjection, since_start_us: int) -> str | None:
+    return None if since_start_us == NEVER else rfc3339(run.started_us + since_start_us)
+
+
+def _ms(us: int) -> float:
+    return round(us / _US_PER_MS, 3)

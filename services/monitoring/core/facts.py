@@ -5,31 +5,63 @@ import msgspec
 from stretto.contracts.failures import Failure
 
 
-class RunFact(msgspec.Struct, frozen=True):
-    """Of `run.*` events."""
+class StartedFact(msgspec.Struct, frozen=True):
+    """Of `run.started`."""
 
     namespace: str = ""
     workflow: str = ""
     version: int = 0
     id: str | None = None
     labels: dict[str, str] = {}
+
+
+class EndingFact(msgspec.Struct, frozen=True):
+    """Of the other `run.*` events."""
+
     failure: Failure | None = None
 
 
-class StepFact(msgspec.Struct, frozen=True):
-    """Of `step.*` events."""
+class StepFact(msgspec.Struct, frozen=True, gc=False):
+    """Of step events that say little more than which step."""
+
+    step: str = ""
+    attempt: int = 0
+    worker: str | None = None
+    reason: str | None = None
+
+
+class ScheduledFact(msgspec.Struct, frozen=True, gc=False):
+    """Of `step.scheduled`."""
 
     step: str = ""
     attempt: int = 0
     task: str | None = None
     queue: str | None = None
+
+
+class CompletedFact(msgspec.Struct, frozen=True, gc=False):
+    """Of `step.completed`."""
+
+    step: str = ""
+    attempt: int = 0
     worker: str | None = None
-    reason: str | None = None
+    started_at: str | None = None
+
+
+class FailedFact(msgspec.Struct, frozen=True):
+    """Of `step.failed`."""
+
+    step: str = ""
+    attempt: int = 0
+    worker: str | None = None
+    started_at: str | None = None
     failure: Failure | None = None
     retry_at: str | None = None
-    started_at: str | None = None
-    finished_at: str | None = None
 
 
-decode_run_fact = msgspec.json.Decoder(RunFact).decode
-decode_step_fact = msgspec.json.Decoder(StepFact).decode
+decode_started = msgspec.json.Decoder(StartedFact).decode
+decode_ending = msgspec.json.Decoder(EndingFact).decode
+decode_step = msgspec.json.Decoder(StepFact).decode
+decode_scheduled = msgspec.json.Decoder(ScheduledFact).decode
+decode_completed = msgspec.json.Decoder(CompletedFact).decode
+decode_failed = msgspec.json.Decoder(FailedFact).decode

@@ -1,40 +1,45 @@
-"""A run as a list and a page show it, and how each event changes it. O(1) an event."""
+"""A run as a list and a page show it, and how each event changes it. O(1) an event.
+
+Instants of steps and attempts are µs since the run started: small numbers, cheap to keep.
+"""
+
+from collections.abc import Callable
 
 import msgspec
 
-from services.monitoring.core.facts import RunFact, StepFact, decode_run_fact, decode_step_fact
+from services.monitoring.core.facts import (
+    CompletedFact,
+    FailedFact,
+    decode_completed,
+    decode_ending,
+    decode_failed,
+    decode_scheduled,
+    decode_started,
+    decode_step,
+)
 from stretto.contracts.failures import Failure
 
 CLOSED = frozenset({"completed", "failed", "cancelled", "terminated"})
 ENDED = frozenset({"completed", "failed", "cancelled", "skipped"})
 
-_ENDING_OF = {
-    "run.completed": "completed",
-    "run.failed": "failed",
-    "run.cancelled": "cancelled",
-    "run.terminated": "terminated",
-}
+NEVER = -1
+"""An instant that has not come."""
 
-_STATUS_AFTER = {
-    "step.activated": "deciding",
-    "step.expanded": "running",
-    "step.waiting": "waiting",
-    "step.chosen": "completed",
-}
+Took = tuple[str, int]
+"""A task that completed: its name, and µs from when it was sent out to its result."""
 
 
 class Attempt(msgspec.Struct, array_like=True):
-    """One try at a step. Instants are µs since the epoch, 0: not yet; those of the worker RFC
-    3339."""
+    """One try at a step, as it is kept; new fields go to the end. `started_at`: RFC 3339, by the
+    clock of the worker."""
 
     number: int
     status: str
-    scheduled_us: int
-    accepted_us: int = 0
-    ended_us: int = 0
+    scheduled: int
+    accepted: int = NEVER
+    ended: int = NEVER
     worker: str | None = None
     started_at: str | None = None
-    finished_at: str | None = None
     failure: Failure | None = None
     retry_at: str | None = None
 
@@ -44,19 +49,12 @@ class Step(msgspec.Struct, array_like=True):
 
     path: str
     status: str
-    began_us: int
-    ended_us: int = 0
+    began: int
+    ended: int = NEVER
     task: str | None = None
     queue: str | None = None
     reason: str | None = None
     attempts: list[Attempt] = []
-
-
-class Took(msgspec.Struct, frozen=True):
-    """A task that completed: how long it took from being sent out to its result."""
-
-    task: str
-    us: int
 
 
 class RunProjection:
@@ -97,6 +95,7 @@ class RunProjection:
 
     @property
     def closed(self) -> bool:
+        """Whether the run has ended."""
         return self.status in CLOSED
 
     def restore(self, steps: list[Step], seq: int) -> None:
@@ -112,77 +111,37 @@ class RunProjection:
 
         Raises `msgspec.DecodeError` if the data is no event of that type.
         """
-        took = None
-        if type_.startswith("step."):
-            took = self._apply_step(type_, at_us, decode_step_fact(data))
-        elif type_.startswith("run."):
-            self._apply_run(type_, at_us, decode_run_fact(data))
         if self.started_us == 0:
             self.started_us = at_us
+        handler = _HANDLERS.get(type_)
+        took = None if handler is None else handler(self, at_us, data)
         self.last_seq = seq
         return took
 
-    def _apply_run(self, type_: str, at_us: int, fact: RunFact) -> None:
-        if type_ == "run.started":
-            self.started_us = at_us
-            self.namespace = fact.namespace
-            self.workflow = fact.workflow
-            self.version = fact.version
-            self.key = fact.id
-            self.labels = fact.labels
-            return
-        if fact.failure is not None:
-            self.failure = fact.failure
-        ending = _ENDING_OF.get(type_)
-        if ending is not None:
-            self.status = ending
-            self.closed_us = at_us
-        elif type_ == "run.failing":
-            self.status = "failing"
-
-    def _apply_step(self, type_: str, at_us: int, fact: StepFact) -> Took | None:
-        step = self.steps.get(fact.step)
+    def step(self, path: str, at: int) -> Step:
+        """The step of a path; a new one begins now."""
+        step = self.steps.get(path)
         if step is None:
-            step = self.steps[fact.step] = Step(fact.step, "", at_us)
-        took = None
-        match type_:
-            case "step.scheduled":
-                status = "scheduled"
-                step.ended_us = 0
-                step.task, step.queue = fact.task, fact.queue
-                step.attempts.append(Attempt(fact.attempt, "scheduled", at_us))
-            case "step.completed":
-                status = "completed"
-                attempt = _end_attempt(step, status, at_us, fact)
-                if attempt is not None and step.task is not None:
-                    took = Took(step.task, at_us - attempt.scheduled_us)
-            case "step.failed":
-                status = "failed" if fact.retry_at is None else "retrying"
-                _end_attempt(step, "failed", at_us, fact)
-            case "step.started":
-                status = "running"
-                attempt = _attempt(step, fact.attempt)
-                if attempt is not None:
-                    attempt.status, attempt.accepted_us = status, at_us
-                    attempt.worker = fact.worker
-            case "step.skipped" | "step.cancelled":
-                status, step.reason = type_[len("step.") :], fact.reason
-                _end_attempt(step, status, at_us, fact)
-            case _:
-                status = _STATUS_AFTER.get(type_, step.status)
-        self._move(step, status, at_us)
-        return took
+            step = self.steps[path] = Step(path, "", at)
+        return step
 
-    def _move(self, step: Step, status: str, at_us: int) -> None:
+    def move(self, step: Step, status: str, at: int) -> None:
+        """Give a step another status."""
+        before, step.status = step.status, status
         if status in ENDED:
-            step.ended_us = at_us
-        if step.status:
-            self._count(step.status, -1)
-        if status:
+            step.ended = at
+            self._count(before, -1)
             self._count(status, 1)
-        step.status = status
+        elif not before:
+            self._count(status, 1)
+        elif before in ENDED:  # it goes on: an item was added, or a person retried it
+            step.ended = NEVER
+            self._count(before, -1)
+            self._count(status, 1)
 
     def _count(self, status: str, n: int) -> None:
+        if not status:
+            return
         key = status if status in ENDED else "open"
         left = self.counts.get(key, 0) + n
         if left:
@@ -191,20 +150,122 @@ class RunProjection:
             del self.counts[key]
 
 
+def _started(run: RunProjection, at_us: int, data: bytes) -> None:
+    fact = decode_started(data)
+    run.started_us = at_us
+    run.namespace = fact.namespace
+    run.workflow = fact.workflow
+    run.version = fact.version
+    run.key = fact.id
+    run.labels = fact.labels
+
+
+def _run_becomes(status: str) -> Callable[[RunProjection, int, bytes], None]:
+    def become(run: RunProjection, at_us: int, data: bytes) -> None:
+        fact = decode_ending(data)
+        if fact.failure is not None:
+            run.failure = fact.failure
+        run.status = status
+        if status in CLOSED:
+            run.closed_us = at_us
+
+    return become
+
+
+def _step_becomes(status: str) -> Callable[[RunProjection, int, bytes], None]:
+    def become(run: RunProjection, at_us: int, data: bytes) -> None:
+        fact = decode_step(data)
+        at = at_us - run.started_us
+        step = run.step(fact.step, at)
+        if fact.reason is not None:
+            step.reason = fact.reason
+        if status == "cancelled" and (attempt := _attempt(step, fact.attempt)) is not None:
+            attempt.status, attempt.ended = status, at
+        run.move(step, status, at)
+
+    return become
+
+
+def _step_scheduled(run: RunProjection, at_us: int, data: bytes) -> None:
+    fact = decode_scheduled(data)
+    at = at_us - run.started_us
+    step = run.step(fact.step, at)
+    step.task, step.queue = fact.task, fact.queue
+    step.attempts.append(Attempt(fact.attempt, "scheduled", at))
+    run.move(step, "scheduled", at)
+
+
+def _step_started(run: RunProjection, at_us: int, data: bytes) -> None:
+    fact = decode_step(data)
+    at = at_us - run.started_us
+    step = run.step(fact.step, at)
+    attempt = _attempt(step, fact.attempt)
+    if attempt is not None:
+        attempt.status, attempt.accepted, attempt.worker = "running", at, fact.worker
+    run.move(step, "running", at)
+
+
+def _step_completed(run: RunProjection, at_us: int, data: bytes) -> Took | None:
+    fact = decode_completed(data)
+    at = at_us - run.started_us
+    step = run.step(fact.step, at)
+    attempt = _end_attempt(step, "completed", at, fact)
+    run.move(step, "completed", at)
+    if attempt is None or step.task is None:
+        return None
+    return step.task, at - attempt.scheduled
+
+
+def _step_failed(run: RunProjection, at_us: int, data: bytes) -> None:
+    fact = decode_failed(data)
+    at = at_us - run.started_us
+    step = run.step(fact.step, at)
+    attempt = _end_attempt(step, "failed", at, fact)
+    if attempt is not None:
+        attempt.failure, attempt.retry_at = fact.failure, fact.retry_at
+    run.move(step, "failed" if fact.retry_at is None else "retrying", at)
+
+
 def _attempt(step: Step, number: int) -> Attempt | None:
     """The attempt of a number; nearly always the last one."""
-    for attempt in reversed(step.attempts):
+    if not step.attempts:
+        return None
+    last = step.attempts[-1]
+    if last.number == number:
+        return last
+    for attempt in step.attempts:
         if attempt.number == number:
             return attempt
     return None
 
 
-def _end_attempt(step: Step, status: str, at_us: int, fact: StepFact) -> Attempt | None:
+def _end_attempt(
+    step: Step, status: str, at: int, fact: CompletedFact | FailedFact
+) -> Attempt | None:
     attempt = _attempt(step, fact.attempt)
     if attempt is not None:
-        attempt.status, attempt.ended_us = status, at_us
+        attempt.status, attempt.ended = status, at
         if fact.worker is not None:
             attempt.worker = fact.worker
-        attempt.started_at, attempt.finished_at = fact.started_at, fact.finished_at
-        attempt.failure, attempt.retry_at = fact.failure, fact.retry_at
+        attempt.started_at = fact.started_at
     return attempt
+
+
+_HANDLERS: dict[str, Callable[[RunProjection, int, bytes], Took | None]] = {
+    "run.started": _started,
+    "run.failing": _run_becomes("failing"),
+    "run.completed": _run_becomes("completed"),
+    "run.failed": _run_becomes("failed"),
+    "run.cancelled": _run_becomes("cancelled"),
+    "run.terminated": _run_becomes("terminated"),
+    "step.activated": _step_becomes("deciding"),
+    "step.expanded": _step_becomes("running"),
+    "step.waiting": _step_becomes("waiting"),
+    "step.chosen": _step_becomes("completed"),
+    "step.skipped": _step_becomes("skipped"),
+    "step.cancelled": _step_becomes("cancelled"),
+    "step.scheduled": _step_scheduled,
+    "step.started": _step_started,
+    "step.completed": _step_completed,
+    "step.failed": _step_failed,
+}
