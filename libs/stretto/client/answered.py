@@ -24,6 +24,10 @@ ANSWER_TIMEOUT_S = 10.0
 """How long the answer to something that was stored is waited for."""
 
 DEFINE_TIMEOUT_S = 30.0
+
+DEFINE_FIRST_S = 4.0
+"""A definition is compiled in well under a second; then the request is put once more."""
+
 """Compiling a large definition takes a while."""
 
 
@@ -127,7 +131,12 @@ async def define(asks: Asks, namespace: str, source: str) -> Defined:
         NotReachable: the workflow service is not there.
     """
     subject = subjects.definitions(namespace)
-    reply = await asks.request(subject, source.encode(), DEFINE_TIMEOUT_S)
+    data = source.encode()
+    try:
+        reply = await asks.request(subject, data, DEFINE_FIRST_S)
+    except NotReachable:
+        # The service may have come up after the request: to register again changes nothing.
+        reply = await asks.request(subject, data, DEFINE_TIMEOUT_S)
     check_refusal(reply.data)
     return _read(_decode_defined, reply.data)
 

@@ -19,7 +19,7 @@ ASK_TIMEOUT_S = 5.0
 NOBODY_PAUSE_S = 0.1
 """Pause before asking again while no instance of the service listens: it is being restarted."""
 
-BUSY = "busy"
+BUSY = "service.busy"
 PASSING = ("postgres.not_reachable", "postgres.unavailable", "bus.")
 """Codes, or their beginnings, of a service that is cut off from what it needs, or overloaded."""
 
