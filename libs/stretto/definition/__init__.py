@@ -6,7 +6,7 @@ Owns how a definition is written, what is wrong with one, and its compiled form.
 
     text ─ yaml_reader ─► nodes ─ document, steps, kinds ─► model ─ analysis ─► draft
       │ scalars              │ shapes, policies, texts       │ expressions, references,
-      │                      │                               │ dependencies, schema_check,
+      │                      │ (…_shapes, records)           │ dependencies, schema_check,
       ▼                      ▼                               ▼ reachability
     ─────────────────────── mistakes (Report) ────────────────────────────────────────
                                        draft ─ compilation (+ version) ─► contracts.graph.Graph

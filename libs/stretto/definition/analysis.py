@@ -40,7 +40,11 @@ class TaskDraft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StepDraft(msgspec.Struct, frozen=True, kw_only=True):
-    """A step with everything resolved but its version. `fate`: what its condition always is."""
+    """A step with everything resolved but its version.
+
+    `ask` is the step's own (an item's, with `for_each`); `expand` asks for the items; `value` and
+    `constant_input` are what needs no asking.
+    """
 
     text: StepText
     needs: tuple[int, ...] = ()

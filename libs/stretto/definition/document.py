@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from stretto.definition.container_shapes import Placed, Record, Value
 from stretto.definition.durations import Duration
 from stretto.definition.limits import MAX_STEPS
 from stretto.definition.mistakes import Report
@@ -15,18 +16,9 @@ from stretto.definition.policies import (
     TIMEOUT,
     WORKFLOW_NAME,
 )
-from stretto.definition.shapes import (
-    Choice,
-    Field,
-    Placed,
-    Record,
-    Schema,
-    Value,
-    read_fields,
-    record_schema,
-    unknown_keys,
-    wrong_type,
-)
+from stretto.definition.records import read_fields, record_schema, unknown_keys
+from stretto.definition.scalar_shapes import Choice
+from stretto.definition.shapes import Field, Schema, wrong_type
 from stretto.definition.step_schema import step_schema
 from stretto.definition.steps import DESCRIPTION, read_step
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from stretto.contracts.graph import Join
 from stretto.contracts.subjects import NAME_PATTERN
+from stretto.definition.container_shapes import ListOf, MapOf, Placed, Record, Short
 from stretto.definition.durations import Duration
 from stretto.definition.limits import (
     MAX_ATTEMPTS,
@@ -18,19 +19,8 @@ from stretto.definition.limits import (
 from stretto.definition.mistakes import Report
 from stretto.definition.model import RetryText, TimeoutText
 from stretto.definition.nodes import Mapping, Node, Path, Scalar, describe, quoted
-from stretto.definition.shapes import (
-    Choice,
-    Field,
-    ListOf,
-    MapOf,
-    Name,
-    Number,
-    Placed,
-    Record,
-    Schema,
-    Short,
-    Text,
-)
+from stretto.definition.scalar_shapes import Choice, Name, Number, Text
+from stretto.definition.shapes import Field, Schema
 
 
 def _dashed(text: str) -> str:

@@ -1,7 +1,8 @@
 """The JSON Schema of a step, for editors: its fields, and exactly one kind."""
 
 from stretto.definition.kinds import KINDS
-from stretto.definition.shapes import Schema, record_schema
+from stretto.definition.records import record_schema
+from stretto.definition.shapes import Schema
 from stretto.definition.steps import FIELDS
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from stretto.definition.container_shapes import Placed, Record, Value
 from stretto.definition.kinds import KINDS, UPCOMING_FIELDS, UPCOMING_KINDS
 from stretto.definition.kinds.spec import KindSpec
 from stretto.definition.limits import MAX_DESCRIPTION_CHARS, MAX_PARALLEL
@@ -24,17 +25,9 @@ from stretto.definition.policies import (
     TASK_NAME,
     TIMEOUT,
 )
-from stretto.definition.shapes import (
-    Field,
-    Number,
-    Placed,
-    Record,
-    Text,
-    Value,
-    read_fields,
-    unknown_keys,
-    wrong_type,
-)
+from stretto.definition.records import read_fields, unknown_keys
+from stretto.definition.scalar_shapes import Number, Text
+from stretto.definition.shapes import Field, wrong_type
 from stretto.definition.texts import Condition, Items
 
 DESCRIPTION = Text("a description", MAX_DESCRIPTION_CHARS, empty=True)

@@ -9,16 +9,9 @@ from stretto.definition.mistakes import Report
 from stretto.definition.model import Body
 from stretto.definition.nodes import Mapping, Node, Path, Scalar, mapping_of, scalar_at
 from stretto.definition.policies import FAILURE_TYPE
-from stretto.definition.shapes import (
-    Field,
-    Flag,
-    Located,
-    Schema,
-    Text,
-    read_fields,
-    record_schema,
-    unknown_keys,
-)
+from stretto.definition.records import read_fields, record_schema, unknown_keys
+from stretto.definition.scalar_shapes import Flag, Text
+from stretto.definition.shapes import Field, Located, Schema
 
 _MESSAGE = Text("a message", MAX_MESSAGE_CHARS)
 

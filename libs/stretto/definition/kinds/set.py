@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from stretto.definition.container_shapes import Placed, Value
 from stretto.definition.kinds.spec import ANY_STEP, PER_ITEM, UNDOABLE, KindSpec
 from stretto.definition.model import Body
 from stretto.definition.nodes import Node
-from stretto.definition.shapes import Located, Placed, Value
+from stretto.definition.shapes import Located
 
 
 def _body(values: Located[Node], _fields: dict[str, Any]) -> Body:

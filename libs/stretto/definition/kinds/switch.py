@@ -6,21 +6,15 @@ so. Where no case fits and there is no `else`, none of them runs.
 
 from typing import Any
 
+from stretto.definition.container_shapes import Placed, Record
 from stretto.definition.kinds.spec import ANY_STEP, KindSpec
 from stretto.definition.limits import MAX_CASES
 from stretto.definition.mistakes import Report
 from stretto.definition.model import Body, CaseText
 from stretto.definition.nodes import Mapping, Node, Path, Sequence, quoted
 from stretto.definition.policies import STEP_NAMES
-from stretto.definition.shapes import (
-    Field,
-    Located,
-    Placed,
-    Record,
-    Schema,
-    record_schema,
-    wrong_type,
-)
+from stretto.definition.records import record_schema
+from stretto.definition.shapes import Field, Located, Schema, wrong_type
 from stretto.definition.texts import Condition
 
 

@@ -20,14 +20,8 @@ from stretto.definition.nodes import (
     quoted,
     scalar_at,
 )
-from stretto.definition.shapes import (
-    Field,
-    Located,
-    Schema,
-    read_fields,
-    record_schema,
-    unknown_keys,
-)
+from stretto.definition.records import read_fields, record_schema, unknown_keys
+from stretto.definition.shapes import Field, Located, Schema
 from stretto.definition.texts import MARK
 
 
