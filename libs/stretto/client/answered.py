@@ -23,12 +23,11 @@ T = TypeVar("T")
 ANSWER_TIMEOUT_S = 10.0
 """How long the answer to something that was stored is waited for."""
 
-DEFINE_TIMEOUT_S = 30.0
+DEFINE_TRY_S = 5.0
+"""Most definitions are compiled in well under a second; then the request is put once more."""
 
-DEFINE_FIRST_S = 4.0
-"""A definition is compiled in well under a second; then the request is put once more."""
-
-"""Compiling a large definition takes a while."""
+DEFINE_TRIES = 5
+"""Further tries: half a minute in all."""
 
 
 class _MaybeRefused(msgspec.Struct):
@@ -132,11 +131,14 @@ async def define(asks: Asks, namespace: str, source: str) -> Defined:
     """
     subject = subjects.definitions(namespace)
     data = source.encode()
-    try:
-        reply = await asks.request(subject, data, DEFINE_FIRST_S)
-    except NotReachable:
-        # The service may have come up after the request: to register again changes nothing.
-        reply = await asks.request(subject, data, DEFINE_TIMEOUT_S)
+    for last in (*(False,) * DEFINE_TRIES, True):
+        try:
+            reply = await asks.request(subject, data, DEFINE_TRY_S)
+            break
+        except NotReachable:
+            # The service may have come up after the request: to register again changes nothing.
+            if last:
+                raise
     check_refusal(reply.data)
     return _read(_decode_defined, reply.data)
 
