@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import COMMAND, end, wait_for
+from ..running import COMMAND, end, wait_for
 
 NONE = [f"--scale={s}=0" for s in ("workflow", "decision", "execution", "monitoring", "gateway")]
 

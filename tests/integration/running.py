@@ -1,21 +1,16 @@
-"""One `stretto dev` for all tests of this folder, and the command line against it."""
+"""A running `stretto dev`, and the command line against it."""
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-EXAMPLES = Path(__file__).resolve().parents[3] / "docs" / "examples"
+EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 START_TIMEOUT_S = 60.0
 COMMAND_TIMEOUT_S = 60.0
 COMMAND = (sys.executable, "-m", "stretto.cli.main")
@@ -82,25 +77,3 @@ def end(process: subprocess.Popen[str], number: signal.Signals = signal.SIGINT) 
     process.send_signal(number)
     said, _ = process.communicate(timeout=COMMAND_TIMEOUT_S)
     return said
-
-
-@pytest.fixture(scope="session")
-def dev() -> Iterator[Dev]:
-    data = Path(tempfile.mkdtemp(prefix="stretto-cli-"))
-    ready_file = data / "ready.json"
-    process = subprocess.Popen(
-        [*COMMAND, "dev", "--data", str(data / "state"), "--ready-file", str(ready_file)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        ready = wait_for(ready_file, process)
-        running = Dev(data / "state", ready)
-        running.call("apply", *map(str, sorted(EXAMPLES.glob("*/workflow.yaml"))))
-        yield running
-    finally:
-        if process.poll() is None:
-            end(process)
-        shutil.rmtree(data, ignore_errors=True)
-    assert process.returncode == 0
