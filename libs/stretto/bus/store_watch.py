@@ -63,6 +63,7 @@ class StoreWatch:
         self._on_recreated = on_recreated
         self._interval_s = interval_s
         self._known: dict[str, str] = {}
+        self._unreported: set[str] = set()
         self._now = asyncio.Event()
         self._blind = False
 
@@ -88,11 +89,15 @@ class StoreWatch:
             lost = [
                 name
                 for name in self._names
-                if name not in seen or self._known.get(name, seen[name]) != seen[name]
+                if name in self._unreported
+                or name not in seen
+                or self._known.get(name, seen[name]) != seen[name]
             ]
             if lost:
                 logger.warning("streams were lost", extra={LOG_STREAM: lost})
+                self._unreported.update(lost)  # made again or not: until it was reported
                 await self._on_recreated(lost)
+                self._unreported.clear()
                 seen = await self._created()
         except TransientError as error:
             if not self._blind:

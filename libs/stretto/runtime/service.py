@@ -258,6 +258,7 @@ class _Process(Generic[S]):
             watch = StoreWatch(connection, (s.name for s in topology.streams), context.store_lost)
             # A sink that failed is a bug: it closes the connection, and this raises it.
             context.beside(connection.wait_closed())
+            await watch.look()  # from here on it is known what the streams were
             context.beside(watch.run())
             context.beside(watch_loop(self._metrics.gauge(names.METRIC_LOOP_LAG)))
             context.beside(_tell(context))

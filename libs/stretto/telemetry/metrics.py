@@ -89,8 +89,10 @@ class Histogram:
 
     def observe(self, value: int, times: int = 1) -> None:
         """Count a value (below 0 counts as 0), `times` times."""
-        value = min(max(value, 0), _LARGEST)
-        self.buckets[_bucket(value)] += times
+        if not 0 <= value <= _LARGEST:
+            value = 0 if value < 0 else _LARGEST
+        shift = value.bit_length() - _SUB_BITS - 1  # as in _bucket; a call costs as much as this
+        self.buckets[value if shift <= 0 else (shift << _SUB_BITS) + (value >> shift)] += times
         self.count += times
         self.sum += value * times
 

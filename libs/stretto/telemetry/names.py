@@ -42,7 +42,6 @@ EVENT_EXCEPTION = "exception"
 
 RESOURCE_SERVICE = "service.name"
 RESOURCE_INSTANCE = "service.instance.id"
-RESOURCE_VERSION = "service.version"
 SERVICE_PREFIX = "stretto-"
 """`service.name` of a service is `stretto-<service>`, of a worker what it calls itself."""
 

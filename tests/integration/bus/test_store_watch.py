@@ -103,3 +103,21 @@ async def test_more_streams_than_a_page_are_all_seen(bus: Connection) -> None:
     watch = StoreWatch(bus, [stream.name for stream in many], report)
     assert await watch.look() == []
     assert reported == []
+
+
+async def test_a_first_report_that_failed_after_the_streams_were_made_is_made_again(
+    bus: Connection,
+) -> None:
+    reports: list[list[str]] = []
+
+    async def makes_and_fails_once(names: list[str]) -> None:
+        await ensure(bus, [A, B])
+        reports.append(names)
+        if len(reports) == 1:
+            raise TransientError("test.busy", "expected to send the effects, but not now")
+
+    watch = StoreWatch(bus, ["A", "B"], makes_and_fails_once)
+    assert await watch.look() == []
+    assert await watch.look() == ["A", "B"]
+    assert await watch.look() == []
+    assert reports == [["A", "B"], ["A", "B"]]

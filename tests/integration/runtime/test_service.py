@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from stretto.bus.connection import connect
+from stretto.bus.ensure import ensure
 from stretto.contracts import subjects
 from stretto.contracts.frames import ServiceStats
 from stretto.runtime import topology
@@ -318,17 +319,20 @@ async def test_a_pull_loop_of_the_context_is_ready_to_use(start: Start) -> None:
     assert taken == [b"ask"]
 
 
-async def test_a_pinned_pull_loop_asks_again_before_its_pin_is_given_away(start: Start) -> None:
-    pinned = topology.execution_dispatch(0)
+async def test_a_pinned_pull_loop_of_the_context_is_the_active_one(start: Start) -> None:
+    pinned, told = topology.execution_dispatch(0), []
 
     async def body(context: Context) -> None:
-        loop = context.pull(pinned, 10)
-        assert loop._group == topology.PINNED_GROUP
-        assert loop._expires_s < pinned.priority_timeout_s
-        await loop.close()
+        await ensure(context.connection, [topology.DISPATCH], [pinned])
+        async with context.pull(pinned, 10) as loop:
+            await context.publisher.publish(subjects.dispatch(0), b"attempts")
+            (message,) = await loop.next_batch(timeout_s=DEADLINE_S)
+            told.append((message.data, loop.is_pinned))
+            message.ack()
         context.stopping.set()
 
     assert await start(body).exit_code() == 0
+    assert told == [(b"attempts", True)]
 
 
 async def test_the_context_waits_for_other_things_too(start: Start) -> None:

@@ -24,6 +24,7 @@ USED = [
     subjects.log(3),
     subjects.events("ns", "w", "id"),
     subjects.closed("ns", "w", "completed"),
+    subjects.emitted("ns", "w"),
     subjects.rejected("ns"),
     subjects.dead_letter("decision"),
     subjects.alert("ns", "high"),
