@@ -125,6 +125,7 @@ class PullLoop:
         self._subscription: Subscription | None = None
 
         self._sure = False
+        self._generation = 0
         self._missing = False
         self._refused: str | None = None
         self._created: str | None = None
@@ -304,6 +305,7 @@ class PullLoop:
             self._dropped_acks += len(self._parked)
             self._parked.clear()
         self._created = created
+        self._generation = self._connection.generation
         self._sure = True
         self._missing = False
         self._heard = self._loop.time()
@@ -386,12 +388,20 @@ class PullLoop:
     # --- settling (called by messages)
 
     def settle(self, epoch: int, commands: list[bytes]) -> None:
-        """Send acknowledgements, or keep them while we are not sure, or drop them: invariant 4."""
+        """Send acknowledgements, or keep them while we are not sure, or drop them: invariant 4.
+
+        Also after ``close``: what was handed out is finished as long as the connection lasts.
+        """
         if epoch != self._epoch:
             self._dropped_acks += len(commands)
-        elif self._sure and self._connection.is_connected:
+        elif self._sure and self._is_same_connection():
             self._connection.send(commands[0] if len(commands) == 1 else b"".join(commands))
         elif self._closed:
             self._dropped_acks += len(commands)
         else:
             self._parked += commands
+
+    def _is_same_connection(self) -> bool:
+        """Return whether the connection is still the one over which we became sure."""
+        connection = self._connection
+        return connection.is_connected and connection.generation == self._generation

@@ -506,3 +506,39 @@ async def test_what_is_not_from_a_stream_is_ignored(bus: Connection) -> None:
         await bus.flush()
         assert await loop.next_batch(timeout_s=0.1) == []
         assert loop._requests.owed == 500
+
+
+async def test_a_consumer_deleted_while_nothing_was_asked_is_made_again(bus: Connection) -> None:
+    made = asyncio.Event()
+
+    async def make() -> None:
+        made.set()
+        await ensure(bus, [MEMORY], [CONSUMER])
+
+    await ensure(bus, [MEMORY], [CONSUMER])
+    async with PullLoop(bus, "WORK", "workers", capacity=0, on_missing=make) as loop:
+        assert await loop.next_batch(timeout_s=0.1) == []
+        await delete_consumer(bus, "WORK", "workers")
+        loop.set_capacity(10)
+        await publish(bus, 0, 1)
+        async with asyncio.timeout(10):
+            assert len(await take(loop, 1)) == 1
+        assert made.is_set()
+
+
+async def test_after_the_end_acknowledgements_count_only_over_the_same_connection(
+    own_server: NatsServer, own_bus: Connection
+) -> None:
+    await ensure(own_bus, [WORK], [Consumer(stream="WORK", name="workers", ack_wait_s=60)])
+    await publish(own_bus, 0, 2)
+    loop = PullLoop(own_bus, "WORK", "workers")
+    first, second = await take(loop, 2)
+    await loop.close()
+    first.ack()
+    await gone(own_bus, but=1)
+    await own_server.restart()
+    async with asyncio.timeout(10):
+        while own_bus.generation == 1:  # noqa: ASYNC110 - the loss is noticed by the read loop
+            await asyncio.sleep(0.01)
+    second.ack()
+    assert loop.dropped_acks == 1

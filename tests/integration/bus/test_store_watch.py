@@ -75,7 +75,9 @@ async def test_a_wiped_store_is_noticed_by_itself(
     await eventually(lambda: len(recorder.reports) == 2)
     await own_server.kill()
     await own_server.start()
-    await eventually(lambda: recorder.reports[2:] == [["B"]])  # what lived in memory
+    # What lived in memory is gone; A may be reported as well when the kill came before the look
+    # that follows a report.
+    await eventually(lambda: any("B" in names for names in recorder.reports[2:]))
     running.cancel()
 
 
