@@ -1,0 +1,21 @@
+"""The process: wrong settings are said in one sentence, before anything is opened."""
+
+import runpy
+
+import pytest
+
+
+def test_wrong_settings_end_it_with_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STRETTO_DECISION_BATCH", "0")
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module("services.decision", run_name="__main__", alter_sys=True)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == (
+        "expected STRETTO_DECISION_BATCH to be greater than or equal to 1, but got '0'\n"
+    )
+
+
+def test_importing_it_starts_nothing() -> None:
+    assert callable(runpy.run_module("services.decision", run_name="not main")["main"])
