@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 import time
@@ -19,6 +20,7 @@ from stretto.bench.definitions import DEFINITIONS
 from stretto.client import Client
 from stretto.dev import DevOptions, DevStack, dev_stack
 from stretto.dev.environment import OTLP_ENDPOINT
+from stretto.dev.plan import DEFAULT_DATA
 from stretto.dev.process import STOP_TIMEOUT_S, tail_of
 from stretto.runtime.errors import PermanentError
 from stretto.testkit.process import launched
@@ -48,10 +50,17 @@ class NoWorkers(PermanentError):
 
 @dataclass(frozen=True)
 class RigOptions:
-    """How the stack is run: processes of a service by name, worker processes."""
+    """How the stack is run.
+
+    Attributes:
+        scale: processes of a service, by name; one where nothing is said.
+        workers: worker processes.
+        logs: where the logs of all processes go if it fails.
+    """
 
     scale: Mapping[str, int] = field(default_factory=dict)
     workers: int = DEFAULT_WORKERS
+    logs: Path = DEFAULT_DATA / "bench-logs"
 
     def __post_init__(self) -> None:
         """Refuse a number of workers that cannot be."""
@@ -80,6 +89,11 @@ class Rig:
     def postgres(self) -> str:
         """The DSN of the log."""
         return self._stack.endpoints.postgres
+
+    @property
+    def data(self) -> Path:
+        """Where the servers of the stack keep their state."""
+        return self._stack.data
 
     def parts(self) -> dict[str, list[int]]:
         """Return the processes of each part that run now; the bench process is one of them."""
@@ -111,7 +125,7 @@ class Rig:
 async def rig(options: RigOptions) -> AsyncIterator[Rig]:
     """Run everything in a temporary directory while the context is open.
 
-    Only in the main thread.
+    Only in the main thread. When it is left by an error, the logs are kept in `options.logs`.
 
     Raises:
         NotStarted, ServerFailed: a part of the stack did not come up.
@@ -130,10 +144,22 @@ async def rig(options: RigOptions) -> AsyncIterator[Rig]:
             await opened.enter_async_context(_worker(stack, data / f"worker-{number}.log"))
             for number in range(1, options.workers + 1)
         ]
-        await _present(client, workers, data)
+        await present(client, workers, data)
         for source in DEFINITIONS.values():
             await client.register(source)
-        yield Rig(stack, client, [process.pid for process in workers])
+        try:
+            yield Rig(stack, client, [process.pid for process in workers])
+        except Exception:
+            keep_logs(data, options.logs)
+            raise
+
+
+def keep_logs(data: Path, into: Path) -> None:
+    """Copy the logs of all processes, in place of those that were kept before."""
+    shutil.rmtree(into, ignore_errors=True)
+    into.mkdir(parents=True)
+    for log in data.rglob("*.log"):
+        shutil.copy(log, into)
 
 
 def environment() -> dict[str, str]:
@@ -160,10 +186,11 @@ async def _worker(stack: DevStack, log_path: Path) -> AsyncIterator[asyncio.subp
     try:
         yield process
     finally:
-        await _stop(process)
+        await stopped(process)
 
 
-async def _stop(process: asyncio.subprocess.Process) -> None:
+async def stopped(process: asyncio.subprocess.Process) -> None:
+    """Ask a process to end and wait; end it by force when it takes too long."""
     if process.returncode is not None:
         return
     process.terminate()
@@ -174,8 +201,12 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-async def _present(client: Client, workers: list[asyncio.subprocess.Process], data: Path) -> None:
-    """Wait until the execution service knows all workers."""
+async def present(client: Client, workers: list[asyncio.subprocess.Process], data: Path) -> None:
+    """Wait until the execution service knows all workers.
+
+    Raises:
+        NoWorkers: one ended, or it does not hear of them in time.
+    """
     deadline = time.monotonic() + PRESENT_TIMEOUT_S
     while True:
         known = [d for d in await client.devices() if handlers.NO_OP in d.tasks]

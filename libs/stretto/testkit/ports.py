@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import secrets
 import socket
 
 from stretto.runtime.errors import TransientError
@@ -14,6 +14,8 @@ LOOPBACK = "127.0.0.1"
 LOWEST_PORT = 20_000
 HIGHEST_PORT = 32_000
 _ATTEMPTS = 200
+# Not the module's generator: what seeds it (a property test) would give two sessions the same ports.
+_random = secrets.SystemRandom()
 
 
 def is_free(port: int) -> bool:
@@ -34,7 +36,7 @@ def free_port() -> int:
         TransientError: no free port was found in a bounded number of attempts.
     """
     for _ in range(_ATTEMPTS):
-        port = random.randrange(LOWEST_PORT, HIGHEST_PORT)
+        port = _random.randrange(LOWEST_PORT, HIGHEST_PORT)
         if is_free(port):
             return port
     raise TransientError(
