@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
 import msgspec
 
@@ -240,6 +240,7 @@ class _Estimate:
                 return held_of([both_of(key, part) for key, part in zip(keys, parts, strict=True)])
             case Loop():
                 return self.loop(node, sizes)
+        assert_never(node)
 
     def call(self, node: Call, sizes: Mapping[str, Size]) -> Size:
         target = () if _is_namespace(node) else (node.target,)

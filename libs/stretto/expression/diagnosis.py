@@ -24,9 +24,10 @@ _UNDECLARED = re.compile(r"undeclared reference to '(.+?)'")
 _MISMATCHED = re.compile(r"Syntax error: (?:mismatched|extraneous) input '(.+?)' expecting (.*)")
 _MISSING = re.compile(r"Syntax error: missing '(.+?)' at '(.+?)'")
 _NOT_VIABLE = re.compile(r"Syntax error: no viable alternative at input '(.*)'")
+_WORD = re.compile(r"Syntax error: no viable alternative at input '\.(in|true|false|null)'")
 _TOKEN = re.compile(r"Syntax error: token recognition error at: '(.*)'")
 
-_TOO_DEEP = "recursion"
+_TOO_DEEP = re.compile(r"Exceeded max recursion depth|Expression recursion limit exceeded")
 _END = "<EOF>"
 
 _OPERATORS: Mapping[str, str] = {
@@ -57,17 +58,15 @@ def compile_error(text: str, source: str, *, mixes: bool = False) -> ExpressionE
     None where evaluation can do all that it refuses: compare numbers of different kinds (with
     `mixes`: calculate with them), choose between values of different types, compare with null.
     """
-    if _TOO_DEEP in text:
+    if _TOO_DEEP.search(text):
         return ExpressionError(
             "expected an expression nested at most 32 deep, but this one is deeper", source=source
         )
-    mistakes = list(_MISTAKE.finditer(text))
-    if not mistakes:
-        message = f"expected an expression, but {text.splitlines()[0]}"
-        return ExpressionError(message, source=source)
-    for line, column, message in (found.groups() for found in mistakes):
+    for found in _MISTAKE.finditer(text):
+        line, column, message = found.groups()
         if not _works_nevertheless(message, mixes=mixes):
             return _mistake(source, max(1, int(line)), max(1, int(column)), message)
+    assert _MISTAKE.search(text), text
     return None
 
 
@@ -121,6 +120,8 @@ def _said_again(message: str) -> tuple[str, str | None, int]:
         return f"expected {_wanted(found[2])}, but {_got(found[1])}", None, 0
     if found := _MISSING.match(message):
         return f"expected `{found[1]}`, but {_got(found[2])}", None, 0
+    if found := _WORD.match(message):
+        return f'expected a field, but `{found[1]}` is a word: write `["{found[1]}"]`', None, 0
     if found := _NOT_VIABLE.match(message):
         return f"expected an expression, but cannot read `{found[1]}`", None, 0
     if found := _TOKEN.match(message):
@@ -135,9 +136,7 @@ def _got(token: str) -> str:
 def _wanted(tokens: str) -> str:
     if "IDENTIFIER" in tokens and "NUM_INT" in tokens:
         return "a value"
-    if tokens.startswith("{"):
-        return "one of " + tokens.strip("{}")
-    return "the end" if tokens == _END else tokens
+    return "the end" if tokens == _END else tokens.replace("{", "one of ", 1).rstrip("}")
 
 
 _RUNTIME_OVERLOAD = re.compile(r"No matching overloads found : ([^\s(]+)(?:\((.*)\))?")

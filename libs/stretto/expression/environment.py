@@ -31,6 +31,7 @@ from cel_expr_python import cel
 
 from stretto.expression.functions import FUNCTIONS
 from stretto.expression.scope import ROOTS, STATUS_FUNCTIONS
+from stretto.expression.spelling import SPELLED
 
 __all__ = ["STAND_INS", "environment"]
 
@@ -63,6 +64,8 @@ STAND_INS = {
 """Variables of known types: a typed reference is checked in the place of one. The names are as
 short as the shortest root, so that a source keeps its columns."""
 
+_NONE_IS_COUNTED = sys.version_info < (3, 12) and platform.python_implementation() == "CPython"
+
 _SPARE_REFERENCES = 1 << 40
 """More nulls than a process can read in years; far from the overflow of the counter."""
 
@@ -82,7 +85,7 @@ def _make() -> cel.Env:
     declared += [_declaration(f.name, f.arities, cel.Type.DYN) for f in FUNCTIONS.values()]
     return cel.NewEnv(
         config=cel.NewEnvConfigFromYaml(_CONFIGURATION),
-        variables=dict.fromkeys(ROOTS, cel.Type.DYN) | STAND_INS,
+        variables=dict.fromkeys((*ROOTS, *SPELLED.values()), cel.Type.DYN) | STAND_INS,
         functions=declared,
     )
 
@@ -97,7 +100,6 @@ def _overload(name: str, arity: int, returns: cel.Type) -> cel.Overload:
 
 def _protect_none() -> None:
     """Give `None` references to spare, once, where it is counted like any other object."""
-    if sys.version_info >= (3, 12) or platform.python_implementation() != "CPython":
-        return
-    count = ctypes.c_ssize_t.from_address(id(None))
-    count.value += _SPARE_REFERENCES
+    if _NONE_IS_COUNTED:
+        count = ctypes.c_ssize_t.from_address(id(None))
+        count.value += _SPARE_REFERENCES

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, assert_never
 
 from stretto.expression.cost import BUDGET, guard_of
 from stretto.expression.errors import EvaluationError
@@ -158,14 +158,19 @@ def _operands(inputs: tuple[Input, ...], variables: Mapping[str, Any]) -> dict[s
 def _admitted(value: PathInput | CallInput | LoopInput, found: Found) -> Getter:
     """The getter of a variable, which lets pass only what the native library may have."""
     get = _getter_of(value, found)
+    name = _name_of(value)
+    return lambda scope: admit(get(scope), name)
+
+
+def _name_of(value: PathInput | CallInput | LoopInput) -> str:
     match value:
         case PathInput():
-            name = show_path(value.segments)
+            return show_path(value.segments)
         case CallInput():
-            name = value.function.name
+            return value.function.name
         case LoopInput():
-            name = value.macro.kind
-    return lambda scope: admit(get(scope), name)
+            return value.macro.kind
+    assert_never(value)
 
 
 def _term(term: NumbersInput) -> _Fill:
@@ -216,6 +221,7 @@ def _getter_of(value: PathInput | CallInput | LoopInput, found: Found) -> Getter
                 case "double":
                     return _doubled(get)
             return get
+    assert_never(value)
 
 
 def _getter_of_path(segments: Segments) -> Getter:

@@ -8,6 +8,7 @@ from typing import Any
 from stretto.expression.diagnosis import compile_error
 from stretto.expression.environment import environment
 from stretto.expression.results import careful
+from stretto.expression.spelling import spelled
 from stretto.expression.syntax import ListOf, Node, Tree, read_parsed, write_parsed
 
 __all__ = ["check", "parse", "reader_of"]
@@ -20,9 +21,10 @@ def parse(source: str) -> Tree:
         ExpressionError: the source is not an expression.
     """
     try:
-        return read_parsed(environment().compile(source, disable_check=True).serialize())
+        compiled = environment().compile(spelled(source), disable_check=True)
     except RuntimeError as error:
         raise compile_error(str(error), source) or error from None
+    return read_parsed(compiled.serialize())
 
 
 def check(source: str, shown: str, mixes: bool) -> str:
@@ -39,7 +41,7 @@ def check(source: str, shown: str, mixes: bool) -> str:
         ExpressionError: no overload fits.
     """
     try:
-        result: str = environment().compile(source).return_type().name()
+        result: str = environment().compile(spelled(source)).return_type().name()
     except RuntimeError as error:
         mistake = compile_error(str(error), shown, mixes=mixes)
         if mistake is not None:

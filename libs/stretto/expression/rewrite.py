@@ -20,9 +20,10 @@ schema or a literal says so, else all doubles if one of the values is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, assert_never
 
 from stretto.expression.errors import ExpressionError, error_at, nearest
 from stretto.expression.functions import FUNCTIONS, Function
@@ -41,6 +42,7 @@ from stretto.expression.names import NAMESPACES, TYPE_NAMES
 from stretto.expression.paths import Segments
 from stretto.expression.scope import ROOTS, STATUS_FUNCTIONS, STATUS_ROOT, ScopeTypes
 from stretto.expression.shapes import shape_at
+from stretto.expression.spelling import root_of
 from stretto.expression.syntax import (
     Call,
     Const,
@@ -63,6 +65,9 @@ _WITHOUT_IMPLEMENTATION = {"cel.@mapInsert": "transformMap"}
 
 _ARITHMETIC = frozenset({"_+_", "_-_", "_*_", "_/_", "-_"})
 """Operators that want their numbers to be of one kind."""
+
+_DASHED = re.compile(r"(?<=\.)[A-Za-z_]\w*(?:-[A-Za-z_]\w*)+")
+"""A field that looks as if its name had dashes: `steps.a-b`."""
 
 _Maker = Callable[[str], Input]
 _Chain = list[tuple[str | int, int]]
@@ -132,6 +137,7 @@ class _Rewriter:
                 return self.map(node, bound)
             case Loop():
                 return self.loop(node, bound)
+        assert_never(node)
 
     def nodes(self, nodes: tuple[Node, ...], bound: frozenset[str]) -> tuple[Node, ...]:
         return tuple(self.node(node, bound) for node in nodes)
@@ -141,8 +147,8 @@ class _Rewriter:
     def chain(self, node: Node, bound: frozenset[str]) -> _Chain | None:
         """The segments of a free path, each with the offset of where it stands, or None."""
         match node:
-            case Ident(name=name) if name not in bound:
-                name = name.lstrip(".")
+            case Ident() if node.name not in bound:
+                name = root_of(node.name)
                 known = name in ROOTS or name in self.local
                 return [(name, self.offset(node))] if known else None
             case Select(operand=operand, field=name, test=False):
@@ -385,13 +391,21 @@ class _Rewriter:
         )
 
     def check_name(self, node: Ident, bound: frozenset[str]) -> None:
-        name = node.name.lstrip(".")
+        name = root_of(node.name)
         if name in bound or name in TYPE_NAMES:
             return
         known = (*ROOTS, *NAMESPACES, *sorted(bound | self.local))
-        raise self.error(
-            node, f"expected a declared name, but `{name}` is not", nearest(name, known)
-        )
+        message = f"expected a declared name, but `{name}` is not"
+        if (dashed := self.dashed(node)) is not None:
+            message = f'{message} (a name with dashes is written `["{dashed}"]`)'
+        raise self.error(node, message, nearest(name, known))
+
+    def dashed(self, node: Ident) -> str | None:
+        """The name with dashes that a subtraction was probably meant to be."""
+        for found in _DASHED.finditer(self.expression.source):
+            if found.start() < self.offset(node) < found.end():
+                return found[0]
+        return None
 
     def offset(self, node: Node) -> int:
         return self.expression.positions.get(node.id, 0)

@@ -11,6 +11,7 @@ The parser bounds nesting to 32, so the recursion here is bounded too.
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import assert_never
 
 from stretto.expression.wire import decode, integer, length_delimited, signed, varint
 
@@ -135,7 +136,8 @@ def read_parsed(serialized: bytes) -> Tree:
     for number, value in _fields(outer[2]):
         if number == 2:
             root = _read(value)
-        elif number == 3:
+        else:
+            assert number == 3, number
             positions = _positions(value)
     assert root is not None
     return Tree(root, positions)
@@ -174,12 +176,12 @@ def children(node: Node) -> tuple[Node, ...]:
             return (*keys, *(entry.value for entry in node.entries))
         case Loop():
             return (node.over, node.start, node.condition, node.step, node.result)
+    assert_never(node)
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, bytes]]:
     for number, value in decode(data):
-        if isinstance(value, bytes):
-            yield number, value
+        yield number, _bytes(value)
 
 
 def _positions(source_info: bytes) -> dict[int, int]:
@@ -253,7 +255,8 @@ def _read_select(node_id: int, body: bytes) -> Select:
             operand = _read(_bytes(value))
         elif number == 2:
             field = _text(value)
-        elif number == 3:
+        else:
+            assert number == 3, number
             test = bool(value)
     assert operand is not None
     return Select(node_id, operand, field, test)
@@ -268,7 +271,8 @@ def _read_call(node_id: int, body: bytes) -> Call:
             target = _read(_bytes(value))
         elif number == 2:
             function = _text(value)
-        elif number == 3:
+        else:
+            assert number == 3, number
             args.append(_read(_bytes(value)))
     return Call(node_id, function, tuple(args), target)
 
@@ -279,7 +283,8 @@ def _read_map(node_id: int, body: bytes) -> MapOf:
     for number, value in decode(body):
         if number == 1:
             message = _text(value)
-        elif number == 2:
+        else:
+            assert number == 2, number
             entries.append(_read_entry(_bytes(value)))
     return MapOf(node_id, tuple(entries), message)
 
@@ -298,7 +303,8 @@ def _read_entry(body: bytes) -> Entry:
                 key = _read(_bytes(value))
             case 4:
                 held = _read(_bytes(value))
-            case 5:
+            case _:
+                assert number == 5, number
                 optional = bool(value)
     assert held is not None
     return Entry(entry_id, key, held, optional, field)
@@ -351,6 +357,7 @@ def _write(node: Node) -> bytes:
             return head + length_delimited(8, body)
         case Loop():
             return head + length_delimited(9, _write_loop(node))
+    assert_never(node)
 
 
 def _write_entry(entry: Entry) -> bytes:

@@ -105,7 +105,7 @@ def _end_of(source: str, start: int, segments: Segments) -> int | None:
     at = start
     for count, segment in enumerate(segments):
         if count == 0:
-            pattern = re.escape(str(segment))
+            pattern = re.escape(str(segment))  # a root as we spell it, in the source as given
         elif isinstance(segment, int):
             pattern = rf"{_SPACE}\[{_SPACE}{segment}{_SPACE}\]"
         else:

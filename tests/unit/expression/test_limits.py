@@ -186,6 +186,7 @@ def test_rounds_that_the_estimate_allows_are_counted_by_the_library() -> None:
 
     assert error.code == "cost_exceeded"
     assert "10000 rounds" in error.message
+    assert failure("input.all(i, input.all(j, [j][?0].hasValue()))", input=items).code == error.code
 
 
 @pytest.mark.parametrize(
@@ -203,6 +204,11 @@ def test_rounds_that_the_estimate_allows_are_counted_by_the_library() -> None:
         ("input.text.split('')", ["a", "b", "c"]),
         ("regex.extractAll(input.text, '[a-z]')", ["a", "b", "c"]),
         ("[1, [2]].flatten()", [1, 2]),
+        ("lists.range(3).map(i, [i, [i]]).flatten().distinct().size()", 6),
+        ("sets.contains(lists.range(3), [1]) && 'a,b'.split(',').size() == 2", True),
+        ("lists.range(3).sortBy(i, -i).sort()", [0, 1, 2]),
+        ("lists.range(1).map(i, {'a': i, 'b': [i]})", [{"a": 0, "b": [0]}]),
+        ("[input.maybe].map(m, {?'a': m.?x, 'b': lists.range(1)})", [{"b": [0]}]),
         ("cel.bind(x, input.text, x + x + x)", "abcabcabc"),
         ("{'a': 1}.map(k, k + k)", ["aa"]),
         ("input.maybe.?x.orValue('none').split('n')", ["", "o", "e"]),

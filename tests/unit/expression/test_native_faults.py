@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from stretto.expression import environment
+
 ROOT = Path(__file__).resolve().parents[3]
 FREED_NONE = "none_dealloc"
 
@@ -144,3 +146,16 @@ def test_plain_paths_do_not_load_the_library() -> None:
     """)
 
     assert result.stdout == '{"a":1,"b":"no r"}\nFalse\n', result.stderr
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_none_is_given_spare_references_only_where_it_is_counted(
+    counted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "_NONE_IS_COUNTED", counted and sys.version_info < (3, 12))
+    before = sys.getrefcount(None)
+
+    environment._protect_none()
+
+    given = sys.getrefcount(None) - before
+    assert (given > 2**39) == (counted and sys.version_info < (3, 12))

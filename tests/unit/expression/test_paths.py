@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from stretto.expression import EvaluationError
 from stretto.expression.paths import Segments, getter_of, show_path, show_value
 
 
@@ -49,3 +50,12 @@ def test_a_getter_of_any_length_gives_the_very_value(length: int) -> None:
         scope = {name: scope}
 
     assert getter_of(names)(scope) is value
+
+
+def test_a_long_path_names_what_is_missing() -> None:
+    get = getter_of(("a", "b", "c", "d", "e", "f"))
+
+    with pytest.raises(EvaluationError) as raised:
+        get({"a": {"b": {"c": {"d": {}}}}})
+
+    assert raised.value.message == "expected `a.b.c.d.e`, but `a.b.c.d` has no `e`"
