@@ -9,14 +9,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import shutil
 import signal
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +29,14 @@ from stretto.cli.progress import Progress, failure_text
 from stretto.cli.watching import watch
 from stretto.client import Rejected, Run
 from stretto.dev import DevOptions, DevStack, dev_stack
-from stretto.dev.environment import client_environment
+from stretto.dev.plan import SERVICES, worker_plan
 from stretto.dev.traces import TraceStore
-from stretto.testkit.process import launched
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "docs" / "examples" / "backup"
 DATA = Path(".stretto") / "demo"
 RUN_TIMEOUT_S = 120.0
-TAKEN_POLL_S = 0.01
-WORKER_STOP_S = 10.0
+POLL_S = 0.01
 KEPT_BACKUPS = 3
 
 console = Console(highlight=False)
@@ -55,10 +50,11 @@ async def demo(source: Path, keep: bool) -> int:
     """Run the demonstration; return the exit code."""
     say("[bold]Starting everything on this machine[/]")
     began = time.monotonic()
-    async with dev_stack(DevOptions(data=DATA), Terminal(console)) as stack, worker(stack):
-        say(f"  [green]up[/]    worker       {escape(str(EXAMPLE / 'worker.py'))}")
+    services = [*SERVICES, worker_plan(str(EXAMPLE / "worker.py"))]
+    async with dev_stack(DevOptions(data=DATA, services=services), Terminal(console)) as stack:
         say(f"ready in {seconds(time.monotonic() - began)}\n")
-        progress = await backup(stack, source)
+        async with Client.connect(stack.endpoints.nats) as client:
+            progress = await backup(stack, client, source)
         tell(stack, progress)
         if keep:
             say("\nEverything goes on running. Ctrl-C ends it.")
@@ -68,46 +64,20 @@ async def demo(source: Path, keep: bool) -> int:
     return 0 if progress.status == "completed" else 1
 
 
-@asynccontextmanager
-async def worker(stack: DevStack) -> AsyncIterator[None]:
-    """Run the worker of the example as a process of its own."""
-    log_path = stack.log_dir / "worker.log"
-    command = [sys.executable, "-P", "-m", "stretto.cli.main", "worker", str(EXAMPLE / "worker.py")]
-    with log_path.open("ab") as log:
-        process = await asyncio.create_subprocess_exec(
-            *launched(command, run_as=None, death_signal=signal.SIGKILL),
-            stdout=log,
-            stderr=log,
-            env={**os.environ, **client_environment(stack.endpoints)},
-            start_new_session=True,
-        )
-    try:
-        yield
-    finally:
-        if process.returncode is None:
-            process.terminate()
-            try:
-                await asyncio.wait_for(process.wait(), WORKER_STOP_S)
-            except TimeoutError:
-                process.kill()
-                await process.wait()
-
-
-async def backup(stack: DevStack, source: Path) -> Progress:
+async def backup(stack: DevStack, client: Client, source: Path) -> Progress:
     """Register the workflow, publish a start event with plain NATS, watch the run."""
     target = stack.data / "backups"
     forget_old(target)
-    async with Client.connect(stack.endpoints.nats) as client:
-        defined = await client.register((EXAMPLE / "workflow.yaml").read_text())
-        say(f"registered {defined.workflow} version {defined.version}")
-        run_id = str(uuid.uuid4())
-        start = {"run_id": run_id, "input": {"source": str(source), "target": str(target)}}
-        await publish(stack.endpoints.nats, "stretto.start.default.backup", start)
-        say(f"published on stretto.start.default.backup: [dim]{escape(json.dumps(start))}[/]\n")
-        run = client.get(run_id, "backup")
-        async with asyncio.timeout(RUN_TIMEOUT_S):
-            await taken(run)
-            return await watch(run, console)
+    defined = await client.register((EXAMPLE / "workflow.yaml").read_text())
+    say(f"registered {defined.workflow} version {defined.version}")
+    run_id = str(uuid.uuid4())
+    start = {"run_id": run_id, "input": {"source": str(source), "target": str(target)}}
+    await publish(stack.endpoints.nats, "stretto.start.default.backup", start)
+    say(f"published on stretto.start.default.backup: [dim]{escape(json.dumps(start))}[/]\n")
+    run = client.get(run_id, "backup")
+    async with asyncio.timeout(RUN_TIMEOUT_S):
+        await taken(run)
+        return await watch(run, console)
 
 
 async def taken(run: Run) -> None:
@@ -117,7 +87,7 @@ async def taken(run: Run) -> None:
             await run.status()
             return
         except Rejected:
-            await asyncio.sleep(TAKEN_POLL_S)
+            await asyncio.sleep(POLL_S)
 
 
 async def publish(url: str, subject: str, message: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from typing import TypedDict
 from stretto import Worker
 from stretto.worker import Context, NonRetryable
 
-worker = Worker(queue="backup", slots=16)
+worker = Worker(queue="backup", slots=32)
 
 LEFT_OUT = frozenset({".git", ".venv", ".stretto", "node_modules", "__pycache__"})
 """Folders that can be made again."""

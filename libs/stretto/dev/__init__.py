@@ -34,8 +34,25 @@ Invariants
 3. The ready file is there only while every process is up, and always names processes that live.
 """
 
+from typing import TYPE_CHECKING
+
 from stretto.dev.plan import DevOptions, Endpoints, ServicePlan
-from stretto.dev.process import NotStarted
-from stretto.dev.stack import DevStack, dev_stack
+
+if TYPE_CHECKING:
+    from stretto.dev.process import NotStarted
+    from stretto.dev.stack import DevStack, dev_stack
 
 __all__ = ["DevOptions", "DevStack", "Endpoints", "NotStarted", "ServicePlan", "dev_stack"]
+
+
+def __getattr__(name: str) -> object:
+    # A command that only looks where a stack runs does not pay for what it takes to run one.
+    if name in ("DevStack", "dev_stack"):
+        from stretto.dev import stack
+
+        return getattr(stack, name)
+    if name == "NotStarted":
+        from stretto.dev.process import NotStarted
+
+        return NotStarted
+    raise AttributeError(f"expected one of {__all__}, but stretto.dev has no attribute {name!r}")

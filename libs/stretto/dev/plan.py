@@ -30,11 +30,13 @@ class ServicePlan:
 
     Attributes:
         alone: no more than one process of it (it listens on a port that people know).
+        answers: it says on `/readyz` whether it can work; else it is up once it runs.
     """
 
     name: str
     command: tuple[str, ...]
     alone: bool = False
+    answers: bool = True
 
 
 def _of_module(name: str, *, alone: bool = False) -> ServicePlan:
@@ -49,6 +51,12 @@ SERVICES: tuple[ServicePlan, ...] = (
     _of_module("monitoring"),
     _of_module("gateway", alone=True),
 )
+
+
+def worker_plan(target: str, number: int = 1) -> ServicePlan:
+    """Plan the process of `stretto worker TARGET`: a module or file with workers."""
+    command = (sys.executable, "-P", "-m", "stretto.cli.main", "worker", target)
+    return ServicePlan("worker" if number == 1 else f"worker-{number}", command, answers=False)
 
 
 @dataclass(frozen=True)

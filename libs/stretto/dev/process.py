@@ -35,7 +35,8 @@ class ServiceProcess:
         name: for logs and people.
         command: the program; gets `STRETTO_HEALTH_PORT` beside `environment`.
         log_path: gets its output, at the end of what is there.
-        environment: all its variables, shared with the caller: read at every start.
+        environment: all its variables.
+        answers: False for a program that does not know `/readyz`: it is up once it runs.
     """
 
     def __init__(
@@ -44,11 +45,14 @@ class ServiceProcess:
         command: Sequence[str],
         log_path: Path,
         environment: Mapping[str, str],
+        *,
+        answers: bool = True,
     ) -> None:
         self.name = name
         self.log_path = log_path
         self._command = tuple(command)
         self._environment = environment
+        self._answers = answers
         self._process: asyncio.subprocess.Process | None = None
         self._port = 0
 
@@ -76,6 +80,8 @@ class ServiceProcess:
                 env={**self._environment, "STRETTO_HEALTH_PORT": str(self._port)},
                 start_new_session=True,  # Ctrl-C in a terminal is for us, who end it in order
             )
+        if not self._answers:
+            return
         deadline = time.monotonic() + timeout_s
         try:
             while self.pid is not None and time.monotonic() < deadline:

@@ -114,7 +114,13 @@ class DevStack:
         environment_of = service_environment(self._endpoints, self.options.environment)
         for service, name in instances:
             log = self.log_dir / f"{name}.log"
-            process = ServiceProcess(name, service.command, log, environment_of(service.name))
+            process = ServiceProcess(
+                name,
+                service.command,
+                log,
+                environment_of(service.name),
+                answers=service.answers,
+            )
             self._services.append((service.name, process))
         await _all(self._timed(process) for _, process in self._services)
         write_ready(self._files, self.endpoints, self.pids())

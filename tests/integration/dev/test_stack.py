@@ -1,6 +1,7 @@
 """The stack comes up, keeps everything up, and leaves nothing behind."""
 
 import asyncio
+import dataclasses
 import json
 import os
 import signal
@@ -213,6 +214,18 @@ async def test_given_servers_that_do_not_answer_are_an_error_without_their_passw
         async with dev_stack(nowhere):
             raise AssertionError("not reached")
     assert "secret" not in str(refused.value)
+
+
+async def test_a_program_that_does_not_answer_is_up_once_it_runs_and_is_kept_running(
+    data_dir: Path,
+) -> None:
+    silent = dataclasses.replace(stand_in("worker", "never"), answers=False)
+    async with dev_stack(options(data_dir, silent)) as stack:
+        [before] = stack.pids()["worker"]
+        kill(before)
+        await eventually(lambda: not stack.ready)
+        await eventually(lambda: stack.ready)
+        assert stack.pids()["worker"] != [before]
 
 
 PROGRAM = """

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stretto.dev.environment import OTLP_ENDPOINT, client_environment, service_environment
-from stretto.dev.plan import DevOptions, Endpoints
+from stretto.dev.plan import DevOptions, Endpoints, worker_plan
 
 ENDPOINTS = Endpoints(
     nats="nats://127.0.0.1:4222",
@@ -60,3 +60,12 @@ def test_a_worker_is_told_where_the_bus_is_and_where_spans_go() -> None:
     elsewhere = Endpoints(nats="nats://a:1", postgres="")
     assert client_environment(elsewhere) == {"STRETTO_NATS_URL": "nats://a:1"}
     assert "STRETTO_HTTP_PORT" not in service_environment(elsewhere, {})("gateway")
+
+
+def test_a_worker_is_a_process_that_is_not_asked_whether_it_is_ready() -> None:
+    plan = worker_plan("shop.py", 2)
+    assert (plan.name, plan.answers, plan.command[-2:]) == (
+        "worker-2",
+        False,
+        ("worker", "shop.py"),
+    )

@@ -17,7 +17,7 @@ from stretto.cli.printing import seconds
 from stretto.dev import DevOptions, DevStack, dev_stack
 from stretto.dev.environment import OTLP_ENDPOINT
 from stretto.dev.log_view import LogView
-from stretto.dev.plan import DEFAULT_DATA
+from stretto.dev.plan import DEFAULT_DATA, SERVICES, worker_plan
 
 _NAME_WIDTH = 12
 _EXIT_NAMES = {-int(number): number.name for number in signal.Signals}
@@ -81,6 +81,7 @@ def scale_of(values: tuple[str, ...]) -> dict[str, int]:
 @click.option("--scale", multiple=True, metavar="SERVICE=N", help="More processes of a service.")
 @click.option("--nats", metavar="URL", help="Use this NATS server in place of an embedded one.")
 @click.option("--postgres", metavar="DSN", help="Use this Postgres in place of an embedded one.")
+@click.option("--worker", "workers", multiple=True, metavar="MODULE", help="Run a worker as well.")
 @click.option("--logs", is_flag=True, help="Show the logs of the services.")
 def dev_command(
     *,
@@ -89,6 +90,7 @@ def dev_command(
     scale: tuple[str, ...],
     nats: str | None,
     postgres: str | None,
+    workers: tuple[str, ...],
     logs: bool,
 ) -> None:
     """Run everything on this machine: NATS, Postgres, all services.
@@ -98,7 +100,12 @@ def dev_command(
     """
     try:
         options = DevOptions(
-            data=data, ready_file=ready_file, scale=scale_of(scale), nats=nats, postgres=postgres
+            data=data,
+            ready_file=ready_file,
+            scale=scale_of(scale),
+            nats=nats,
+            postgres=postgres,
+            services=[*SERVICES, *(worker_plan(w, n) for n, w in enumerate(workers, 1))],
         )
     except ValueError as error:
         usage_error(str(error))

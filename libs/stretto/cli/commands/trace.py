@@ -14,8 +14,9 @@ from stretto.cli.exits import EXIT_RUN_FAILED
 from stretto.cli.printing import note, out, print_json, seconds
 from stretto.contracts import ids
 from stretto.dev.traces import Node, Span, TraceStore, tree_of
+from stretto.telemetry.names import ATTR_QUEUE, ATTR_STEP, ATTR_TASK, ATTR_WORKER, SPAN_STEP
 
-_NAMES = ("stretto.task", "stretto.worker", "stretto.attempt", "stretto.queue")
+_SHOWN = (ATTR_TASK, ATTR_WORKER, ATTR_QUEUE)
 
 
 @click.command("trace")
@@ -58,10 +59,14 @@ def _grow(tree: Tree, node: Node, began_ns: int) -> None:
 
 
 def _label(span: Span, began_ns: int) -> str:
+    name = span.name
+    path = str(span.attributes.get(ATTR_STEP, ""))
+    if name.startswith(SPAN_STEP) and "[" in path:
+        name = f"{SPAN_STEP} {path}"  # names of spans leave the item out: there would be too many
     at = seconds((span.start_ns - began_ns) / 1e9)
-    facts = " ".join(f"{span.attributes[n]}" for n in _NAMES if n in span.attributes)
+    facts = " ".join(f"{span.attributes[n]}" for n in _SHOWN if n in span.attributes)
     wrong = f"  [red]{escape(span.error or 'failed')}[/]" if span.error is not None else ""
     return (
-        f"{escape(span.name)}  [cyan]{seconds(span.seconds)}[/]  "
+        f"{escape(name)}  [cyan]{seconds(span.seconds)}[/]  "
         f"[dim]+{at}  {escape(span.service)}  {escape(facts)}[/]{wrong}"
     )
