@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -12,7 +13,10 @@ import asyncpg
 from stretto.bus.connection import connect
 from stretto.dev.plan import USUAL_NATS_PORT, USUAL_POSTGRES_PORT, port_near
 from stretto.runtime.errors import NotReachable
-from stretto.testkit.servers import NatsServer, PostgresServer
+from stretto.testkit.ports import is_free
+from stretto.testkit.servers import NatsServer, PostgresServer, ServerFailed
+
+S = TypeVar("S", NatsServer, PostgresServer)
 
 DATABASE = "stretto"
 """Made in the embedded Postgres. In somebody else's, the DSN names the database."""
@@ -75,8 +79,9 @@ class Nats:
             await connection.close()
             return
         if self._server is None:
-            self._server = NatsServer(self._data, port_near(USUAL_NATS_PORT))
-        await self._server.start()
+            self._server = await _started(lambda p: NatsServer(self._data, p), USUAL_NATS_PORT)
+        else:
+            await self._server.start()
 
     async def ended(self) -> int:
         """Wait until the embedded server has ended; return its exit code."""
@@ -131,8 +136,11 @@ class Postgres:
             await _probe_postgres(self._given, self.shown)
             return
         if self._server is None:
-            self._server = PostgresServer(self._data, port_near(USUAL_POSTGRES_PORT))
-        await self._server.start()
+            self._server = await _started(
+                lambda p: PostgresServer(self._data, p), USUAL_POSTGRES_PORT
+            )
+        else:
+            await self._server.start()
         await _ensure_database(self._server.dsn, DATABASE)
 
     async def ended(self) -> int:
@@ -145,6 +153,21 @@ class Postgres:
         """Stop the embedded server; leave a given one alone."""
         if self._server is not None:
             await self._server.stop()
+
+
+async def _started(make: Callable[[int | None], S], usual: int) -> S:
+    """Start a new server on its usual port if that is free, else on another; and also when
+    somebody takes the usual one between the look and the start."""
+    port = port_near(usual)
+    server = make(port)
+    try:
+        await server.start()
+    except ServerFailed:
+        if is_free(port):
+            raise
+        server = make(None)
+        await server.start()
+    return server
 
 
 async def _ended(server: NatsServer | PostgresServer) -> int:

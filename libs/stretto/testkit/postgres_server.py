@@ -290,6 +290,9 @@ class PostgresServer:
                     await connection.close()
         except (OSError, TimeoutError, asyncpg.CannotConnectNowError):
             return False
+        except asyncpg.InvalidPasswordError:
+            # Another server took the port first: ours will end, and say so in its log.
+            return False
 
 
 def find_postgres() -> Path:
