@@ -13,6 +13,7 @@ gather, and go out together.
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Iterable, Mapping
 from functools import partial
 
@@ -61,6 +62,9 @@ RECONCILE_EVERY_TICKS = 40
 """Every 10 s: attempts whose messages were acknowledged long ago are forgotten."""
 
 RESULTS_BATCH = 500
+
+TOKEN_BYTES = 8
+"""An instance that is restarted under the same name must not repeat its message ids."""
 
 logger = logging.getLogger(__name__)
 
@@ -120,6 +124,7 @@ class Desk:
         )
         self._queues: set[tuple[str, str]] = set()
         self._sent = 0
+        self._token = secrets.token_hex(TOKEN_BYTES)
         self._tasks: list[asyncio.Task[None]] = []
         self._ticks = 0
 
@@ -309,7 +314,7 @@ class Desk:
                         subjects.work(*place),
                         sending.data,
                         # Unique: the same attempts may have to be sent again on purpose.
-                        msg_id=f"{self._context.instance}-{self.lane}-{self._sent}",
+                        msg_id=f"{self._token}-{self._sent}",
                     )
                 except StrettoError as error:
                     self._not_sent(sending, error)

@@ -16,6 +16,7 @@ import dataclasses
 import inspect
 import typing
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -87,7 +88,7 @@ def _one_line(error: ValueError) -> str:
 
 def _parameters(function: Callable[..., object]) -> list[inspect.Parameter]:
     try:
-        hints = typing.get_type_hints(function, include_extras=True)
+        hints = typing.get_type_hints(_annotated(function), include_extras=True)
     except NameError as error:
         raise HandlerRefused(
             f"expected the annotations of {_name(function)} to name what its module knows, "
@@ -104,6 +105,15 @@ def _parameters(function: Callable[..., object]) -> list[inspect.Parameter]:
                 f"but {p.name!r} can only be given by position"
             )
     return found
+
+
+def _annotated(function: Callable[..., object]) -> Callable[..., object]:
+    """The function that has the annotations: inside of partials, of objects that can be called."""
+    while isinstance(function, partial):
+        function = function.func
+    if inspect.isroutine(function):
+        return function
+    return type(function).__call__
 
 
 def _is_context(parameter: inspect.Parameter) -> bool:

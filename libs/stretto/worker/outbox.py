@@ -17,9 +17,9 @@ Invariants
 
 import asyncio
 import logging
+import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from hashlib import blake2b
 from typing import Any, Protocol
 
 from stretto.contracts.codec import json_encode
@@ -41,6 +41,9 @@ MAX_MESSAGE_BYTES = 512 * 1024
 
 RESULT_OVERHEAD_BYTES = 512
 """What a result is besides its output: id, worker, instants, a failure's names."""
+
+TOKEN_BYTES = 8
+"""A worker that is restarted under the same name must not repeat its ids."""
 
 RETRY_FIRST_S = 0.1
 RETRY_MAX_S = 5.0
@@ -94,6 +97,8 @@ class Outbox:
         self.waiting = 0
         """Results that are not stored yet."""
         self._changed = asyncio.Event()
+        self._token = secrets.token_hex(TOKEN_BYTES)
+        self._sent = 0
 
     @property
     def full(self) -> bool:
@@ -140,11 +145,15 @@ class Outbox:
         self._changed.set()
 
     async def _send(self, reply: str, accepted: list[str], results: list[TaskResult]) -> None:
+        # Unique: what is sent again because its answer was lost is stored once, but who asks again
+        # for results that were stored (and maybe lost since) gets them.
+        self._sent += 1
+        msg_id = f"{self._token}-{self._sent}"
         wait_s = RETRY_FIRST_S
         while True:
             try:
                 data = self._encode(accepted, results)
-                await self._store.publish(reply, data, msg_id=_message_id(accepted, results))
+                await self._store.publish(reply, data, msg_id=msg_id)
                 return
             except TransientError as error:
                 logger.warning(
@@ -209,13 +218,6 @@ def _cut(waiting: deque[TaskResult]) -> list[TaskResult]:
             break
         taken.append(waiting.popleft())
     return taken
-
-
-def _message_id(accepted: list[str], results: list[TaskResult]) -> str:
-    """The same for the same attempts: what is sent again after a lost answer is stored once."""
-    digest = blake2b("\n".join(accepted).encode(), digest_size=16)
-    digest.update("\n".join(["", *(result.id for result in results)]).encode())
-    return digest.hexdigest()
 
 
 def _size(result: TaskResult) -> int:

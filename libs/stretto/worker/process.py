@@ -1,6 +1,7 @@
 """A process of workers: found in a module, run together, ended by signals."""
 
 import asyncio
+import gc
 import importlib
 import logging
 import os
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from stretto.runtime.context import GC_THRESHOLDS
 from stretto.runtime.errors import PermanentError
 from stretto.telemetry import names
 from stretto.telemetry.logging import configure_logging
@@ -68,6 +70,10 @@ def run_workers(workers: Sequence[Worker]) -> int:
     """
     if not logging.getLogger().handlers:
         configure_logging("info", "console", service="worker", instance=workers[0].name)
+    # Attempts are structs without cycles: the collector finds nothing there and may look rarely.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         code = runner.run(_serve(workers))
     if any(worker.busy_threads for worker in workers):

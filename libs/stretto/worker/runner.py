@@ -52,14 +52,15 @@ class Run:
         self.reason: str | None = None
         self.task: asyncio.Task[None] | None = None
         self.timer: asyncio.TimerHandle | None = None
-        self.context: Context
-        self.pulse: Pulse
+        self.context: Context | None = None
+        self.pulse: Pulse | None = None
 
     def stop(self, reason: str) -> None:
         """Cancel the handler, for the first reason that is given."""
         if self.reason is None:
             self.reason = reason
-            self.context.cancelled = True
+            if self.context is not None:
+                self.context.cancelled = True
             assert self.task is not None, "a run is reachable only after it has its task"
             self.task.cancel()
 
@@ -145,6 +146,8 @@ class Runner:
         try:
             with self._span(attempt.task):
                 output = encode_output(run_through(handler.function(**arguments)))
+        except asyncio.CancelledError:
+            return self._fail(attempt, _cancelled_itself(), started_at)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a handler raises is its outcome
             return self._fail(attempt, failure_of(error), started_at)
         return self._finish(
@@ -166,20 +169,26 @@ class Runner:
     ) -> None:
         task = attempt.task
         run = Run(attempt, handler, started_at)
-        run.pulse = Pulse(task.id, self._worker, task.heartbeat_s, self._send_progress)
-        if handler.way is Way.THREAD:
-            beat: Beat = partial(self._say_from_thread, run.pulse)
-        else:
-            beat = run.pulse.say
-        run.context = Context(task, beat)
-        if handler.binding.context is not None and handler.way is not Way.PROCESS:
-            arguments[handler.binding.context] = run.context
-        run.task = self._group.create_task(self._run(run, arguments), name=task.id)
+        if task.heartbeat_s is not None or handler.binding.context is not None:
+            self._attend(run, arguments)
+        run.task = self._group.create_task(self._run(run, arguments))
         attempt.runner = run
         self._runs[run] = None
-        run.pulse.start()
         if late_us is not None:
             run.timer = self._loop.call_later(-late_us / US_PER_S, run.stop, DEADLINE)
+
+    def _attend(self, run: Run, arguments: dict[str, Any]) -> None:
+        """Give a run its pulse, and its handler the context where it wants one."""
+        task, handler = run.attempt.task, run.handler
+        pulse = Pulse(task.id, self._worker, task.heartbeat_s, self._send_progress)
+        if handler.way is Way.THREAD:
+            beat: Beat = partial(self._say_from_thread, pulse)
+        else:
+            beat = pulse.say
+        run.pulse, run.context = pulse, Context(task, beat)
+        if handler.binding.context is not None and handler.way is not Way.PROCESS:
+            arguments[handler.binding.context] = run.context
+        pulse.start()
 
     def _say_from_thread(self, pulse: Pulse, progress: float | None, message: str | None) -> None:
         self._loop.call_soon_threadsafe(pulse.say, progress, message)
@@ -188,7 +197,8 @@ class Runner:
         try:
             ended = await self._ended(run, arguments)
         finally:
-            run.pulse.stop()
+            if run.pulse is not None:
+                run.pulse.stop()
             if run.timer is not None:
                 run.timer.cancel()
             del self._runs[run]
@@ -231,21 +241,16 @@ class Runner:
         return coroutine
 
     def _stopped(self, run: Run) -> Ended | None:
-        match run.reason:
-            case "withdrawn":
-                return _withdrawn()
-            case "deadline":
-                return _past_deadline(run.attempt.task)
-            case "worker ends":
-                return None
-            case _:
-                current = asyncio.current_task()
-                if current is not None and current.cancelling():
-                    raise asyncio.CancelledError  # the whole worker is being cancelled
-                return Failure(
-                    type=FailureType.CANCELLED,
-                    message="expected the handler to end, but it cancelled itself",
-                )
+        if run.reason == WORKER_ENDS:
+            return None
+        if run.reason == WITHDRAWN:
+            return _withdrawn()
+        if run.reason == DEADLINE:
+            return _past_deadline(run.attempt.task)
+        current = asyncio.current_task()
+        if current is not None and current.cancelling():
+            raise asyncio.CancelledError  # the whole worker is being cancelled
+        return _cancelled_itself()
 
     def _fail(self, attempt: Attempt, failure: Failure, started_at: str | None) -> None:
         logger.info(
@@ -314,6 +319,12 @@ def _late_us(task: Task, now_us: int) -> int | None:
 def _withdrawn() -> Failure:
     return Failure(
         type=FailureType.CANCELLED, message="the attempt was withdrawn: nobody waits for it"
+    )
+
+
+def _cancelled_itself() -> Failure:
+    return Failure(
+        type=FailureType.CANCELLED, message="expected the handler to end, but it cancelled itself"
     )
 
 

@@ -13,15 +13,15 @@ from stretto.bus.ensure import ensure
 from stretto.bus.message import Message, ack_all
 from stretto.bus.publisher import Publisher
 from stretto.bus.pull import PullLoop
-from stretto.bus.topology import Consumer
+from stretto.bus.topology import Consumer, Stream
 from stretto.contracts import subjects
 from stretto.contracts.codec import decode_results, json_encode
 from stretto.contracts.ids import run_id_text, uuid7
-from stretto.contracts.public import Results, Task, TaskResult, Work
-from stretto.runtime.topology import RESULTS, WORK, work_consumer
+from stretto.contracts.public import DeadLetter, Results, Task, TaskResult, Work
+from stretto.runtime.topology import DLQ, RESULTS, WORK, WORK_ACK_WAIT_S, work_consumer
 from stretto.worker import Worker
 
-PATIENCE_S = 20.0
+PATIENCE_S = 8.0
 REPLY = subjects.results(0)
 QUEUE = "q"
 _READER = Consumer(stream=RESULTS.name, name="test-results")
@@ -54,8 +54,12 @@ def task_of(
 class Desk:
     """Publishes work and gathers results; made by `at_desk`."""
 
-    def __init__(self, url: str, connection: Connection, publisher: Publisher) -> None:
+    def __init__(
+        self, url: str, connection: Connection, publisher: Publisher, ack_wait_s: float
+    ) -> None:
         self.url = url
+        self.ack_wait_s = ack_wait_s
+        self.redelivered = 0
         self.connection = connection
         self.publisher = publisher
         self.messages: list[Results] = []
@@ -96,34 +100,62 @@ class Desk:
         if accepted is not None:
             self.accepted += [accepted] if isinstance(accepted, str) else accepted
 
-    async def unacknowledged(self, queue: str = QUEUE) -> int:
-        """Say how many work messages are not acknowledged."""
-        info = await consumer_info(self.connection, work_consumer("default", queue))
-        return info.num_pending + info.num_ack_pending
+    def work_consumer(self, namespace: str, queue: str) -> Consumer:
+        """The consumer of a queue, with the patience of this desk."""
+        plain = work_consumer(namespace, queue)
+        return msgspec.structs.replace(plain, ack_wait_s=self.ack_wait_s)
+
+    async def all_acknowledged(self) -> None:
+        """Wait until no work message is left."""
+        async with asyncio.timeout(PATIENCE_S):
+            while (info := await self._info()).num_pending + info.num_ack_pending:  # noqa: ASYNC110 - asked
+                await asyncio.sleep(0.02)
+        self.redelivered = info.num_redelivered
+
+    async def until_true(self, condition: Callable[[], object]) -> None:
+        """Wait for what nobody signals, looking often, for a bounded time."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not condition():  # noqa: ASYNC110 - nobody signals it
+                await asyncio.sleep(0.005)
+
+    async def dead_letters(self) -> list[DeadLetter]:
+        """Read all dead letters."""
+        consumer = Consumer(stream=DLQ.name, name="letters")
+        await ensure(self.connection, [], [consumer])
+        async with PullLoop(self.connection, consumer.stream, consumer.name) as loop:
+            messages = await loop.next_batch(timeout_s=PATIENCE_S)
+        return [msgspec.json.decode(m.data, type=DeadLetter) for m in messages]
+
+    async def make_stream(self, name: str, subject: str) -> None:
+        """Make a stream for a subject."""
+        await ensure(self.connection, [Stream(name=name, subjects=(subject,))])
+
+    async def _info(self) -> Info:
+        consumer = work_consumer("default", QUEUE)
+        subject = f"$JS.API.CONSUMER.INFO.{consumer.stream}.{consumer.name}"
+        reply = await self.connection.request(subject)
+        return msgspec.json.decode(reply.data, type=Info)
 
 
 class Info(msgspec.Struct):
     num_pending: int
     num_ack_pending: int
-
-
-async def consumer_info(connection: Connection, consumer: Consumer) -> Info:
-    reply = await connection.request(f"$JS.API.CONSUMER.INFO.{consumer.stream}.{consumer.name}")
-    return msgspec.json.decode(reply.data, type=Info)
+    num_redelivered: int
 
 
 @asynccontextmanager
-async def at_desk(url: str) -> AsyncIterator[Desk]:
+async def at_desk(url: str, *, ack_wait_s: float = WORK_ACK_WAIT_S) -> AsyncIterator[Desk]:
     """Make the streams and read the results."""
     async with await connect(url, "desk") as connection, Publisher(connection) as publisher:
-        await ensure(connection, [WORK, RESULTS], [_READER, work_consumer("default", QUEUE)])
-        desk = Desk(url, connection, publisher)
+        desk = Desk(url, connection, publisher, ack_wait_s)
 
-        async def ensure_again() -> None:
-            await ensure(connection, [WORK, RESULTS], [_READER])
+        async def make() -> None:
+            consumers = [_READER, desk.work_consumer("default", QUEUE)]
+            await ensure(connection, [WORK, RESULTS, DLQ], consumers)
 
+        await make()
         async with (
-            PullLoop(connection, _READER.stream, _READER.name, on_missing=ensure_again) as loop,
+            PullLoop(connection, _READER.stream, _READER.name, on_missing=make) as loop,
             asyncio.TaskGroup() as group,
         ):
             reading = group.create_task(desk.read(loop))
@@ -143,17 +175,3 @@ async def running(worker: Worker) -> AsyncIterator[asyncio.Event]:
             stopping.set()
             async with asyncio.timeout(PATIENCE_S):
                 await asyncio.wait([task])
-
-
-async def poll(condition: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
-    """Wait for what nobody signals, looking often, for a bounded time."""
-    async with asyncio.timeout(patience_s):
-        while not condition():
-            await asyncio.sleep(0.005)
-
-
-async def poll_async(condition: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
-    """As `poll`, for conditions that have to be asked for."""
-    async with asyncio.timeout(patience_s):
-        while not await condition():  # type: ignore[misc]
-            await asyncio.sleep(0.02)

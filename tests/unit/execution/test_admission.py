@@ -288,3 +288,20 @@ def test_places_of_attempts_that_are_gone_do_not_gather() -> None:
     assert len(line._held) < 100
     core.finished("0")
     assert ids(send(core)) == [[f"{MIN_LIMIT}"]]
+
+
+def test_without_room_the_next_ones_wait() -> None:
+    core = admission()
+    admit(core, *[attempt(f"{n}") for n in range(MIN_LIMIT)])
+    send(core)
+    admit(core, attempt("late"))
+    assert core.cut() == []
+    assert core.counts.held == 1
+
+
+def test_parked_with_a_result_it_is_gone() -> None:
+    core = admission()
+    admit(core, attempt("a", queue=None))
+    send(core)
+    core.finished("a")
+    assert present(core, "v", queue="right", tasks=["t"]) == []
