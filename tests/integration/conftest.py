@@ -1,6 +1,5 @@
 """One `stretto dev` for all tests that want the whole product."""
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -17,7 +16,7 @@ def dev() -> Iterator[Dev]:
     data = Path(tempfile.mkdtemp(prefix="stretto-cli-"))
     ready_file = data / "ready.json"
     process = subprocess.Popen(
-        [*COMMAND, "dev", "--data", str(data / "state"), "--ready-file", str(ready_file), *os.environ.get("GW","").split()],
+        [*COMMAND, "dev", "--data", str(data / "state"), "--ready-file", str(ready_file)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
