@@ -129,10 +129,16 @@ class Worker:
             await tracer.close(EXPORT_TIMEOUT_S)
 
     def serve(self) -> None:
-        """Run in this thread until SIGTERM or SIGINT, then drain; a second signal ends at once."""
+        """Run in this thread until SIGTERM or SIGINT, then drain; a second signal ends at once.
+
+        Raises:
+            SystemExit: it could not drain, or failed.
+        """
         from stretto.worker.process import run_workers
 
-        run_workers([self])
+        code = run_workers([self])
+        if code:
+            raise SystemExit(code)
 
     async def run_local(self, task: str, input: Any = None, *, attempt: int = 1) -> Any:  # noqa: A002 - the word of the contract
         """Run a handler here, without a bus, for tests: input and output pass through JSON.

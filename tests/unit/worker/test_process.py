@@ -1,0 +1,54 @@
+"""Workers found in modules."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stretto.worker import NoWorkers, load_workers
+
+TWO = """
+from stretto import Worker
+first = Worker(name="first")
+second = Worker(name="second")
+again = first
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give a folder that is the current one; what is imported from it is forgotten."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+def test_workers_of_a_module_are_found_once_each(place: Path) -> None:
+    (place / "tills.py").write_text(TWO)
+    assert [w.name for w in load_workers("tills")] == ["first", "second"]
+    assert [w.name for w in load_workers("tills:second")] == ["second"]
+
+
+def test_workers_of_a_file_are_found(place: Path) -> None:
+    (place / "shop").mkdir()
+    (place / "shop" / "counter.py").write_text(TWO)
+    assert len(load_workers("shop/counter.py")) == 2
+    assert [w.name for w in load_workers("shop/counter.py:again")] == ["first"]
+
+
+def test_a_module_without_workers_is_refused(place: Path) -> None:
+    (place / "empty.py").write_text("")
+    with pytest.raises(NoWorkers, match="expected a worker, as in"):
+        load_workers("empty")
+    with pytest.raises(NoWorkers, match="expected a worker called 'x' in empty"):
+        load_workers("empty:x")
+
+
+@pytest.mark.parametrize("target", ["nowhere", "nowhere.py"])
+def test_a_module_that_is_not_there_is_refused(place: Path, target: str) -> None:
+    with pytest.raises(NoWorkers, match="expected to import nowhere"):
+        load_workers(target)
