@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from datetime import datetime
 from typing import Any
 
@@ -117,13 +118,26 @@ class Feed:
     async def events(
         self, followed: Followed | None = None, unknown_until: float = 0.0
     ) -> AsyncGenerator[RunEvent, None]:
-        """Give events until the run's last one.
+        """Give events until the run's last one; see `batches`."""
+        async with aclosing(self.batches(followed, unknown_until)) as batches:
+            async for batch in batches:
+                for event in batch:
+                    yield event
+
+    async def batches(
+        self,
+        followed: Followed | None = None,
+        unknown_until: float = 0.0,
+        max_silence_s: float = MAX_SILENCE_S,
+    ) -> AsyncGenerator[list[RunEvent], None]:
+        """Give events as they come, until the run's last one; an empty list after a silence.
 
         Args:
             followed: is woken when the run's start was refused, when it has ended, and when the
                 connection is back.
             unknown_until: up to this time of the event loop's clock the run need not be known: its
                 start may not have been taken yet.
+            max_silence_s: the log is asked when nothing was heard for so long.
 
         Raises:
             Rejected: the start was refused, or there is no such run.
@@ -135,14 +149,14 @@ class Feed:
             silence_s = 0.0  # the first thing is to read what happened before
             while True:
                 batch = await self._next(silence_s, unknown_until)
-                for event in batch:
-                    self._seq = event.seq
-                    yield event
-                    if event.type in LAST_TYPES:
-                        return
-                if not batch and followed and followed.ending and followed.ending.refused:
+                if batch:
+                    self._seq = batch[-1].seq
+                elif followed and followed.ending and followed.ending.refused:
                     raise rejection(followed.ending.refused)
-                silence_s = SILENCE_S if batch else _longer(silence_s)
+                yield batch
+                if batch and batch[-1].type in LAST_TYPES:
+                    return
+                silence_s = min(SILENCE_S if batch else _longer(silence_s), max_silence_s)
         finally:
             if stop_listening is not None:
                 stop_listening()

@@ -1,0 +1,69 @@
+"""The OpenAPI document: the schemas are those of the types that are sent, nothing is said twice."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+import stretto
+from services.gateway.bodies import ControlBody, SourceBody, StartBody
+from services.gateway.problems import PROBLEM_TYPE, Problem
+from services.gateway.schemas import Schemas
+from stretto.contracts import answers, public
+
+_REF = "#/components/schemas/"
+TYPES: tuple[type, ...] = (
+    *(StartBody, ControlBody, SourceBody, Problem),
+    *(public.Started, public.Controlled, public.Defined, public.Presence),
+    *(answers.RunPage, answers.RunView, answers.Stats, answers.QueueView),
+    *(answers.DefinitionSummary, public.EventsMessage),
+)
+
+
+def ref(name: str) -> dict[str, Any]:
+    """The schema of a type by its name."""
+    return {"$ref": _REF + name}
+
+
+def gives(
+    schema: dict[str, Any] | None, description: str, status: int = 200, *refusals: int
+) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route: its answer, and the problems that it may end in."""
+    content = {"application/json": {"schema": schema or {"type": "object"}}}
+    said: dict[int | str, dict[str, Any]] = {
+        status: {"description": description, "content": content}
+    }
+    for refusal in (*refusals, 401, 503):
+        said[refusal] = {
+            "description": {401: "no known token", 503: "a service is not reachable"}.get(
+                refusal, "refused; `code` says why"
+            ),
+            "content": {PROBLEM_TYPE: {"schema": ref("Problem")}},
+        }
+    return said
+
+
+def takes(name: str) -> dict[str, Any]:
+    """The `openapi_extra` of a route with a JSON body of a type."""
+    schema = {"application/json": {"schema": ref(name)}}
+    return {"requestBody": {"required": True, "content": schema}}
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """Build the document, once."""
+    if app.openapi_schema is None:
+        made = get_openapi(
+            title="Stretto",
+            version=stretto.__version__,
+            description="Start, watch and control runs; register definitions; look at queues.",
+            routes=app.routes,
+        )
+        schemas = Schemas(_REF)
+        for type_ in TYPES:
+            schemas.add(type_)
+        components = made.setdefault("components", {})
+        components.setdefault("schemas", {}).update(schemas.components)
+        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        made["security"] = [{"token": []}]
+        app.openapi_schema = made
+    return app.openapi_schema
