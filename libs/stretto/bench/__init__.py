@@ -17,11 +17,13 @@ definitions the workflows that are run
 handlers    the worker module: no-op handlers
 rig         the stack, the workers and a client, in a temporary directory
 accounting  CPU and memory of the processes, by part
+ending      waiting for a run, and why it is open when it does not end
 ledger      what the log says of the runs: completed, lost
 workloads   one module each
 figures     what is measured, as it is written in JSON
 targets     what is to be reached, and the floor of the parts
 machine     what it was measured on
+run         all of it: a rig, the workloads in order, a report
 report      the table for people
 profile     py-spy on every Python process while a workload runs
 compare     `python -m stretto.bench.compare REV`

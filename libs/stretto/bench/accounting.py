@@ -11,7 +11,7 @@ import asyncio
 import math
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +26,9 @@ OWN = os.getpid()
 
 SAMPLE_EVERY_S = 1.0
 MB = 1_000_000
+
+MEMORY_FILE = "smaps_rollup"
+"""Below `/proc/<pid>`; where there is none (macOS) memory is not measured."""
 
 
 @dataclass
@@ -53,14 +56,14 @@ class Usage:
 
 def cpu_seconds(parts: Parts) -> dict[str, float]:
     """Return the CPU time that each part has used so far, in seconds."""
-    return {part: sum(map(_cpu_of, _with_children(pids))) for part, pids in parts.items()}
+    return {part: sum(map(_cpu_of, family)) for part, family in _families(parts).items()}
 
 
 def memory_mb(parts: Parts) -> dict[str, float] | None:
     """Return the memory (PSS) of each part in MB; None where the system does not tell."""
     found: dict[str, float] = {}
-    for part, pids in parts.items():
-        sizes = [_pss_bytes(process.pid) for process in _with_children(pids)]
+    for part, family in _families(parts).items():
+        sizes = [_pss_bytes(process.pid) for process in family]
         if any(size is None for size in sizes):
             return None
         found[part] = sum(size for size in sizes if size is not None) / MB
@@ -106,16 +109,23 @@ def _busy_seconds() -> float:
     return float(times.user + times.system + getattr(times, "nice", 0.0))
 
 
-def _with_children(pids: Sequence[int]) -> list[psutil.Process]:
-    found: dict[int, psutil.Process] = {}
-    for pid in pids:
-        try:
-            found[pid] = process = psutil.Process(pid)
-            if pid != OWN:
-                found.update((child.pid, child) for child in process.children(recursive=True))
-        except psutil.NoSuchProcess:
-            continue
-    return list(found.values())
+def _families(parts: Parts) -> dict[str, list[psutil.Process]]:
+    """Return the processes of each part with all that they made; those that are gone left out."""
+    known: dict[int, psutil.Process] = {}
+    made: dict[int, list[int]] = {}
+    # Once over all processes: asking each for its children would read all of them each time.
+    for process in psutil.process_iter(["ppid"]):
+        known[process.pid] = process
+        made.setdefault(process.info["ppid"], []).append(process.pid)
+
+    def family(pid: int) -> Iterator[psutil.Process]:
+        if pid in known:
+            yield known[pid]
+        if pid != OWN:
+            for child in made.get(pid, ()):
+                yield from family(child)
+
+    return {part: [one for pid in pids for one in family(pid)] for part, pids in parts.items()}
 
 
 def _cpu_of(process: psutil.Process) -> float:
@@ -132,9 +142,9 @@ def _cpu_of(process: psutil.Process) -> float:
 def _pss_bytes(pid: int) -> int | None:
     """Return the PSS of a process; 0 when it is gone, None when the system does not tell."""
     try:
-        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        text = Path(f"/proc/{pid}/{MEMORY_FILE}").read_text()
     except (FileNotFoundError, ProcessLookupError):
-        return None if not Path("/proc/self/smaps_rollup").exists() else 0
+        return 0 if Path(f"/proc/self/{MEMORY_FILE}").exists() else None
     except PermissionError:
         return None
     for line in text.splitlines():

@@ -25,6 +25,7 @@ from rich.table import Table
 from stretto.bench.report import number
 from stretto.bench.workloads import WORKLOADS
 
+HERE = Path(__file__).resolve().parents[3]
 RUN_TIMEOUT_S = 600.0
 ROUNDS = 2
 MEASURED_S = 10.0
@@ -145,16 +146,21 @@ def table(rows: Sequence[Compared], rev: str) -> Table:
 @click.argument("rev")
 @click.argument("letters", nargs=-1, type=click.Choice(list(WORKLOADS), case_sensitive=False))
 @click.option("--rounds", type=click.IntRange(1, 20), default=ROUNDS, show_default=True)
-def main(rev: str, letters: tuple[str, ...], rounds: int) -> None:
-    """Compare the working tree with REV on short workloads (all of them, or LETTERS)."""
-    here = Path(__file__).resolve().parents[3]
+@click.option(
+    "--tree",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default=HERE,
+    help="The work tree to compare.",
+)
+def main(rev: str, letters: tuple[str, ...], rounds: int, tree: Path) -> None:
+    """Compare a work tree with its revision REV on short workloads (all of them, or LETTERS)."""
     chosen = letters or tuple(WORKLOADS)
     base: list[dict[str, Any]] = []
     this: list[dict[str, Any]] = []
     aside = Console(stderr=True, highlight=False)
-    with checked_out(here, rev) as tree:
+    with checked_out(tree, rev) as other:
         for turn in range(1, rounds + 1):
-            for name, where, into in ((rev, tree, base), ("this", here, this)):
+            for name, where, into in ((rev, other, base), ("this", tree, this)):
                 aside.print(f"{turn}/{rounds}  {name}")
                 into.append(run_bench(where, chosen))
     Console(highlight=False).print(table(compared(base, this), rev))

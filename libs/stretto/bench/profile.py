@@ -1,8 +1,9 @@
 """Where the Python processes spend their time: py-spy beside each while a workload runs.
 
 py-spy looks at a running process from outside, so the services need nothing for it. It has to be
-installed (`pip install 'stretto[dev]'`) and be allowed to look: as root, or with
-`kernel.yama.ptrace_scope` 0, or by a parent of the processes.
+installed (`pip install py-spy`) and be allowed to look: as root, or with the kernel's setting
+`kernel.yama.ptrace_scope` at 0. The time of compiled code (the event loop, drivers, codecs) is
+that of the Python function that called it: `Runner.run` is uvloop with all its system calls.
 """
 
 from __future__ import annotations

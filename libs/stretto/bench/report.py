@@ -34,17 +34,9 @@ def number(value: float | None) -> str:
     """Write a figure with as many digits as mean something."""
     if value is None:
         return "–"
-    if value == int(value) and abs(value) < 1000:
-        return str(int(value))
-    if abs(value) >= 100:
+    if value == int(value) or abs(value) >= 100:
         return f"{value:,.0f}"
-    return (
-        f"{value:.1f}"
-        if abs(value) >= 10
-        else f"{value:.2f}"
-        if abs(value) >= 1
-        else f"{value:.3f}"
-    )
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"
 
 
 def _heading(report: Report) -> Text:
@@ -62,22 +54,15 @@ def _heading(report: Report) -> Text:
 
 def _figures(report: Report) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("", "workload", "figure"):
-        table.add_column(column)
+    table.add_column("", no_wrap=True)
     for column in ("measured", "to reach", "aim"):
         table.add_column(column, justify="right", no_wrap=True)
     for letter, figures in report.workloads.items():
-        first = True
+        table.add_row(Text(f"{letter}  {_TITLES[letter]}", style="bold"))
         for row in rows(figures):
             table.add_row(
-                letter if first else "",
-                _TITLES[letter] if first else "",
-                row.label,
-                _measured(row),
-                _wanted(row, row.reach),
-                _wanted(row, row.aim),
+                f"   {row.label}", _measured(row), _wanted(row, row.reach), _wanted(row, row.aim)
             )
-            first = False
     return table
 
 

@@ -45,8 +45,8 @@ async def bench(
         around: what is open around each workload, e.g. a profiler.
 
     Raises:
-        StrettoError: the stack did not come up, or a run was refused or failed.
-        TimeoutError: a run did not end.
+        StrettoError: the stack did not come up, or a run was refused, failed or did not end.
+        TimeoutError: in B no run ended while it was measured.
     """
     where = machine()
     found: dict[str, Figures] = {}

@@ -15,6 +15,7 @@ class Sizes:
         fan_runs: C, runs with 100 parallel steps.
         branch_runs: C, runs with 20 branches of 50 ms, and as many in sequence.
         burst_runs: D, started at once.
+        give_up_s: how long A, B and C wait for a run, and D for all of its runs.
         settle_s: how long the stack may take to become idle before a workload.
     """
 
@@ -26,6 +27,7 @@ class Sizes:
     fan_runs: int = 50
     branch_runs: int = 5
     burst_runs: int = 5000
+    give_up_s: float = 120.0
     settle_s: float = 60.0
 
 
@@ -40,6 +42,7 @@ SHORT = Sizes(
     fan_runs=5,
     branch_runs=1,
     burst_runs=300,
+    give_up_s=60.0,
     settle_s=3.0,
 )
 """About ten seconds for all four; says whether it works, not how fast it is."""

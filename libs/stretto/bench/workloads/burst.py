@@ -11,9 +11,6 @@ from stretto.bench.ledger import account_of
 from stretto.bench.rig import Rig
 from stretto.bench.sizes import Sizes
 
-ALL_TIMEOUT_S = 120.0
-"""What has not ended by then is looked up in the log: it may be lost."""
-
 
 async def burst(rig: Rig, sizes: Sizes) -> FiguresD:
     """Run D. Runs that did not end are counted, not raised.
@@ -27,7 +24,7 @@ async def burst(rig: Rig, sizes: Sizes) -> FiguresD:
         runs = await rig.client.start_many((ONE, value) for _ in range(sizes.burst_runs))
         stored = time.perf_counter()
         try:
-            async with asyncio.timeout(ALL_TIMEOUT_S), asyncio.TaskGroup() as group:
+            async with asyncio.timeout(sizes.give_up_s), asyncio.TaskGroup() as group:
                 for run in runs:
                     group.create_task(run.result())
         except TimeoutError:

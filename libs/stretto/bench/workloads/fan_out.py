@@ -21,7 +21,7 @@ async def fan_out(rig: Rig, sizes: Sizes) -> FiguresC:
     """Run C.
 
     Raises:
-        TimeoutError, RunFailed: a run did not complete.
+        NotEnded, RunFailed: a run did not complete.
     """
     run_ids: list[str] = []
 
@@ -29,7 +29,7 @@ async def fan_out(rig: Rig, sizes: Sizes) -> FiguresC:
         value: dict[str, Any] = {"items": list(range(items))}
         took: list[float] = []
         for _ in range(times):
-            seconds, run_id = await timed(rig.client, workflow, value)
+            seconds, run_id = await timed(rig.client, workflow, value, sizes.give_up_s)
             took.append(seconds)
             run_ids.append(run_id)
         return took

@@ -8,14 +8,12 @@ from dataclasses import dataclass, field
 
 from stretto.bench.accounting import Usage, measured
 from stretto.bench.definitions import STEPS_B, TEN
+from stretto.bench.ending import ended
 from stretto.bench.figures import FiguresB, cost, milliseconds
 from stretto.bench.handlers import payload
 from stretto.bench.ledger import account_of
 from stretto.bench.rig import CatchUp, Rig
 from stretto.bench.sizes import Sizes
-
-RESULT_TIMEOUT_S = 120.0
-"""A run that takes so long at this load is not late but lost."""
 
 
 @dataclass
@@ -23,6 +21,7 @@ class _Loop:
     """Runs in a closed loop, and what was seen of them."""
 
     rig: Rig
+    give_up_s: float
     open: bool = True
     run_ids: list[str] = field(default_factory=list)
     ended: list[tuple[float, float]] = field(default_factory=list)
@@ -35,7 +34,7 @@ class _Loop:
             began = time.perf_counter()
             run = await self.rig.client.start(TEN, value)
             self.run_ids.append(run.id)
-            await run.result(RESULT_TIMEOUT_S)
+            await ended(run, self.give_up_s)
             now = time.perf_counter()
             self.ended.append((now, now - began))
 
@@ -44,9 +43,10 @@ async def throughput(rig: Rig, sizes: Sizes) -> FiguresB:
     """Run B.
 
     Raises:
-        TimeoutError, RunFailed: a run did not complete (in a group).
+        NotEnded, RunFailed: a run did not complete (in a group).
+        TimeoutError: none ended while it was measured.
     """
-    loop = _Loop(rig)
+    loop = _Loop(rig, sizes.give_up_s)
     async with asyncio.TaskGroup() as group:
         for _ in range(sizes.in_flight):
             group.create_task(loop.lane())
@@ -59,21 +59,26 @@ async def throughput(rig: Rig, sizes: Sizes) -> FiguresB:
     took = [seconds for at, seconds in loop.ended if opened <= at < closed]
     catch_up = await rig.settled(sizes.settle_s)
     account = await account_of(rig.postgres, loop.run_ids)
-    if not took:
-        raise TimeoutError(
-            f"expected runs to end within {sizes.seconds:g} s, but none of the "
-            f"{sizes.in_flight} in flight did"
-        )
-    return _figures(sizes, took, usage, account.lost, catch_up)
+    return figures_of(sizes, took, usage, account.lost, catch_up)
 
 
-def _figures(
+def figures_of(
     sizes: Sizes,
     took: list[float],
     usage: Usage,
     lost: int,
     catch_up: CatchUp,
 ) -> FiguresB:
+    """Sum up what was seen of the runs that ended while it was measured.
+
+    Raises:
+        TimeoutError: none did.
+    """
+    if not took:
+        raise TimeoutError(
+            f"expected runs to end within {sizes.seconds:g} s, but none of the "
+            f"{sizes.in_flight} in flight did"
+        )
     runs_per_s = len(took) / usage.seconds
     spent = cost(usage, len(took) * STEPS_B)
     return FiguresB(

@@ -74,7 +74,7 @@ def bench_command(
         usage_error(str(error))
     options = BenchOptions(
         letters=sorted(set(letters)) or tuple(WORKLOADS),
-        sizes=_sizes(short, seconds, in_flight),
+        sizes=sizes_of(short, seconds, in_flight),
         rig=RigOptions(scale=counts, workers=workers),
     )
     # Errors are said once, at the end; the log lines of the bus would say them again.
@@ -101,7 +101,8 @@ def _run(options: BenchOptions, around: Around | None) -> Report:
         return runner.run(bench(options, tell, around))
 
 
-def _sizes(short: bool, seconds: float | None, in_flight: int | None) -> Sizes:
+def sizes_of(short: bool, seconds: float | None, in_flight: int | None) -> Sizes:
+    """Return the sizes that were asked for."""
     sizes = SHORT if short else FULL
     if seconds is not None:
         sizes = replace(sizes, seconds=seconds)
