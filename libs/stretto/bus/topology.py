@@ -41,6 +41,10 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     max_message_bytes: int = 0
     duplicate_window_s: float = DEFAULT_DUPLICATE_WINDOW_S
     replicas: int = 1
+    persist: Literal["default", "async"] = "default"
+    """`async` (files, one replica): acknowledged when written, not when flushed to the disk, also
+    where
+    the server syncs always. What is acknowledged survives the server, but not a power cut."""
     no_ack: bool = False
     """The stream does not answer publishers: replies are left to whoever reads the message."""
     subject_transform: SubjectTransform | None = None
@@ -92,6 +96,8 @@ def stream_config(stream: Stream) -> dict[str, object]:
         "no_ack": stream.no_ack,
         "allow_direct": stream.allow_direct,
     }
+    if stream.persist != "default" and stream.storage == "file" and stream.replicas == 1:
+        config["persist_mode"] = stream.persist
     if stream.subject_transform is not None:
         transform = stream.subject_transform
         config["subject_transform"] = {"src": transform.source, "dest": transform.destination}

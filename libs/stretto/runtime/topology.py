@@ -5,6 +5,8 @@ under it: create or update, so that it does not matter who comes first.
 
 1. What people or workers publish is stored in files until it is in the log; what the log can make
    again lives in memory.
+   A result is written to its file but not flushed for its own sake: after a power cut the log knows
+   that the attempt is open and it is dispatched again (docs/adr/0007).
 2. Where work waits to be taken a full stream refuses (`discard: new`), so that whoever publishes
    slows down and nothing is lost. Where a reader may come late, or never, the oldest goes.
 3. The server *reserves* `max_bytes`: all of memory below is under 1 GiB, all of disk under 3 GiB.
@@ -114,6 +116,7 @@ RESULTS = Stream(
     retention="interest",
     discard="new",
     max_bytes=1024 * MIB,
+    persist="async",
     description="results of attempts, until the log has them and their slots are free",
 )
 WORK = Stream(
@@ -159,6 +162,7 @@ CLOSED = Stream(
     max_age_s=7 * DAY_S,
     max_bytes=256 * MIB,
     duplicate_window_s=SHORT_WINDOW_S,
+    persist="async",
     description="runs that ended, for anybody; kept for a week",
 )
 EMITTED = Stream(
@@ -167,6 +171,7 @@ EMITTED = Stream(
     discard="old",
     max_age_s=7 * DAY_S,
     max_bytes=64 * MIB,
+    persist="async",
     description="what steps of kind emit say; kept for a week",
 )
 REJECTED = Stream(
@@ -176,6 +181,7 @@ REJECTED = Stream(
     max_age_s=7 * DAY_S,
     max_bytes=64 * MIB,
     duplicate_window_s=SHORT_WINDOW_S,
+    persist="async",
     description="what was understood and refused; kept for a week",
 )
 DLQ = Stream(
@@ -185,6 +191,7 @@ DLQ = Stream(
     max_age_s=30 * DAY_S,
     max_bytes=64 * MIB,
     duplicate_window_s=SHORT_WINDOW_S,
+    persist="async",
     description="what could not be understood; kept for thirty days",
 )
 ALERTS = Stream(
@@ -194,6 +201,7 @@ ALERTS = Stream(
     max_age_s=30 * DAY_S,
     max_bytes=32 * MIB,
     duplicate_window_s=SHORT_WINDOW_S,
+    persist="async",
     description="alerts of the monitoring service; kept for thirty days",
 )
 
