@@ -17,8 +17,8 @@ from stretto.expression.template import Template, compile_condition, compile_tem
 
 __all__ = ["CacheStatistics", "ProgramCache"]
 
-DEFAULT_ENTRIES = 10_000
-"""A compiled expression takes 2 to 4 KB with its source: 40 MB at most."""
+DEFAULT_ENTRIES = 4096
+"""A compiled expression takes about 12 KB, most of it in the native library: 50 MB at most."""
 
 _Compiled = TypeVar("_Compiled", Program, Template)
 

@@ -20,7 +20,15 @@ from stretto.expression.inputs import (
     Rewritten,
 )
 from stretto.expression.loops import loop_over
-from stretto.expression.paths import Getter, Scope, Segments, getter_of, show_path
+from stretto.expression.paths import (
+    Getter,
+    Scope,
+    Segments,
+    getter_of,
+    no_map,
+    show_path,
+    show_value,
+)
 from stretto.expression.scope import STATUS_ROOT
 from stretto.expression.sizes import weight
 from stretto.expression.syntax import Call, Const
@@ -108,7 +116,7 @@ def _native(part: Rewritten, found: Found) -> Getter:
         if not isinstance(value, NumbersInput)
     )
     guard = guard_of(part)
-    terms = tuple(_term(value) for value in part.inputs if isinstance(value, NumbersInput))
+    terms = tuple(_term(value, found) for value in part.inputs if isinstance(value, NumbersInput))
 
     def evaluate(scope: Scope) -> Any:
         variables: dict[str, Any] = {}
@@ -146,18 +154,18 @@ def _operands(inputs: tuple[Input, ...], variables: Mapping[str, Any]) -> dict[s
     """The values that were handed in, by path."""
     operands: dict[str, Any] = {}
     for value in inputs:
-        if isinstance(value, PathInput) and value.field is None and value.variable in variables:
-            operands[show_path(value.segments)] = variables[value.variable]
-        elif isinstance(value, NumbersInput):
-            for variable, member in zip(value.variables, value.members, strict=True):
-                if not isinstance(member, int) and variable in variables:
-                    operands[show_path(member)] = variables[variable]
+        for member in value.members if isinstance(value, NumbersInput) else (value,):
+            match member:
+                case PathInput(variable=variable, ask="value") if variable in variables:
+                    operands[show_path(member.segments)] = variables[variable]
     return operands
 
 
 def _admitted(value: PathInput | CallInput | LoopInput, found: Found) -> Getter:
     """The getter of a variable, which lets pass only what the native library may have."""
     get = _getter_of(value, found)
+    if isinstance(value, PathInput) and value.ask in {"has", "size"}:
+        return get
     name = _name_of(value)
     return lambda scope: admit(get(scope), name)
 
@@ -173,10 +181,10 @@ def _name_of(value: PathInput | CallInput | LoopInput) -> str:
     assert_never(value)
 
 
-def _term(term: NumbersInput) -> _Fill:
+def _term(term: NumbersInput, found: Found) -> _Fill:
     """Hand in the numbers of a term, as doubles if one of them is one."""
     members = tuple(
-        (variable, member if isinstance(member, int) else _admitted_path(member))
+        (variable, member if isinstance(member, int) else _admitted(member, found))
         for variable, member in zip(term.variables, term.members, strict=True)
     )
 
@@ -198,12 +206,6 @@ def _term(term: NumbersInput) -> _Fill:
     return fill
 
 
-def _admitted_path(segments: Segments) -> Getter:
-    get = _getter_of_path(segments)
-    name = show_path(segments)
-    return lambda scope: admit(get(scope), name)
-
-
 def _getter_of(value: PathInput | CallInput | LoopInput, found: Found) -> Getter:
     match value:
         case CallInput():
@@ -212,16 +214,25 @@ def _getter_of(value: PathInput | CallInput | LoopInput, found: Found) -> Getter
             parts = tuple(evaluation_of(part, found) for part in value.parts)
             return loop_over(value.macro, evaluation_of(value.over, found), parts)
         case PathInput():
-            get = _getter_of_path(value.segments)
-            if value.field is not None:
-                return _cut_down(get, value.field, value.only_tested)
-            match value.number:
-                case "int":
-                    return _whole(get)
-                case "double":
-                    return _doubled(get)
-            return get
+            return _getter_of_question(value)
     assert_never(value)
+
+
+def _getter_of_question(value: PathInput) -> Getter:
+    get = _getter_of_path(value.segments)
+    match value.ask:
+        case "field":
+            return _cut_down(get, value.field)
+        case "has":
+            return _has(get, value.field, value.segments)
+        case "size":
+            get = _size(get, value.segments)
+    match value.number:
+        case "int":
+            return _whole(get)
+        case "double":
+            return _doubled(get)
+    return get
 
 
 def _getter_of_path(segments: Segments) -> Getter:
@@ -258,18 +269,39 @@ def _doubled(get: Getter) -> Getter:
     return doubled
 
 
-def _cut_down(get: Getter, field: str, only_tested: bool) -> Getter:
+def _cut_down(get: Getter, field: str) -> Getter:
     """Hand in of a map only the field that is asked for, of a list only that it is one."""
 
     def cut(scope: Scope) -> Any:
         value = get(scope)
         if isinstance(value, dict):
-            if field not in value:
-                return {}
-            return {field: True if only_tested else value[field]}
+            return {field: value[field]} if field in value else {}
         return [] if isinstance(value, list) else value
 
     return cut
+
+
+def _has(get: Getter, field: str, segments: Segments) -> Getter:
+    def has(scope: Scope) -> bool:
+        value = get(scope)
+        if isinstance(value, dict):
+            return field in value
+        raise no_map(value, field, segments)
+
+    return has
+
+
+def _size(get: Getter, segments: Segments) -> Getter:
+    def size(scope: Scope) -> int:
+        value = get(scope)
+        if isinstance(value, dict | list | str):
+            return len(value)
+        shown = f"`{show_path(segments)}` is {show_value(value)}"
+        raise EvaluationError(
+            "type_mismatch", f"expected a list, map or text that has a size, but {shown}"
+        )
+
+    return size
 
 
 def _getter_of_call(call: CallInput, found: Found) -> Getter:

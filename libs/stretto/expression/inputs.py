@@ -16,6 +16,7 @@ from stretto.expression.paths import Reference, Segments
 from stretto.expression.syntax import Ident, Node
 
 __all__ = [
+    "Ask",
     "CallInput",
     "Found",
     "Input",
@@ -28,21 +29,25 @@ __all__ = [
 ]
 
 
+Ask = Literal["value", "field", "has", "size"]
+
+
 @dataclass(frozen=True, slots=True)
 class PathInput:
-    """A variable that stands for a path.
+    """A variable that stands for a path, or for what is asked of it.
 
     Attributes:
-        field: of a map only this field is needed, and it need not be there.
-        only_tested: what the field holds does not matter, only that it is there.
+        ask: for its value, for a map cut down to one field that need not be there, whether the
+            field is there, or for its size.
+        field: the field, for those that ask for one.
         number: as which kind a number is handed in; None: as it is. A whole number that is written
             `5.0` becomes an int, another float does not.
     """
 
     variable: str
     segments: Segments
-    field: str | None = None
-    only_tested: bool = False
+    ask: Ask = "value"
+    field: str = ""
     number: Literal["int", "double"] | None = None
 
     @property
@@ -52,13 +57,13 @@ class PathInput:
 
 @dataclass(frozen=True, slots=True)
 class NumbersInput:
-    """Variables of one arithmetic term: paths and whole literals.
+    """Variables of one arithmetic term: paths, sizes and whole literals.
 
     If all are numbers and one of them is a double, all are handed in as doubles.
     """
 
     variables: tuple[str, ...]
-    members: tuple[Segments | int, ...]
+    members: tuple[PathInput | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +132,7 @@ class Rewritten:
     def path(self) -> Segments | None:
         """The path that the whole is, if it is nothing else."""
         only = self.only_input
-        return only.segments if isinstance(only, PathInput) and only.field is None else None
+        return only.segments if isinstance(only, PathInput) and only.ask == "value" else None
 
 
 @dataclass(slots=True)

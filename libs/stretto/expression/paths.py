@@ -17,6 +17,7 @@ __all__ = [
     "Segments",
     "getter_of",
     "look_up",
+    "no_map",
     "show_path",
     "show_value",
 ]
@@ -116,7 +117,12 @@ def _field(value: Any, key: str, path: Segments) -> Any:
         if key in value:
             return value[key]
         raise EvaluationError("missing_path", _missing(value, key, path))
-    raise EvaluationError(
+    raise no_map(value, key, path)
+
+
+def no_map(value: Any, key: str, path: Segments) -> EvaluationError:
+    """The error of asking something that is no map for a field."""
+    return EvaluationError(
         "type_mismatch",
         f"expected `{show_path(path)}` to be a map with `{key}`, but it is {show_value(value)}",
     )

@@ -4,11 +4,12 @@ Each longest chain of fields and constant indices that begins at a root becomes 
 own, so that only what is used crosses into the native library, and so that a missing path is an
 error that we can name. What is evaluated for
 
-    steps.fetch.output.status == 200 && has(input.region) && failed()
+    steps.fetch.output.status == 200 && has(input.region) && size(input.items) > 1 || failed()
 
-is ``@0 == 200 && has(@1.region) && @2`` with ``@0`` looked up, ``@1`` cut down to the one field
-that is asked for, and ``@2`` the status. A path that is missing leaves its variable unset: whether
-that matters is for the language to say (``&&``, ``||`` and ``?:`` skip what they do not need).
+is ``@0 == 200 && @1 && @2 > 1 || @3``, where ``@0`` is looked up, ``@1`` says whether the field is
+there, ``@2`` how many items there are, and ``@3`` is the status. A path that is missing leaves its
+variable unset: whether that matters is for the language to say (``&&``, ``||`` and ``?:`` skip what
+they do not need).
 
 Calls of our own functions are taken out likewise (see `functions`), and macros in which such a call
 depends on the variable of the macro.
@@ -28,6 +29,7 @@ from typing import Literal, assert_never
 from stretto.expression.errors import ExpressionError, error_at, nearest
 from stretto.expression.functions import FUNCTIONS, Function
 from stretto.expression.inputs import (
+    Ask,
     CallInput,
     Found,
     Input,
@@ -73,6 +75,9 @@ _Maker = Callable[[str], Input]
 _Chain = list[tuple[str | int, int]]
 """The segments of a path, each with the offset in the source where it stands."""
 
+_Leaf = tuple[_Chain, Ask]
+"""A path and what is asked of it."""
+
 _TRUE = b"\x10\x01"
 """The literal `true` as the wire has it."""
 
@@ -117,10 +122,9 @@ class _Rewriter:
         return Rewritten(self.node(root, frozenset()), tuple(self.inputs.values()))
 
     def node(self, node: Node, bound: frozenset[str]) -> Node:
-        if isinstance(node, Ident | Select | Call):
-            chain = self.chain(node, bound)
-            if chain is not None:
-                return self.path(node, chain)
+        leaf = self.leaf(node, bound)
+        if leaf is not None:
+            return self.path(node, leaf)
         match node:
             case Const():
                 return node
@@ -161,13 +165,28 @@ class _Rewriter:
                 return None if chain is None else [*chain, (key, self.offset(node) + 1)]
         return None
 
-    def path(self, node: Node, chain: _Chain, *, as_double: bool = False) -> Ident:
+    def leaf(self, node: Node, bound: frozenset[str]) -> _Leaf | None:
+        """The free path that a node is or asks the size of, or None."""
+        chain = self.chain(node, bound)
+        if chain is not None:
+            return chain, "value"
+        match node:
+            case Call(function="size", args=(held,), target=None):
+                chain = self.chain(held, bound)
+            case Call(function="size", args=(), target=held) if held is not None:
+                chain = self.chain(held, bound)
+        return None if chain is None else (chain, "size")
+
+    def path(self, node: Node, leaf: _Leaf, *, as_double: bool = False) -> Ident:
+        chain, ask = leaf
         segments = self.use(chain)
         number: Literal["int", "double"] | None = "double" if as_double else None
-        if number is None and len(segments) > 1 and self.schema_says(segments, "integer"):
+        if number is None and len(segments) > 1 and self.is_a("integer", leaf):
             number = "int"
         return self.variable(
-            node.id, (segments, number), lambda name: PathInput(name, segments, number=number)
+            node.id,
+            (segments, ask, number),
+            lambda name: PathInput(name, segments, ask, number=number),
         )
 
     def use(self, chain: _Chain, key: str | None = None) -> Segments:
@@ -182,18 +201,19 @@ class _Rewriter:
             self.found.uses.append(use)
         return segments
 
-    def schema_says(self, segments: Segments, kind: str) -> bool:
-        if segments[0] in self.local:
-            return False
+    def is_a(self, kind: str, leaf: _Leaf) -> bool:
+        """Whether a path surely gives a number of a kind."""
+        chain, ask = leaf
+        if ask == "size" or chain[0][0] in self.local:
+            return ask == "size" and kind == "integer"
+        segments = tuple(segment for segment, _ in chain)
         return shape_at(self.expression.scope.roots, segments).only == kind
 
-    def field(self, node: Node, chain: _Chain, key: str, *, only_tested: bool) -> Ident:
-        """A path cut down to one field, which need not be there."""
+    def field(self, node: Node, chain: _Chain, ask: Ask, key: str) -> Ident:
+        """A path cut down to one field, or whether the field is there."""
         segments = self.use(chain, key)
         return self.variable(
-            node.id,
-            (segments, key, only_tested),
-            lambda name: PathInput(name, segments, key, only_tested),
+            node.id, (segments, ask, key), lambda name: PathInput(name, segments, ask, key)
         )
 
     def variable(self, node_id: int, key: object, make: _Maker) -> Ident:
@@ -208,7 +228,7 @@ class _Rewriter:
 
     def leaves(self, node: Node, bound: frozenset[str]) -> list[Node] | None:
         """The paths and numbers that a term of nothing else is made of, or None."""
-        if self.chain(node, bound) is not None:
+        if self.leaf(node, bound) is not None:
             return [node]
         match node:
             case Const(value=int() | float() as value) if not isinstance(value, bool):
@@ -225,55 +245,54 @@ class _Rewriter:
 
     def term(self, node: Node, leaves: list[Node], bound: frozenset[str]) -> Node | None:
         """Rewrite a term so that its numbers are of one kind; None where they are anyway."""
-        chains = [chain for leaf in leaves if (chain := self.chain(leaf, bound)) is not None]
-        if not chains or len(leaves) == 1:
+        paths = [leaf for node in leaves if (leaf := self.leaf(node, bound)) is not None]
+        if not paths or len(leaves) == 1:
             return None
-        paths = [tuple(segment for segment, _ in chain) for chain in chains]
         numbers = [leaf.value for leaf in leaves if isinstance(leaf, Const)]
         doubles = any(isinstance(number, float) for number in numbers)
-        if doubles or any(self.schema_says(path, "number") for path in paths):
+        if doubles or any(self.is_a("number", path) for path in paths):
             self.found.mixes = True
             return self.replaced(node, bound, self.doubled)
-        if all(self.schema_says(path, "integer") for path in paths):
+        if all(self.is_a("integer", path) for path in paths):
             return None
         self.found.mixes = True
         return self.together(node, bound)
 
-    def doubled(self, leaf: Node, chain: _Chain | None) -> Node:
-        if chain is not None:
-            return self.path(leaf, chain, as_double=True)
-        assert isinstance(leaf, Const)
-        assert isinstance(leaf.value, int | float)
-        return double(leaf.id, float(leaf.value))
+    def doubled(self, node: Node, leaf: _Leaf | None) -> Node:
+        if leaf is not None:
+            return self.path(node, leaf, as_double=True)
+        assert isinstance(node, Const)
+        assert isinstance(node.value, int | float)
+        return double(node.id, float(node.value))
 
     def together(self, node: Node, bound: frozenset[str]) -> Node:
         """Make one input of all leaves of a term."""
+        members: list[PathInput | int] = []
         variables: list[str] = []
-        members: list[Segments | int] = []
         prefix = f"@{len(self.inputs)}"
 
-        def member(leaf: Node, chain: _Chain | None) -> Node:
-            if chain is not None:
-                value: Segments | int = self.use(chain)
-            else:
-                assert isinstance(leaf, Const)
-                assert isinstance(leaf.value, int)
-                value = leaf.value
+        def member(node: Node, leaf: _Leaf | None) -> Node:
             variables.append(f"{prefix}.{len(variables)}")
-            members.append(value)
-            return Ident(leaf.id, variables[-1])
+            if leaf is not None:
+                chain, ask = leaf
+                members.append(PathInput(variables[-1], self.use(chain), ask))
+            else:
+                assert isinstance(node, Const)
+                assert isinstance(node.value, int)
+                members.append(node.value)
+            return Ident(node.id, variables[-1])
 
         replaced = self.replaced(node, bound, member)
         self.inputs[node.id] = NumbersInput(tuple(variables), tuple(members))
         return replaced
 
     def replaced(
-        self, node: Node, bound: frozenset[str], leaf: Callable[[Node, _Chain | None], Node]
+        self, node: Node, bound: frozenset[str], replace: Callable[[Node, _Leaf | None], Node]
     ) -> Node:
-        chain = self.chain(node, bound)
-        if chain is not None or not isinstance(node, Call):
-            return leaf(node, chain)
-        args = tuple(self.replaced(arg, bound, leaf) for arg in node.args)
+        leaf = self.leaf(node, bound)
+        if leaf is not None or not isinstance(node, Call):
+            return replace(node, leaf)
+        args = tuple(self.replaced(arg, bound, replace) for arg in node.args)
         return Call(node.id, node.function, args)
 
     # Everything else
@@ -281,10 +300,8 @@ class _Rewriter:
     def select(self, node: Select, bound: frozenset[str]) -> Node:
         chain = self.chain(node.operand, bound) if node.test else None
         if chain is not None:
-            operand: Node = self.field(node.operand, chain, node.field, only_tested=True)
-        else:
-            operand = self.node(node.operand, bound)
-        return Select(node.id, operand, node.field, node.test)
+            return self.field(node, chain, "has", node.field)
+        return Select(node.id, self.node(node.operand, bound), node.field, node.test)
 
     def call(self, node: Call, bound: frozenset[str]) -> Node:
         if node.function in {"_?._", "_[?_]"}:
@@ -292,7 +309,7 @@ class _Rewriter:
             chain = self.chain(operand, bound)
             if chain is not None and isinstance(key, Const) and isinstance(key.value, str):
                 self.found.functions.add(node.function)
-                cut = self.field(operand, chain, key.value, only_tested=False)
+                cut = self.field(operand, chain, "field", key.value)
                 return Call(node.id, node.function, (cut, key))
         if node.target is None and node.function in STATUS_FUNCTIONS and not node.args:
             return self.status(node)

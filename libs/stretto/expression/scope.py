@@ -12,7 +12,7 @@ from stretto.expression.shapes import ANYTHING, Shape, shape_of
 __all__ = ["ROOTS", "STATUS_FUNCTIONS", "STATUS_ROOT", "ScopeTypes"]
 
 ROOTS = (
-    "input", "steps", "item", "index", "run", "vars", "device", "error", "loop", "output",
+    "input", "steps", "item", "index", "run", "vars", "device", "error", "loop", "output", "signal",
 )  # fmt: skip
 """Every root there is; which of them an expression may use depends on where it stands."""
 

@@ -40,8 +40,8 @@ def failure(source: str, **roots: Any) -> EvaluationError:
 def test_json_that_is_too_deep_is_refused(wrap: Callable[[Any], Any], depth: int) -> None:
     deep = nested(depth, wrap)
 
-    assert failure("size(input)", input=deep).code == "too_large"
-    assert failure("input.size() > 0 && true", input=[{"a": deep}]).code == "too_large"
+    assert failure("[input].size()", input=deep).code == "too_large"
+    assert failure("input.all(i, size(i) > 0)", input=[{"a": deep}]).code == "too_large"
 
 
 def test_json_of_the_greatest_depth_passes() -> None:
@@ -56,6 +56,10 @@ def test_a_plain_path_hands_anything_through() -> None:
 
     assert compile_expression("input.deep").evaluate({"input": {"deep": deep}}) is deep
     assert compile_expression("input.many").evaluate({"input": {"many": many}}) is many
+    assert compile_expression("size(input) > 5").evaluate({"input": many})
+    assert compile_expression("has(input.deep) && input.size() == 1").evaluate(
+        {"input": {"deep": deep}}
+    )
 
 
 def test_a_result_that_is_too_deep_is_refused() -> None:
@@ -74,7 +78,7 @@ def test_a_result_that_is_too_deep_is_refused() -> None:
     ],
 )
 def test_values_that_are_too_large_are_refused(value: Any) -> None:
-    assert failure("size(input) > 0", input=value).code == "too_large"
+    assert failure("[input].size() > 0", input=value).code == "too_large"
 
 
 def test_a_result_of_too_many_values_is_refused() -> None:

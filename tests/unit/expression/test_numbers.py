@@ -37,11 +37,18 @@ NUMBER = ScopeTypes.of(
         ("input.price + input.price == 10", True),
         ("input.price + input.half == 5.5", True),
         ("input.half * 2 + input.price == 6", True),
+        ("size('ab') + size([1])", 3),
+        ("size(input.list) * input.price", 15),
+        ("input.list.size() * input.half", 1.5),
+        ("size(input.list) / 2", 1),
+        ("size(input.list) / 2.0", 1.5),
         ("input.price * 2 > 9 && input.price * 2 < 11", True),
     ],
 )
 def test_a_whole_number_may_come_as_int_or_float(source: str, expected: Any, price: float) -> None:
-    value = compile_expression(source).evaluate({"input": {"price": price, "half": 0.5}})
+    value = compile_expression(source).evaluate(
+        {"input": {"price": price, "half": 0.5, "list": [1, 2, 3]}}
+    )
 
     assert value == expected
 
