@@ -5,8 +5,8 @@ under it: create or update, so that it does not matter who comes first.
 
 1. What people or workers publish is stored in files until it is in the log; what the log can make
    again lives in memory.
-   A result is written to its file but not flushed for its own sake: after a power cut the log knows
-   that the attempt is open and it is dispatched again (docs/adr/0007).
+   A result lives in memory too: when the server is restarted the log knows that the attempt is
+   open, and it is dispatched again (docs/adr/0007). So does the state of every consumer.
 2. Where work waits to be taken a full stream refuses (`discard: new`), so that whoever publishes
    slows down and nothing is lost. Where a reader may come late, or never, the oldest goes.
 3. The server *reserves* `max_bytes`: all of memory below is under 1 GiB, all of disk under 3 GiB.
@@ -113,10 +113,10 @@ DISPATCH = Stream(
 RESULTS = Stream(
     name=subjects.STREAM_RESULTS,
     subjects=("stretto.results.*",),
+    storage="memory",
     retention="interest",
     discard="new",
-    max_bytes=1024 * MIB,
-    persist="async",
+    max_bytes=256 * MIB,
     description="results of attempts, until the log has them and their slots are free",
 )
 WORK = Stream(
@@ -290,6 +290,7 @@ def workflow_starts() -> Consumer:
     return Consumer(
         stream=subjects.STREAM_STARTS,
         name="workflow-starts",
+        memory_storage=True,
         ack_wait_s=FRAME_ACK_WAIT_S,
         max_ack_pending=MAX_UNACKNOWLEDGED_STARTS,
     )
@@ -300,6 +301,7 @@ def workflow_control() -> Consumer:
     return Consumer(
         stream=subjects.STREAM_CONTROL,
         name="workflow-control",
+        memory_storage=True,
         ack_wait_s=FRAME_ACK_WAIT_S,
         max_ack_pending=MAX_UNACKNOWLEDGED_STARTS,
     )
@@ -310,6 +312,7 @@ def workflow_definitions() -> Consumer:
     return Consumer(
         stream=subjects.STREAM_DEFINITIONS,
         name="workflow-definitions",
+        memory_storage=True,
         ack_wait_s=DEFINITION_ACK_WAIT_S,
         max_ack_pending=MAX_UNACKNOWLEDGED_FRAMES,
     )
@@ -402,6 +405,7 @@ def _frames(
     return Consumer(
         stream=stream,
         name=name,
+        memory_storage=True,
         filter_subjects=filter_subjects,
         ack_wait_s=FRAME_ACK_WAIT_S,
         max_ack_pending=max_ack_pending,
