@@ -4,8 +4,8 @@
 
                   a frame comes to us (the server has pinned us)
       STAND BY ───────────────────────────────────────────────► ACTIVE
-         ▲  │ knocks: an empty frame, which comes to whoever      │ says so every second
-         └──┘ is pinned; when the active one is dead, to us       │
+         ▲  │ knocks: an empty frame, which comes to whoever      │ says so all the time
+         └──┘ is pinned; unpins who has been silent for a while   │
          ▲        not pinned any more, and somebody else says     │
          └──────── that it is active ─────────────────────────────┘
 
@@ -23,9 +23,12 @@ from services.execution.core.roster import Roster
 from services.execution.desk import Desk
 from services.execution.measures import Measures
 from services.execution.settings import ExecutionSettings
+from stretto.bus.api import Answer, ask_api
+from stretto.bus.connection import Connection
 from stretto.bus.message import Message, in_progress_all
 from stretto.bus.publisher import PubAck
 from stretto.bus.pull import PullLoop
+from stretto.bus.topology import Consumer
 from stretto.contracts import subjects
 from stretto.contracts.codec import pack
 from stretto.contracts.frames import DispatchFrame
@@ -37,8 +40,12 @@ from stretto.telemetry import names
 LOOK_S = 0.25
 """How long it may wait for a frame before it looks whether something else is to be done."""
 
-KNOCK_S = 1.0
-SAY_S = 1.0
+KNOCK_S = 0.5
+SAY_S = 0.25
+SILENCE_S = 1.25
+"""Who was active and has said nothing for so long is dead, or so busy that another should do it."""
+
+UNPIN_TIMEOUT_S = 1.0
 KEEP_S = FRAME_ACK_WAIT_S / 3
 RETRY_S = 0.5
 
@@ -65,6 +72,7 @@ class Lane:
         self._measures = measures
         self._backlog: deque[Message] = deque()
         self._displaced = False
+        self._heard_at = context.clock.monotonic()
 
     async def run(self) -> None:
         """Stand by and work, in turns, until the service stops."""
@@ -78,6 +86,9 @@ class Lane:
                     if frames:
                         self._backlog.extend(frames)
                         await self._work(loop)
+                pinned = loop.is_pinned
+            if pinned:
+                await self._unpin()  # the next one need not wait until we are missed
         finally:
             await context.connection.unsubscribe(said)
 
@@ -85,10 +96,15 @@ class Lane:
         """Knock until a frame comes; empty when the service stops."""
         clock = self._context.clock
         knock_at = clock.monotonic()
+        self._heard_at = max(self._heard_at, knock_at - SILENCE_S / 2)
         while not self._context.stopping.is_set():
-            if clock.monotonic() >= knock_at:
-                knock_at = clock.monotonic() + KNOCK_S
+            now = clock.monotonic()
+            if now >= knock_at:
+                knock_at = now + KNOCK_S
                 await self._knock()
+            if now - self._heard_at > SILENCE_S:
+                self._heard_at = now
+                await self._unpin()
             frames = await loop.next_batch(timeout_s=LOOK_S)
             if frames:
                 return frames
@@ -102,6 +118,13 @@ class Lane:
             return
         # Whether it was stored shows in that somebody hears it; a failure is retried by time.
         future.add_done_callback(_take_note)
+
+    async def _unpin(self) -> None:
+        """Let the server give the lane to whoever asks next."""
+        try:
+            await unpin(self._context.connection, execution_dispatch(self.number))
+        except StrettoError as error:
+            logger.info("cannot unpin", extra={names.LOG_REASON: str(error)})
 
     async def _work(self, loop: PullLoop) -> None:
         """Work on the lane until the service stops or another instance has taken it."""
@@ -166,8 +189,21 @@ class Lane:
 
     def _heard(self, _subject: bytes, _reply: bytes, _block: bytes, data: bytes) -> None:
         """Somebody says that the lane is theirs."""
+        self._heard_at = self._context.clock.monotonic()
         if data != self._context.instance.encode():
             self._displaced = True
+
+
+async def unpin(connection: Connection, consumer: Consumer) -> None:
+    """Take the pin from who has it (NATS ADR-42). Raises StrettoError."""
+    await ask_api(
+        connection,
+        f"CONSUMER.UNPIN.{consumer.stream}.{consumer.name}",
+        {"group": consumer.priority_group},
+        Answer,
+        asked=f"unpin {consumer.name}",
+        timeout_s=UNPIN_TIMEOUT_S,
+    )
 
 
 def _take_note(future: asyncio.Future[list[PubAck]]) -> None:

@@ -19,8 +19,9 @@ class Execution:
     """One instance."""
 
     def __init__(self, context: ServiceContext[ExecutionSettings]) -> None:
-        self._context = context
-        roster, measures = Roster(), Measures(context.metrics)
+        self.context = context
+        self.roster = roster = Roster()
+        measures = Measures(context.metrics)
         self.lanes = [
             Lane(context, number, roster, measures) for number in range(context.settings.lanes)
         ]
@@ -29,7 +30,7 @@ class Execution:
 
     async def run(self) -> None:
         """Work until the service is told to stop."""
-        context = self._context
+        context = self.context
         context.on_store_lost(self._store_lost)
         await context.started()
         async with asyncio.TaskGroup() as group:
@@ -53,12 +54,12 @@ class Execution:
         """Answer questions only while a lane is ours: who stands by knows nothing."""
         while True:
             while not self._active:
-                await self._context.clock.sleep(LOOK_S)
-            service = Service(self._context.connection, "execution", self._answers.operations)
+                await self.context.clock.sleep(LOOK_S)
+            service = Service(self.context.connection, "execution", self._answers.operations)
             async with asyncio.TaskGroup() as group:
                 answering = group.create_task(service.run())
                 while self._active:
-                    await self._context.clock.sleep(LOOK_S)
+                    await self.context.clock.sleep(LOOK_S)
                 answering.cancel()
 
     @property

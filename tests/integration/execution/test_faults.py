@@ -93,16 +93,18 @@ async def test_killed_instance_is_restarted_and_nothing_is_lost_or_run_twice(
     total = 2_500  # more than may be out: the rest is held in the memory of the killed one
     records = [record("count", {"n": n}, n=n, queue="sums") for n in range(total)]
     unannounced = record("later", n=total)
-    async with world(nats_url) as here:
-        async with process("-m", SERVICE, STRETTO_NATS_URL=nats_url) as first:
-            async with running(worker):
-                await here.dispatch(*records[:1250])
-                await here.dispatch(*records[1250:], unannounced)
-                await here.until_lane(out=1_001, held=1_500)
-                await first.kill()
-                async with process("-m", SERVICE, STRETTO_NATS_URL=nats_url):
-                    gate.set()
-                    await here.all_results(total)
+    async with (
+        world(nats_url) as here,
+        process("-m", SERVICE, STRETTO_NATS_URL=nats_url) as first,
+        running(worker),
+    ):
+        await here.dispatch(*records[:1250])
+        await here.dispatch(*records[1250:], unannounced)
+        await here.until_lane(out=1_001, held=1_500)
+        await first.kill()
+        async with process("-m", SERVICE, STRETTO_NATS_URL=nats_url):
+            gate.set()
+            await here.all_results(total)
     assert here.open_asked >= 2
     assert set(ran.values()) == {1}
     assert all(len(results) == 1 for results in here.results.values())
@@ -117,19 +119,22 @@ async def test_instance_that_stands_by_takes_over_from_a_killed_one(nats_url: st
     async def double(n: int) -> int:
         return 2 * n
 
-    async with world(nats_url) as here, running(worker):
-        async with process("-m", SERVICE, STRETTO_NATS_URL=nats_url) as first:
-            await here.dispatch(record("double", {"n": 1}, n=1))
-            await here.all_results(1)
-            async with execution(nats_url, instance="second") as second:
-                lane = second.lanes[0]
-                await here.dispatch(record("double", {"n": 2}, n=2))
-                await here.all_results(2)
-                assert lane.desk is None, "the first one has the lane"
-                await first.kill()
-                await here.dispatch(record("double", {"n": 3}, n=3))
-                await here.all_results(3)
-                assert lane.desk is not None
+    async with (
+        world(nats_url) as here,
+        running(worker),
+        process("-m", SERVICE, STRETTO_NATS_URL=nats_url) as first,
+    ):
+        await here.dispatch(record("double", {"n": 1}, n=1))
+        await here.all_results(1)
+        async with execution(nats_url, instance="second") as second:
+            lane = second.lanes[0]
+            await here.dispatch(record("double", {"n": 2}, n=2))
+            await here.all_results(2)
+            assert lane.desk is None, "the first one has the lane"
+            await first.kill()
+            await here.dispatch(record("double", {"n": 3}, n=3))
+            await here.all_results(3)
+            assert lane.desk is not None
 
 
 @pytest.mark.slow

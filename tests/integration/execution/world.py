@@ -17,6 +17,7 @@ import msgspec
 
 from services.execution.service import Execution
 from services.execution.settings import ExecutionSettings
+from services.execution.work_stream import WorkStream
 from stretto.bus.connection import Connection, connect
 from stretto.bus.ensure import ensure
 from stretto.bus.message import ack_all
@@ -129,17 +130,36 @@ class World:
         seen: dict[str, object] = {}
         try:
             async with asyncio.timeout(PATIENCE_S):
-                while not counts.items() <= (seen := await self.lane()).items():
-                    await asyncio.sleep(0.02)  # noqa: ASYNC110 - another process is asked
+                while not counts.items() <= (seen := await self.lane()).items():  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
         except TimeoutError:
             raise AssertionError(f"expected {counts}, but the lane has {seen}") from None
+
+    async def stored_work(self) -> list[int]:
+        """The sequence numbers of what is in the work stream."""
+        return [stored.seq async for stored in WorkStream(self.connection).read()]
+
+    async def until_empty(self) -> None:
+        """Wait until nothing is in the work stream."""
+        async with asyncio.timeout(PATIENCE_S):
+            while await self.stored_work():  # noqa: ASYNC110 - the server is asked
+                await asyncio.sleep(0.02)
+
+    async def until_true(self, condition: Callable[[], object]) -> None:
+        """Wait for what nobody signals, looking often, for a bounded time."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not condition():  # noqa: ASYNC110 - nobody signals it
+                await asyncio.sleep(0.005)
 
     async def read(self, loop: PullLoop) -> None:
         while True:
             messages = await loop.next_batch()
             async with self._changed:
                 for message in messages:
-                    results = decode_results(message.data)
+                    try:
+                        results = decode_results(message.data)
+                    except msgspec.DecodeError:
+                        continue
                     for result in results.results:
                         self.results.setdefault(result.id, []).append(result)
                         self.open.pop(result.id, None)
