@@ -116,7 +116,7 @@ RESULTS = Stream(
     storage="memory",
     retention="interest",
     discard="new",
-    max_bytes=256 * MIB,
+    max_bytes=128 * MIB,
     description="results of attempts, until the log has them and their slots are free",
 )
 WORK = Stream(
@@ -136,7 +136,7 @@ LOG = Stream(
     storage="memory",
     retention="interest",
     discard="old",  # monitoring notices the gap and reads the log again
-    max_bytes=128 * MIB,
+    max_bytes=64 * MIB,
     duplicate_window_s=SHORT_WINDOW_S,
     description="committed events for the monitoring service",
 )
