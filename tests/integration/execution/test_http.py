@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from services.execution.own import http as limits
+from services.execution.own import http_client as limits
 from services.execution.own.addresses import AddressRefused
-from services.execution.own.http import HttpError, HttpInput, HttpTask, TooManyRedirects
+from services.execution.own.http import HttpInput, HttpTask
+from services.execution.own.http_client import HttpError, TooManyRedirects
 from stretto.worker.errors import InvalidInput, TooLarge
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -73,7 +74,7 @@ async def test_json_is_sent_and_read() -> None:
             f"{here.url}/a?b=1", method="POST", body={"x": [1]}, headers={"X-Key": "k"}
         )
     method, path, headers, body = here.asked[0]
-    assert (method, path, body) == ("POST", "/a?b=1", b'{"x": [1]}')
+    assert (method, path, body) == ("POST", "/a?b=1", b'{"x":[1]}')
     assert headers["host"] == f"127.0.0.1:{here.port}"
     assert (headers["x-key"], headers["content-type"]) == ("k", "application/json")
     assert (answer["status"], answer["body"]) == (201, {"n": 1})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
@@ -81,14 +81,18 @@ class World:
         await self.send_frame(records)
 
     async def send_frame(
-        self, records: Iterable[DispatchRecord] = (), *, withdrawn: Iterable[DispatchRecord] = ()
+        self,
+        records: Iterable[DispatchRecord] = (),
+        *,
+        withdrawn: Iterable[DispatchRecord] = (),
+        lane: int = 0,
     ) -> None:
         """Send a frame as it is; `withdrawn` are attempts that nobody wants any more."""
         frame = DispatchFrame(
             records=list(records),
             withdrawn=[WithdrawRecord(w.run_id, w.path, w.attempt) for w in withdrawn],
         )
-        await self.publisher.publish(subjects.dispatch(0), pack(frame))
+        await self.publisher.publish(subjects.dispatch(lane), pack(frame))
 
     async def answer_open(self, _request: bytes) -> bytes:
         """`workflow.open`: what is open is dispatched again."""
@@ -97,6 +101,16 @@ class World:
         if again:
             await self.send_frame(again)
         return json_encode({"sent": len(again)})
+
+    @asynccontextmanager
+    async def answering(self) -> AsyncIterator[None]:
+        """Answer `workflow.open` until the end of the block."""
+        service = Service(self.connection, "workflow", {"open": self.answer_open})
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(service.run())
+            await service.ready.wait()
+            yield
+            task.cancel()
 
     async def until(self, condition: Callable[[], object]) -> None:
         async with asyncio.timeout(PATIENCE_S), self._changed:
@@ -145,6 +159,12 @@ class World:
             while await self.stored_work():  # noqa: ASYNC110 - the server is asked
                 await asyncio.sleep(0.02)
 
+    async def until_true_async(self, condition: Callable[[], Awaitable[object]]) -> None:
+        """As `until_true`, for what has to be asked for."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not await condition():  # noqa: ASYNC110 - the service is asked
+                await asyncio.sleep(0.02)
+
     async def until_true(self, condition: Callable[[], object]) -> None:
         """Wait for what nobody signals, looking often, for a bounded time."""
         async with asyncio.timeout(PATIENCE_S):
@@ -171,9 +191,11 @@ class World:
 
 
 @asynccontextmanager
-async def world(url: str, *, answers_open: bool = True) -> AsyncIterator[World]:
+async def world(
+    url: str, *, answers_open: bool = True, watches: bool = True, lanes: int = 1
+) -> AsyncIterator[World]:
     """Make the streams, read the results, answer and sweep for the workflow service."""
-    topology = topology_for("execution", partitions=PARTITIONS, lanes=1)
+    topology = topology_for("execution", partitions=PARTITIONS, lanes=lanes)
     readers = [workflow_partition_consumers(p).results for p in range(PARTITIONS)]
     async with await connect(url, "world") as connection, Publisher(connection) as publisher:
 
@@ -198,11 +220,10 @@ async def world(url: str, *, answers_open: bool = True) -> AsyncIterator[World]:
             ]
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(here.read(loop)) for loop in loops]
-                tasks.append(group.create_task(watch.run()))
+                if watches:
+                    tasks.append(group.create_task(watch.run()))
                 if answers_open:
-                    service = Service(connection, "workflow", {"open": here.answer_open})
-                    tasks.append(group.create_task(service.run()))
-                    await service.ready.wait()
+                    await stack.enter_async_context(here.answering())
                 yield here
                 for task in tasks:
                     task.cancel()
