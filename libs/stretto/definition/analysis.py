@@ -1,76 +1,52 @@
 """From what was written to what is meant: names resolved, expressions checked, needs found.
 
 Every check runs, whatever others found; only what rests on the order of the steps (steps that never
-run) waits until there are no mistakes.
+run) waits until there are no mistakes. A scope (the workflow, a group, a round, a handler) is
+checked like any other: its frame says what it is inside of, its spot what is known in it.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
-from stretto.contracts.events import COMPENSATION_SUFFIX
-from stretto.contracts.graph import RunsOn
+from stretto.contracts.events import COMPENSATION_SUFFIX, HANDLER_SUFFIX
 from stretto.contracts.payload import NULL
 from stretto.definition.asks import AskText
 from stretto.definition.dependencies import (
-    Need,
-    Needs,
+    Frame,
     chosen_needs,
     named_needs,
     report_rings,
 )
+from stretto.definition.drafts import (
+    EMPTY_INPUT,
+    CatchDraft,
+    Draft,
+    OutputDraft,
+    StepDraft,
+    TaskDraft,
+)
 from stretto.definition.expressions import Condition, Expressions, Template
+from stretto.definition.limits import MAX_GROUP_DEPTH, MAX_STEPS
 from stretto.definition.mistakes import Report
-from stretto.definition.model import CaseText, StepText, TaskText, WorkflowText
-from stretto.definition.nodes import Json, Node
-from stretto.definition.reachability import Fate, warn_of_dead_steps
+from stretto.definition.model import (
+    CatchText,
+    InsideText,
+    StepText,
+    TaskText,
+    WorkflowText,
+)
+from stretto.definition.nodes import Json, Node, Path
+from stretto.definition.reachability import (
+    Fate,
+    warn_of_dead_handlers,
+    warn_of_dead_steps,
+    warn_of_unused,
+)
 from stretto.definition.references import Gathering, References, Spot
 from stretto.definition.schema_check import check_schema
 from stretto.definition.shapes import Located
-
-EMPTY_INPUT = b"{}"
-"""What a task gets that has no `with`."""
-
-
-class TaskDraft(msgspec.Struct, frozen=True, kw_only=True):
-    """A task's input, if it is constant, and the ask that fills it in, if it is not."""
-
-    constant: bytes = EMPTY_INPUT
-    ask: AskText | None = None
-
-
-class StepDraft(msgspec.Struct, frozen=True, kw_only=True):
-    """A step with everything resolved but its version.
-
-    `ask` is the step's own (an item's, with `for_each`); `expand` asks for the items; `value` and
-    `constant_input` are what needs no asking.
-    """
-
-    text: StepText
-    needs: tuple[int, ...] = ()
-    dependents: tuple[int, ...] = ()
-    runs_on: RunsOn = "success"
-    ask: AskText | None = None
-    expand: AskText | None = None
-    value: bytes | None = None
-    constant_input: bytes = EMPTY_INPUT
-    cases: tuple[tuple[int, ...], ...] = ()
-    undo: TaskDraft | None = None
-
-
-class OutputDraft(msgspec.Struct, frozen=True, kw_only=True):
-    """The run's output: constant, or asked for."""
-
-    constant: bytes | None = None
-    ask: AskText | None = None
-
-
-class Draft(msgspec.Struct, frozen=True, kw_only=True):
-    """A workflow with everything resolved but its version."""
-
-    text: WorkflowText
-    steps: tuple[StepDraft, ...]
-    output: OutputDraft = OutputDraft()
 
 
 def analyse(workflow: WorkflowText, report: Report) -> Draft | None:
@@ -81,41 +57,57 @@ def analyse(workflow: WorkflowText, report: Report) -> Draft | None:
     return _Analysis(workflow, report).run()
 
 
+class _Scope(NamedTuple):
+    """A scope that was looked at. `gives_all`: it gives the outputs of all of its steps."""
+
+    steps: Sequence[StepText]
+    frame: Frame
+    fates: Sequence[Fate]
+    gives_all: bool
+
+
+class _Inside(NamedTuple):
+    """The inside of a step: where it stands in the text, and what its asks are called."""
+
+    text: InsideText
+    node: Node
+    path: Path
+    name: str
+
+
+class _Asked(NamedTuple):
+    """What a step asks for beside its template."""
+
+    step: StepText
+    name: str
+    condition: Condition | None
+    cases: list[Condition | None]
+
+
 class _Analysis:
     def __init__(self, workflow: WorkflowText, report: Report) -> None:
         self.workflow = workflow
-        self.steps: Sequence[StepText] = workflow.steps
         self.report = report
-        self.index = {step.name: number for number, step in enumerate(self.steps)}
-        self.needs = Needs(len(self.steps))
-        self.fates: list[Fate] = []
+        self.count = 0
+        self.scopes: list[_Scope] = []
         schema = self._input_schema()
-        self.references = References(self.index, report)
+        self.references = References(report)
         self.expressions = Expressions(self.references, schema, report)
 
     def run(self) -> Draft | None:
-        named_needs(self.steps, self.index, self.needs, self.report)
-        drafts: list[StepDraft] = []
-        for number, step in enumerate(self.steps):
-            if self.report.full:
-                return None
-            drafts.append(self._step(number, step))
-        chosen_needs(self.steps, self.index, self.needs, self.report)
-        output = self._output()
-        clean = report_rings(self.steps, self.needs, self.report)
-        dependents = self.needs.dependents()
-        if clean and not self.report.count:
-            warn_of_dead_steps(self.steps, self.needs, self.fates, self.report)
-        return Draft(
-            text=self.workflow,
-            steps=tuple(
-                msgspec.structs.replace(
-                    draft, needs=self.needs.of(number), dependents=dependents[number]
-                )
-                for number, draft in enumerate(drafts)
-            ),
-            output=output,
-        )
+        workflow = self.workflow
+        spot = Spot(Frame(step.name for step in workflow.steps), None)
+        steps = self._scope(workflow.steps, spot, "", gives_all=False)
+        output = self._output(workflow.output, spot, "")
+        if self.report.full:
+            return None
+        if not self.report.count:
+            for scope in self.scopes:
+                warn_of_dead_steps(scope.steps, scope.frame.needs, scope.fates, self.report)
+                warn_of_dead_handlers(scope.steps, self.report)
+                if not scope.gives_all:
+                    warn_of_unused(scope.steps, scope.frame.used, self.report)
+        return Draft(text=workflow, steps=steps, output=output)
 
     def _input_schema(self) -> Json:
         """Check the input schema; nothing is known of the input if it is wrong."""
@@ -124,83 +116,132 @@ class _Analysis:
             return None
         return schema.node.data
 
-    def _step(self, number: int, step: StepText) -> StepDraft:
-        outer = Gathering(Spot(number))
-        condition = self._condition(step, outer)
+    def _scope(
+        self, steps: Sequence[StepText], spot: Spot, prefix: str, *, gives_all: bool
+    ) -> tuple[StepDraft, ...]:
+        """Check the steps of a scope; `prefix` is what their paths begin with."""
+        frame = spot.frame
+        named_needs(steps, frame, self.report)
+        drafts: list[StepDraft] = []
+        fates: list[Fate] = []
+        for number, step in enumerate(steps):
+            if self.report.full:
+                return ()
+            draft, fate = self._step(number, step, spot, prefix)
+            drafts.append(draft)
+            fates.append(fate)
+        chosen_needs(steps, frame, self.report)
+        self.scopes.append(_Scope(steps, frame, fates, gives_all))
+        report_rings(steps, frame.needs, self.report)
+        dependents = frame.needs.dependents()
+        return tuple(
+            msgspec.structs.replace(
+                draft, needs=frame.needs.of(number), dependents=dependents[number]
+            )
+            for number, draft in enumerate(drafts)
+        )
+
+    def _inside(self, inside: _Inside, spot: Spot) -> tuple[tuple[StepDraft, ...], OutputDraft]:
+        """Check the inside of a step; `spot` is the one inside."""
+        text = inside.text
+        self.count += len(text.steps)
+        if len(self.workflow.steps) + self.count > MAX_STEPS:
+            self.report.mistake(
+                inside.node,
+                inside.path,
+                "too_large",
+                f"expected at most {MAX_STEPS} steps in all groups together, but got more",
+                "use for_each for what is done many times",
+            )
+            return (), OutputDraft()
+        if spot.frame.depth > MAX_GROUP_DEPTH:
+            self.report.mistake(
+                inside.node,
+                inside.path,
+                "too_deep",
+                f"expected at most {MAX_GROUP_DEPTH} groups inside one another, but got more",
+                "make a workflow of its own of it",
+            )
+            return (), OutputDraft()
+        gives_all = text.output is None
+        steps = self._scope(text.steps, spot, f"{inside.name}.", gives_all=gives_all)
+        return steps, self._output(text.output, spot, inside.name)
+
+    def _step(self, number: int, step: StepText, spot: Spot, prefix: str) -> tuple[StepDraft, Fate]:
+        name = prefix + step.name
+        outer = Gathering(spot._replace(owner=number))
+        condition = self._condition(step.condition, outer)
         always = condition is not None and condition.asks_status
         expand, inner = None, outer
         if step.for_each is not None:
-            expand = self._expand(step.for_each, step, condition, outer)
             inner = Gathering(outer.spot._replace(item=True))
-        cases = [self._case(case, inner) for case in step.body.cases]
-        self.fates.append(Fate(condition, cases))
-        template = self._template(step, inner)
+            expand = self._expand(step.for_each, name, condition, outer, inner)
+        cases = [self._condition(case.condition, inner) for case in step.body.cases]
         own_condition = condition if step.for_each is None else None
-        draft = self._draft(step, own_condition, template, cases, inner)
-        undo = self._undo(step, inner.spot._replace(undoing=True))
-        for use in (*outer.uses, *(inner.uses if inner is not outer else ())):
-            self.needs.add(Need(number, use.on, use.at, use.path))
-        return msgspec.structs.replace(
-            draft, runs_on="always" if always else "success", expand=expand, undo=undo
+        draft = self._draft(_Asked(step, name, own_condition, cases), inner)
+        within = self._within(number, step, name, inner.spot)
+        undo = self._undo(step, name, inner.spot._replace(undoing=True))
+        loops = step.body.repeat is not None and step.for_each is None
+        handling = outer.spot._replace(error=True, loop=spot.loop or loops)
+        catch = tuple(self._catch(handler, name, handling) for handler in step.catch)
+        whole = msgspec.structs.replace(
+            draft,
+            runs_on="always" if always else "success",
+            expand=expand,
+            undo=undo,
+            catch=catch,
+            **within,
         )
+        return whole, Fate(condition, cases)
 
     def _expand(
         self,
         for_each: Located[Node],
-        step: StepText,
+        name: str,
         condition: Condition | None,
         outer: Gathering,
+        inner: Gathering,
     ) -> AskText | None:
-        """Make the ask for the items; sets the scope that knows an item, for what follows."""
+        """Make the ask for the items; what follows inside knows as much of an item as the list
+        tells."""
         items = self.expressions.items(for_each, outer)
         if items is None:
             return None
-        outer.spot = outer.spot._replace(scope=self.expressions.scope_of_items(items))
-        return AskText(
-            step=step.name, refs=outer.refs, condition=_asked(condition), items=items.source
-        )
+        inner.spot = inner.spot._replace(scope=self.expressions.scope_of_items(items))
+        return AskText(step=name, refs=outer.refs, condition=_asked(condition), items=items.source)
 
-    def _condition(self, step: StepText, into: Gathering) -> Condition | None:
-        if step.condition is None:
-            return None
-        return self.expressions.condition(step.condition, into)
+    def _condition(
+        self, condition: Located[str | bool] | None, into: Gathering
+    ) -> Condition | None:
+        return None if condition is None else self.expressions.condition(condition, into)
 
-    def _draft(
-        self,
-        step: StepText,
-        condition: Condition | None,
-        template: Template | None,
-        cases: list[Condition | None],
-        into: Gathering,
-    ) -> StepDraft:
+    def _draft(self, asking: _Asked, into: Gathering) -> StepDraft:
         """Make the ask of a step (of an item, with `for_each`), or what needs no asking."""
-        asked = _asked(condition)
+        step = asking.step
+        template = self._template(step, into)
+        asked = _asked(asking.condition)
         settled = template.json if template is not None and template.is_constant else None
         ask = None
-        if asked is not None or cases or (template is not None and settled is None):
+        if asked is not None or asking.cases or (template is not None and settled is None):
             ask = AskText(
-                step=step.name,
+                step=asking.name,
                 refs=into.refs,
                 condition=asked,
                 template=NULL if template is None else msgspec.Raw(template.json),
-                cases=tuple(None if case is None else case.source for case in cases),
+                cases=tuple(None if case is None else case.source for case in asking.cases),
             )
         is_task = step.body.task is not None
+        index = into.spot.frame.index
         return StepDraft(
             text=step,
             ask=ask,
             value=None if is_task else settled,
             constant_input=settled if is_task and settled is not None else EMPTY_INPUT,
             cases=tuple(
-                tuple(self.index[name] for name, _, _ in case.then if name in self.index)
+                tuple(index[name] for name, _, _ in case.then if name in index)
                 for case in step.body.cases
             ),
         )
-
-    def _case(self, case: CaseText, into: Gathering) -> Condition | None:
-        if case.condition is None:
-            return None
-        return self.expressions.condition(case.condition, into)
 
     def _template(self, step: StepText, into: Gathering) -> Template | None:
         body = step.body
@@ -217,32 +258,69 @@ class _Analysis:
         node, _, path = task.inputs
         return self.expressions.template(node, path, into)
 
-    def _undo(self, step: StepText, spot: Spot) -> TaskDraft | None:
+    def _within(self, number: int, step: StepText, name: str, spot: Spot) -> dict[str, object]:
+        """Check what a step holds: the steps of a group or round, what ends a loop, which signal
+        fits."""
+        body, found = step.body, dict[str, object]()
+        if body.signal is not None and body.signal.where is not None:
+            found["where"] = self._asks_whether(body.signal.where, name, spot._replace(signal=True))
+        if body.inside is not None:
+            frame = Frame((inner.name for inner in body.inside.steps), spot.frame, number)
+            within = spot._replace(
+                frame=frame, owner=None, loop=spot.loop or body.repeat is not None
+            )
+            inside = _Inside(body.inside, step.node, step.path, name)
+            found["inside"], found["output"] = self._inside(inside, within)
+            if body.repeat is not None:
+                found["until"] = self._asks_whether(body.repeat.until, name, within)
+        return found
+
+    def _asks_whether(
+        self, condition: Located[str | bool], name: str, spot: Spot
+    ) -> AskText | None:
+        """Make the ask for a condition alone; warn of one that is never true."""
+        into = Gathering(spot)
+        compiled = self._condition(condition, into)
+        if compiled is None:
+            return None
+        if compiled.always_is is False:
+            self.report.warn(
+                condition.node,
+                condition.path,
+                "never_true",
+                "expected a condition that can be true, but this one never is",
+            )
+        return AskText(step=name, refs=into.refs, condition=compiled.source)
+
+    def _catch(self, handler: CatchText, name: str, spot: Spot) -> CatchDraft:
+        frame = Frame((step.name for step in handler.inside.steps), spot.frame, spot.owner)
+        inside = _Inside(handler.inside, handler.node, handler.path, name + HANDLER_SUFFIX)
+        steps, output = self._inside(inside, spot._replace(frame=frame, owner=None))
+        return CatchDraft(on=handler.on, inside=steps, output=output)
+
+    def _undo(self, step: StepText, name: str, spot: Spot) -> TaskDraft | None:
         if step.compensate is None:
             return None
         into = Gathering(spot)
         template = self._inputs(step.compensate.task, into)
-        for use in into.uses:
-            assert spot.owner is not None
-            self.needs.add(Need(spot.owner, use.on, use.at, use.path))
         if template is None or template.is_constant:
             return TaskDraft(constant=EMPTY_INPUT if template is None else template.json)
         ask = AskText(
-            step=step.name + COMPENSATION_SUFFIX,
+            step=name + COMPENSATION_SUFFIX,
             refs=into.refs,
             template=msgspec.Raw(template.json),
         )
         return TaskDraft(ask=ask)
 
-    def _output(self) -> OutputDraft:
-        output = self.workflow.output
+    def _output(self, output: Located[Node] | None, spot: Spot, name: str) -> OutputDraft:
+        """Check what a run, a group, a round or a handler gives."""
         if output is None:
             return OutputDraft()
-        into = Gathering(Spot(None))
+        into = Gathering(spot)
         template = self.expressions.template(output.node, output.path, into)
         if template is None or template.is_constant:
             return OutputDraft(constant=None if template is None else template.json)
-        ask = AskText(step="", refs=into.refs, template=msgspec.Raw(template.json), lenient=True)
+        ask = AskText(step=name, refs=into.refs, template=msgspec.Raw(template.json), lenient=True)
         return OutputDraft(ask=ask)
 
 

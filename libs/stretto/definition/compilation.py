@@ -7,19 +7,22 @@ import msgspec
 from stretto.contracts.graph import (
     Ask,
     Case,
+    Catch,
     Compensation,
     ForEach,
     Graph,
+    Repeat,
     Retry,
     ScopePlan,
+    SignalPlan,
     StepPlan,
     TaskPlan,
     Timeouts,
 )
 from stretto.contracts.payload import NULL
-from stretto.definition.analysis import Draft, StepDraft, TaskDraft
 from stretto.definition.asks import AskText
-from stretto.definition.model import CompensateText, Defaults, TaskText
+from stretto.definition.drafts import CatchDraft, Draft, StepDraft, TaskDraft
+from stretto.definition.model import CompensateText, Defaults, StepText, TaskText
 from stretto.definition.nodes import Node
 from stretto.definition.shapes import json_of
 
@@ -63,7 +66,7 @@ class _Compiler:
         return Graph(
             name=text.workflow,
             version=self.version,
-            root=ScopePlan(steps=tuple(self._step(step) for step in self.draft.steps)),
+            root=self._scope(self.draft.steps),
             input_schema=NULL if text.input is None else msgspec.Raw(json_of(text.input.node)),
             output=self._ask(output.ask),
             output_value=output.constant,
@@ -75,7 +78,8 @@ class _Compiler:
     def _step(self, draft: StepDraft) -> StepPlan:
         text = draft.text
         assert text.kind is not None, "a definition without mistakes has steps of known kinds"
-        task = text.body.task
+        body = text.body
+        task = body.task
         return StepPlan(
             name=text.name,
             kind=text.kind,
@@ -87,11 +91,54 @@ class _Compiler:
             task=None if task is None else self._task(task, draft.constant_input),
             value=draft.value,
             cases=tuple(Case(then=then) for then in draft.cases),
-            retry=Retry() if task is None else text.retry.over(self.defaults.retry).settled(),
-            timeouts=Timeouts() if task is None else text.timeout.over(self.defaults.timeout),
+            body=None if draft.inside is None else self._scope(draft.inside),
+            output=self._ask(draft.output.ask),
+            output_value=draft.output.constant,
+            repeat=self._repeat(draft),
+            catch=tuple(self._catch(handler) for handler in draft.catch),
+            signal=self._signal(draft),
+            approval=body.approval,
+            child=body.child,
+            retry=text.retry.settled() if task is None else self._retry(text),
+            timeouts=self._timeouts(text),
             compensate=self._compensation(text.compensate, draft.undo),
             labels=text.labels,
         )
+
+    def _scope(self, drafts: tuple[StepDraft, ...]) -> ScopePlan:
+        return ScopePlan(steps=tuple(self._step(draft) for draft in drafts))
+
+    def _retry(self, text: StepText) -> Retry:
+        return text.retry.over(self.defaults.retry).settled()
+
+    def _timeouts(self, text: StepText) -> Timeouts:
+        if text.body.task is not None:
+            return text.timeout.over(self.defaults.timeout)
+        if text.body.total is not None:
+            return Timeouts(total_s=text.body.total)
+        return text.timeout.whole()
+
+    def _repeat(self, draft: StepDraft) -> Repeat | None:
+        repeat = draft.text.body.repeat
+        if repeat is None:
+            return None
+        until = self._ask(draft.until)
+        assert until is not None, "a loop without mistakes has an until"
+        return Repeat(until=until, limit=repeat.limit, every_s=repeat.every)
+
+    def _catch(self, draft: CatchDraft) -> Catch:
+        return Catch(
+            on=draft.on,
+            body=self._scope(draft.inside) if draft.inside else None,
+            output=self._ask(draft.output.ask),
+            output_value=draft.output.constant,
+        )
+
+    def _signal(self, draft: StepDraft) -> SignalPlan | None:
+        signal = draft.text.body.signal
+        if signal is None:
+            return None
+        return SignalPlan(name=signal.name, buffered=signal.buffered, where=self._ask(draft.where))
 
     def _for_each(self, draft: StepDraft) -> ForEach | None:
         if draft.expand is None:

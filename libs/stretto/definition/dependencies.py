@@ -44,14 +44,39 @@ class Needs:
         return [tuple(steps) for steps in found]
 
 
-def named_needs(
-    steps: Sequence[StepText], index: dict[str, int], needs: Needs, report: Report
-) -> None:
+class Frame:
+    """The steps of one scope by name, what they need of one another, and what the scope is inside
+    of: step `owner` of the frame `outer` (None: the workflow itself)."""
+
+    def __init__(
+        self, names: Iterable[str], outer: "Frame | None" = None, owner: int | None = None
+    ) -> None:
+        self.index = {name: number for number, name in enumerate(names)}
+        self.needs = Needs(len(self.index))
+        self.used: set[int] = set()
+        """Steps whose output an expression reads."""
+        self.outer = outer
+        self.owner = owner
+        self.depth: int = 0 if outer is None else outer.depth + 1
+
+    def sees(self, name: str) -> bool:
+        """Tell whether a scope around this one has a step of a name."""
+        at = self.outer
+        while at is not None and name not in at.index:
+            at = at.outer
+        return at is not None
+
+    def known(self) -> list[str]:
+        """All names that can be referred to from here, the innermost first."""
+        return [*self.index, *([] if self.outer is None else self.outer.known())]
+
+
+def named_needs(steps: Sequence[StepText], frame: Frame, report: Report) -> None:
     """Add what stands in `needs`; report names of no step, the step's own, and doubled ones."""
     for number, step in enumerate(steps):
         seen: set[str] = set()
         for name, node, path in step.needs:
-            on = resolve_step(name, node, path, index, report)
+            on = resolve_step(name, node, path, frame, report)
             if name in seen:
                 report.mistake(
                     node, path, "bad_value", f"expected each need once, but {quoted(name)} is "
@@ -63,20 +88,18 @@ def named_needs(
                     "itself",
                 )  # fmt: skip
             elif on is not None:
-                needs.add(Need(number, on, node, path))
+                frame.needs.add(Need(number, on, node, path))
             seen.add(name)
 
 
-def chosen_needs(
-    steps: Sequence[StepText], index: dict[str, int], needs: Needs, report: Report
-) -> None:
+def chosen_needs(steps: Sequence[StepText], frame: Frame, report: Report) -> None:
     """Add the need that a step has for the switch that may choose it; two switches are one too
     many."""
     chosen_by: dict[int, int] = {}
     for number, step in enumerate(steps):
         for case in step.body.cases:
             for name, node, path in case.then:
-                target = resolve_step(name, node, path, index, report)
+                target = resolve_step(name, node, path, frame, report)
                 if target is None:
                     continue
                 if target == number:
@@ -95,21 +118,27 @@ def chosen_needs(
                         "let both switches choose steps of their own that a third one needs",
                     )
                 else:
-                    needs.add(Need(target, number, node, path))
+                    frame.needs.add(Need(target, number, node, path))
 
 
-def resolve_step(
-    name: str, at: At, path: Path, index: dict[str, int], report: Report
-) -> int | None:
+def resolve_step(name: str, at: At, path: Path, frame: Frame, report: Report) -> int | None:
     """Find the index of a step by name, or report that there is none."""
-    found = index.get(name)
-    if found is None:
+    found = frame.index.get(name)
+    if found is None and frame.sees(name):
+        report.mistake(
+            at,
+            path,
+            "unknown_step",
+            f"expected the name of a step beside this one, but {quoted(name)} is outside the group",
+            "let the group need it",
+        )
+    elif found is None:
         report.mistake(
             at,
             path,
             "unknown_step",
             f"expected the name of a step, but {quoted(name)} is none",
-            report.meant(name, index),
+            report.meant(name, frame.index),
         )
     return found
 

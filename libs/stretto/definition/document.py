@@ -4,15 +4,14 @@ from typing import Any
 
 from stretto.definition.container_shapes import Placed, Record, Value
 from stretto.definition.durations import Duration
-from stretto.definition.limits import MAX_STEPS
+from stretto.definition.inside import STEPS
 from stretto.definition.mistakes import Report
-from stretto.definition.model import Defaults, StepText, WorkflowText
+from stretto.definition.model import Defaults, WorkflowText
 from stretto.definition.nodes import Mapping, Node, Path
 from stretto.definition.policies import (
     LABELS,
     QUEUE_NAME,
     RETRY,
-    STEP_NAME,
     TIMEOUT,
     WORKFLOW_NAME,
 )
@@ -20,41 +19,7 @@ from stretto.definition.records import read_fields, record_schema, unknown_keys
 from stretto.definition.scalar_shapes import Choice
 from stretto.definition.shapes import Field, Schema, wrong_type
 from stretto.definition.step_schema import step_schema
-from stretto.definition.steps import DESCRIPTION, read_step
-
-
-class _Steps:
-    """Steps by name, in the order of the text."""
-
-    def read(self, node: Node, path: Path, report: Report) -> tuple[StepText, ...] | None:
-        if not isinstance(node, Mapping):
-            wrong_type(node, path, report, "steps by name (a mapping)")
-            return None
-        if not 0 < len(node.entries) <= MAX_STEPS:
-            report.mistake(
-                node,
-                path,
-                "out_of_range",
-                f"expected from 1 to {MAX_STEPS} steps, but got {len(node.entries)}",
-                "use for_each for what is done many times" if node.entries else "",
-            )
-            return None
-        steps = []
-        for name, value in node.entries.items():
-            inner = (*path, name)
-            STEP_NAME.check(name, node.key(name), inner, report)
-            steps.append(read_step(name, value, inner, report))
-        return tuple(steps)
-
-    def schema(self) -> Schema:
-        return {
-            "type": "object",
-            "minProperties": 1,
-            "maxProperties": MAX_STEPS,
-            "propertyNames": STEP_NAME.schema(),
-            "additionalProperties": step_schema(),
-        }
-
+from stretto.definition.steps import DESCRIPTION
 
 DEFAULTS = Record(
     "defaults (a mapping)",
@@ -83,7 +48,7 @@ FIELDS: dict[str, Field] = {
         "What follows when a step has failed for good. Default stop.",
     ),
     "labels": Field(LABELS, "Names and strings to search by."),
-    "steps": Field(_Steps(), "The steps, by name.", required=True),
+    "steps": Field(STEPS, "The steps, by name.", required=True),
     "output": Field(
         Placed(Value()), "What a run gives; values may hold ${{ expressions }} over the steps."
     ),
@@ -111,4 +76,4 @@ def _make(values: dict[str, Any]) -> WorkflowText:
 
 def document_schema() -> Schema:
     """Write the JSON Schema of a definition."""
-    return record_schema(FIELDS)
+    return record_schema(FIELDS) | {"$defs": {"step": step_schema()}}

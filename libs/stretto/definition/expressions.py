@@ -28,6 +28,26 @@ from stretto.expression.interpolation import is_template, split
 from stretto.expression.limits import MAX_TEMPLATE_NODES
 from stretto.expression.shapes import Shape, shape_at
 
+_TEXT = {"type": "string"}
+_ERROR = {
+    "type": "object",
+    "required": ["type", "message", "retryable", "step", "details"],
+    "properties": {
+        "type": _TEXT, "message": _TEXT, "retryable": {"type": "boolean"}, "step": {},
+        "details": {},
+    },
+    "additionalProperties": False,
+}  # fmt: skip
+"""What a handler knows of the failure."""
+
+_LOOP = {
+    "type": "object",
+    "required": ["index", "output"],
+    "properties": {"index": {"type": "integer"}, "output": {}},
+    "additionalProperties": False,
+}
+"""What a loop's steps know of it."""
+
 
 class Condition(NamedTuple):
     """A compiled condition: its source; what it always is, if it is; whether it asks for what
@@ -66,8 +86,9 @@ class Expressions:
         self._references = references
         self._report = report
         self._scope = ScopeTypes.of(
-            "run", "item", "index", steps={}, open_steps=True, input=input_schema
-        )
+            "run", "item", "index", "signal", steps={}, open_steps=True, input=input_schema,
+            error=_ERROR, loop=_LOOP,
+        )  # fmt: skip
         self._compiled: dict[tuple[str, Kind | None, int], Program] = {}
         self._scopes: list[ScopeTypes] = [self._scope]
 
@@ -93,7 +114,8 @@ class Expressions:
             return None
         item = None
         if program.is_path and len(program.references) == 1 and "[" not in program.source:
-            item = shape_at(self._scope.roots, program.references[0]).items
+            scope = self._scopes[into.spot.scope]
+            item = shape_at(scope.roots, program.references[0]).items
         return Items(program.source.strip(), item)
 
     def _constant_items(self, node: Sequence, path: Path) -> Items | None:
@@ -155,7 +177,7 @@ class Expressions:
 
     def _string(self, located: Located[str], into: Gathering, found: "_Found") -> None:
         text, node, path = located
-        pieces = self._split(text, 0, node, path)
+        pieces = self._split(text, 0, node, path, into)
         if pieces is None:
             found.right = False
             return
@@ -171,7 +193,7 @@ class Expressions:
         lead = len(text) - len(text.lstrip())
         piece = Text(text.strip(), lead)
         if is_template(text):
-            pieces = self._split(text.strip(), lead, node, path, only=True)
+            pieces = self._split(text.strip(), lead, node, path, into, only=True)
             if pieces is None:
                 return None
             piece = pieces[0]
@@ -181,13 +203,13 @@ class Expressions:
         return program if self._evaluates(program, node, path) else None
 
     def _split(
-        self, text: str, lead: int, node: Node, path: Path, *, only: bool = False
+        self, text: str, lead: int, node: Node, path: Path, into: Gathering, *, only: bool = False
     ) -> list[Text] | None:
         """Take the expressions out of a string; `only`: it must be one expression and no more."""
         try:
             pieces = split(text)
         except ExpressionError as error:
-            self._refuse(error, Text(text, lead), node, path)
+            self._refuse(error, Text(text, lead), node, path, into)
             return None
         if only and (len(pieces) != 1 or not pieces[0].is_expression):
             self._report.mistake(
@@ -218,11 +240,11 @@ class Expressions:
             try:
                 program = compile_expression(piece.source, self._scopes[into.spot.scope], kind)
             except ExpressionError as error:
-                self._refuse(error, piece, node, path)
+                self._refuse(error, piece, node, path, into)
                 return None
             self._compiled[key] = program
         for warning in program.warnings:
-            self._refuse(warning, piece, node, path, warn=True)
+            self._refuse(warning, piece, node, path, into, warn=True)
         return program
 
     def _refer(
@@ -249,11 +271,18 @@ class Expressions:
         return True
 
     def _refuse(
-        self, error: ExpressionError, piece: Text, node: Node, path: Path, *, warn: bool = False
+        self,
+        error: ExpressionError,
+        piece: Text,
+        node: Node,
+        path: Path,
+        into: Gathering,
+        *,
+        warn: bool = False,
     ) -> None:
         offset = piece.offset + offset_in(piece.source, error.line, error.column)
         at = Inside(node, offset)
-        hint = self._references.bracketed(piece.source)
+        hint = self._references.bracketed(piece.source, into.spot.frame)
         if not hint and error.suggestion:
             hint = f"did you mean {quoted(error.suggestion)}?"
         tell = self._report.warn if warn else self._report.mistake

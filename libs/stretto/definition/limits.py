@@ -19,6 +19,18 @@ MAX_DEPTH = MAX_PAYLOAD_DEPTH
 MAX_STEPS = 10_000
 """A run keeps the state of every step in memory; `for_each` is there for long lists."""
 
+MAX_GROUP_DEPTH = 8
+"""Groups, loops and handlers inside one another: the path of a step is a column of every event."""
+
+MAX_ROUNDS = 10_000
+"""Rounds of a `repeat`: each is at least three events in the log of the run."""
+
+MAX_HANDLERS = 100
+"""Handlers of one `catch`: they are tried one after the other."""
+
+MAX_PEOPLE = 100
+"""Names of who may approve a step."""
+
 MAX_NAME_CHARS = MAX_SUBJECT_TOKEN_CHARS
 """Names become parts of subjects, consumer names, span names and columns of lists."""
 

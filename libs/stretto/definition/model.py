@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from stretto.contracts.graph import Join, Kind, Retry, Timeouts
+from stretto.contracts.graph import ApprovalPlan, ChildPlan, Join, Kind, Retry, Timeouts
 from stretto.definition.nodes import Mapping, Node, Path
 from stretto.definition.shapes import Located
 
@@ -50,8 +50,10 @@ class RetryText(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TimeoutText(msgspec.Struct, frozen=True, kw_only=True):
-    """`timeout` as written, in seconds: what is None was left out."""
+    """`timeout` as written, in seconds: what is None was left out. `plain` is a duration alone: it
+    limits each attempt of a task, and the whole of any other step."""
 
+    plain: float | None = None
     run: float | None = None
     queue: float | None = None
     heartbeat: float | None = None
@@ -59,12 +61,17 @@ class TimeoutText(msgspec.Struct, frozen=True, kw_only=True):
 
     def over(self, base: "TimeoutText") -> Timeouts:
         """Take what is left out here from `base`."""
+        runs = (self.run, self.plain, base.run, base.plain)
         return Timeouts(
-            run_s=base.run if self.run is None else self.run,
+            run_s=next((seconds for seconds in runs if seconds is not None), None),
             queue_s=base.queue if self.queue is None else self.queue,
             heartbeat_s=base.heartbeat if self.heartbeat is None else self.heartbeat,
             total_s=base.total if self.total is None else self.total,
         )
+
+    def whole(self) -> Timeouts:
+        """The limits of a step that asks no worker: of all of it."""
+        return Timeouts(total_s=self.plain if self.total is None else self.total)
 
 
 class Defaults(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,16 +105,56 @@ class CaseText(msgspec.Struct, frozen=True, kw_only=True):
     then: tuple[Located[str], ...]
 
 
+class InsideText(msgspec.Struct, frozen=True, kw_only=True):
+    """Steps inside a step: of a group, of a round, of a handler; and what they give together.
+    `output` None: an object of the outputs of the steps."""
+
+    steps: tuple["StepText", ...] = ()
+    output: Located[Node] | None = None
+
+
+class RepeatText(msgspec.Struct, frozen=True, kw_only=True):
+    """When a loop ends, how many rounds it has at most, and the seconds between them."""
+
+    until: Located[str | bool]
+    limit: int
+    every: float = 0.0
+
+
+class SignalText(msgspec.Struct, frozen=True, kw_only=True):
+    """Which signal a step waits for."""
+
+    name: str
+    buffered: bool = True
+    where: Located[str | bool] | None = None
+
+
+class CatchText(msgspec.Struct, frozen=True, kw_only=True):
+    """What happens instead when a step has failed with one of the types `on` (empty: any)."""
+
+    inside: InsideText
+    on: tuple[str, ...] = ()
+    node: Node
+    path: Path
+
+
 class Body(msgspec.Struct, frozen=True, kw_only=True):
     """What a kind of step makes of its own part.
 
-    `template` is filled in when the step runs and is its output (or what it waits for, or how it
-    fails); `task` is the work it asks for; `cases` are its ways out.
+    `template` is filled in when the step runs and is its output (or what it waits for, what a child
+    is given, or how it fails); `task` is the work it asks for; `cases` are its ways out; `inside`
+    are the steps of a group, or of each round with `repeat`; `total` limits the whole step.
     """
 
     template: Located[Node] | None = None
     task: TaskText | None = None
     cases: tuple[CaseText, ...] = ()
+    inside: InsideText | None = None
+    repeat: RepeatText | None = None
+    signal: SignalText | None = None
+    approval: ApprovalPlan | None = None
+    child: ChildPlan | None = None
+    total: float | None = None
 
 
 class StepText(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,6 +173,7 @@ class StepText(msgspec.Struct, frozen=True, kw_only=True):
     retry: RetryText = RetryText()
     timeout: TimeoutText = TimeoutText()
     compensate: CompensateText | None = None
+    catch: tuple[CatchText, ...] = ()
     labels: dict[str, str] = {}
     description: str = ""
 

@@ -40,6 +40,9 @@ _NAME_RULE = "a–z, 0–9, - and _, not beginning with - or _"
 WORKFLOW_NAME = Name("the name of a workflow", NAME_PATTERN, _NAME_RULE, _dashed)
 STEP_NAME = Name("the name of a step", NAME_PATTERN, _NAME_RULE, _dashed)
 QUEUE_NAME = Name("the name of a queue", NAME_PATTERN, _NAME_RULE, _dashed)
+SIGNAL_NAME = Name(
+    "the name of a signal", r"[A-Za-z0-9_][A-Za-z0-9_./-]*", "letters, digits and _ . / -", _dashed
+)
 TASK_NAME = Name(
     "the name of a task", r"[A-Za-z0-9_][A-Za-z0-9_./-]*", "letters, digits and _ . / -", _dotted
 )
@@ -61,7 +64,7 @@ LABELS = MapOf(
     MAX_LABELS,
 )
 
-_FAILURE_TYPES = ListOf("a list of types of failure", FAILURE_TYPE, MAX_CONSTANT_ITEMS, lone=True)
+FAILURE_TYPES = ListOf("a list of types of failure", FAILURE_TYPE, MAX_CONSTANT_ITEMS, lone=True)
 
 
 def _make_retry(**values: Any) -> RetryText:
@@ -110,8 +113,8 @@ RETRY = Record(
         "jitter": Field(
             Number("a share", 0, 1), "Pauses vary by up to this share. Default 0.1 (10 %)."
         ),
-        "except": Field(_FAILURE_TYPES, "Types of failure that are not retried."),
-        "only": Field(_FAILURE_TYPES, "The only types of failure that are retried."),
+        "except": Field(FAILURE_TYPES, "Types of failure that are not retried."),
+        "only": Field(FAILURE_TYPES, "The only types of failure that are retried."),
     },
     _check_retry,
 )
@@ -130,7 +133,7 @@ TIMEOUT = Short(
         },
     ),
     Duration(),
-    lambda seconds: TimeoutText(run=seconds),
+    lambda seconds: TimeoutText(plain=seconds),
 )
 
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?) *%", re.ASCII)

@@ -1,6 +1,6 @@
 """Steps that can never run, and cases that can never be chosen: warnings, with the reason."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from stretto.definition.dependencies import Needs, in_order
@@ -56,6 +56,31 @@ def warn_of_dead_steps(
                     f"expected a step that can run, but it needs {quoted(steps[need].name)}, "
                     "which never runs",
                 )
+
+
+def warn_of_dead_handlers(steps: Sequence[StepText], report: Report) -> None:
+    """Warn of handlers that stand after one that takes every failure."""
+    for step in steps:
+        whole = next((n for n, handler in enumerate(step.catch) if not handler.on), len(step.catch))
+        for handler in step.catch[whole + 1 :]:
+            report.warn(
+                handler.node,
+                handler.path,
+                "never_chosen",
+                "expected a handler that can be reached, but an earlier one takes every failure",
+            )
+
+
+def warn_of_unused(steps: Sequence[StepText], used: Collection[int], report: Report) -> None:
+    """Warn of values that are worked out and never read; `used` are the steps that are."""
+    for number, step in enumerate(steps):
+        if step.kind == "set" and number not in used and step.compensate is None:
+            report.warn(
+                step.node,
+                step.path,
+                "unused",
+                "expected somebody to read what this step works out, but nobody does",
+            )
 
 
 def _choices(steps: Sequence[StepText], fates: Sequence[Fate], report: Report) -> dict[str, bool]:

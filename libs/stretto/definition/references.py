@@ -1,10 +1,16 @@
-"""What expressions refer to, resolved: to the run's input, to steps by index, to the item …"""
+"""What expressions refer to, resolved: to the run's input, to steps by index, to the item …
+
+Names are looked up from the inside out: a *frame* holds the names of one scope and knows which step
+of which frame it is the inside of. Whoever refers to a step of an outer scope makes the step needed
+by the group that it stands in.
+"""
 
 import re
 from typing import NamedTuple
 
 from stretto.contracts.graph import Ref
 from stretto.definition.asks import Place
+from stretto.definition.dependencies import Frame, Need
 from stretto.definition.mistakes import Report
 from stretto.definition.nodes import Node, Path, quoted
 from stretto.definition.positions import At
@@ -20,24 +26,34 @@ class Spot(NamedTuple):
     """What expressions in one place may refer to beside `input`, `run` and other steps.
 
     Attributes:
-        owner: index of the step that asks, None for the run's output.
+        frame: the scope whose names are looked up first.
+        owner: index of the step that asks, None for what a run, a group or a round gives.
         item: `item` and `index` are known.
+        error: `error` is known: it is a handler.
+        loop: `loop` is known: it is inside a loop.
+        signal: `signal` is known: it is the condition of a signal.
         undoing: it is the compensation of the owner: its output is known.
         scope: which of the scopes of the definition declares the types.
     """
 
+    frame: Frame
     owner: int | None
     item: bool = False
+    error: bool = False
+    loop: bool = False
+    signal: bool = False
     undoing: bool = False
     scope: int = 0
 
 
-class Use(NamedTuple):
-    """A step (index) that an expression refers to, and where it does."""
-
-    on: int
-    at: At
-    path: Path
+_WHERE = {
+    "item": "in a step with for_each",
+    "index": "in a step with for_each",
+    "error": "in a handler (catch)",
+    "loop": "in the steps, the output and the until of a repeat",
+    "signal": "in the where of a signal",
+}
+"""Roots that are known in some places only, and in which."""
 
 
 class Gathering:
@@ -47,14 +63,12 @@ class Gathering:
     def __init__(self, spot: Spot) -> None:
         self.spot = spot
         self.refs: dict[Place, Ref] = {}
-        self.uses: list[Use] = []
 
 
 class References:
-    """Resolves references among the steps of one scope, given by name and index."""
+    """Resolves references from the spot where they stand, and notes the needs that they make."""
 
-    def __init__(self, index: dict[str, int], report: Report) -> None:
-        self._index = index
+    def __init__(self, report: Report) -> None:
         self._report = report
 
     def resolve(self, reference: Reference, at: At, path: Path, into: Gathering) -> bool:
@@ -63,9 +77,9 @@ class References:
             case "input" | "run" as root:
                 into.refs.setdefault((root,), Ref(root=root))
                 return True
-            case "item" | "index" as root:
-                if not into.spot.item:
-                    return self._refuse_item(root, at, path)
+            case "item" | "index" | "error" | "loop" | "signal" as root:
+                if not getattr(into.spot, "item" if root == "index" else root):
+                    return self._refuse_root(root, at, path)
                 into.refs.setdefault((root,), Ref(root=root))
                 return True
         return self._resolve_step(reference, at, path, into)
@@ -77,8 +91,8 @@ class References:
                 node,
                 path,
                 "not_known_here",
-                "expected no always(), failed(), cancelled() or succeeded() in the output of a "
-                "run, but got one",
+                "expected no always(), failed(), cancelled() or succeeded() but in a step, and "
+                "got one in what a run, a group or a loop gives",
                 "set it in a step and give that step's output",
             )
             return False
@@ -95,19 +109,37 @@ class References:
             )
             return False
         name = reference[1]
-        on = self._index.get(name)
-        if on is None:
-            return self._refuse_name(name, at, path)
-        if on == into.spot.owner:
-            return self._resolve_own(reference, at, path, into)
+        frame, owner, up = into.spot.frame, into.spot.owner, 0
+        while name not in frame.index:
+            if frame.outer is None:
+                return self._refuse_name(name, at, path, into.spot.frame)
+            frame, owner, up = frame.outer, frame.owner, up + 1
+        on = frame.index[name]
+        if on == owner:
+            return self._resolve_own(reference, at, path, into, up)
         if len(reference) < 3 or reference[2] not in _PARTS:
             return self._refuse_part(reference, at, path)
         part = reference[2]
-        into.refs.setdefault(("steps", name, part), Ref(root="step", step=on, part=part))  # type: ignore[arg-type]
-        into.uses.append(Use(on, at, path))
+        ref = Ref(root="step", up=up, step=on, part=part)  # type: ignore[arg-type]
+        into.refs.setdefault(("steps", name, part), ref)
+        frame.used.add(on)
+        if owner is not None:
+            frame.needs.add(Need(owner, on, at, path))
         return True
 
-    def _resolve_own(self, reference: Reference, at: At, path: Path, into: Gathering) -> bool:
+    def _resolve_own(
+        self, reference: Reference, at: At, path: Path, into: Gathering, up: int
+    ) -> bool:
+        if up:
+            self._report.mistake(
+                at,
+                path,
+                "self_reference",
+                f"expected a step that ends before this one, but this is inside "
+                f"{quoted(reference[1])}",
+                "the failure that a handler handles is error" if into.spot.error else "",
+            )
+            return False
         if not into.spot.undoing:
             self._report.mistake(
                 at,
@@ -126,33 +158,33 @@ class References:
         into.refs.setdefault(reference[:3], Ref(root="output"))
         return True
 
-    def _refuse_item(self, root: str, at: At, path: Path) -> bool:
+    def _refuse_root(self, root: str, at: At, path: Path) -> bool:
         hint = ""
-        if path and path[-1] == "if":
+        if path and path[-1] == "if" and root in ("item", "index"):
             hint = "if is asked once, before there are items: filter the list in for_each"
         self._report.mistake(
             at,
             path,
             "not_known_here",
-            f"expected a name that is known here, but {root} is known only in a step with for_each",
+            f"expected a name that is known here, but {root} is known only {_WHERE[root]}",
             hint,
         )
         return False
 
-    def _refuse_name(self, name: str, at: At, path: Path) -> bool:
+    def _refuse_name(self, name: str, at: At, path: Path, frame: Frame) -> bool:
         self._report.mistake(
             at,
             path,
             "unknown_step",
             f"expected the name of a step, but {quoted(name)} is none",
-            self._report.meant(name, self._index),
+            self._report.meant(name, frame.known()),
         )
         return False
 
-    def bracketed(self, source: str) -> str:
+    def bracketed(self, source: str, frame: Frame) -> str:
         """Suggest brackets to who wrote `steps.charge-card`, which is a subtraction."""
         for match in _DASHED.finditer(source):
-            if match[1] in self._index:
+            if match[1] in frame.known():
                 return f'a name with a dash is written steps["{match[1]}"]'
         return ""
 

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from stretto.definition.catching import CATCH
 from stretto.definition.container_shapes import Placed, Record, Value
+from stretto.definition.inside import OUTPUT, STEPS
 from stretto.definition.kinds import KINDS, UPCOMING_FIELDS, UPCOMING_KINDS
 from stretto.definition.kinds.spec import KindSpec
 from stretto.definition.limits import MAX_DESCRIPTION_CHARS, MAX_PARALLEL
@@ -38,7 +40,10 @@ _WITH = Field(
 )
 _QUEUE = Field(QUEUE_NAME, "The queue whose workers do it. Default: one whose workers know it.")
 _RETRY = Field(RETRY, "When a failed attempt is tried again. Default: never.")
-_TIMEOUT = Field(TIMEOUT, "Limits of time; a plain duration limits each attempt.")
+_TIMEOUT = Field(
+    TIMEOUT,
+    "Limits of time; a plain duration limits each attempt of a task, and all of other steps.",
+)
 
 
 def _make_compensate(
@@ -82,6 +87,8 @@ FIELDS: dict[str, Field] = {
     "retry": _RETRY,
     "timeout": _TIMEOUT,
     "compensate": Field(COMPENSATE, "What undoes the step when the run fails later."),
+    "catch": Field(CATCH, "What is done instead when the step has failed."),
+    "output": OUTPUT,
     "labels": Field(LABELS, "Names and strings to search by."),
 }
 """Every field of a step beside the key of its kind."""
@@ -103,6 +110,8 @@ def read_step(name: str, node: Node, path: Path, report: Report) -> StepText:
     if spec is not None:
         value = spec.shape.read(node.entries[spec.name], (*path, spec.name), report)
         _check_fields(spec, node, path, report)
+        if spec.name != "task":
+            _check_timeout(spec, node, path, report)
         body = Body() if value is None else spec.body(value, values)
     if "for_each" not in node.entries:
         for field in ("max_parallel", "join"):
@@ -117,6 +126,7 @@ def read_step(name: str, node: Node, path: Path, report: Report) -> StepText:
         needs=tuple(values.get("needs", ())),
         condition=values.get("if"),
         for_each=values.get("for_each"),
+        catch=tuple(values.get("catch", ())),
         **{field: values[field] for field in _AS_THEY_ARE if field in values},
     )
 
@@ -166,6 +176,25 @@ def _check_fields(spec: KindSpec, node: Mapping, path: Path, report: Report) -> 
             )
 
 
+_OF_ATTEMPTS = ("run", "queue", "heartbeat")
+"""Timeouts of what a worker does."""
+
+
+def _check_timeout(spec: KindSpec, node: Mapping, path: Path, report: Report) -> None:
+    timeout = node.entries.get("timeout")
+    if isinstance(timeout, Mapping) and "timeout" in spec.fields:
+        for name in _OF_ATTEMPTS:
+            if name in timeout.entries:
+                report.mistake(
+                    timeout.key(name),
+                    (*path, "timeout", name),
+                    "not_for_kind",
+                    f"expected {quoted(name)} in the timeout of a task, but this step is of kind "
+                    f"{spec.name}",
+                    "its timeout is a duration",
+                )
+
+
 def _not_without_for_each(field: str, node: Mapping, path: Path, report: Report) -> None:
     report.mistake(
         node.key(field),
@@ -173,3 +202,6 @@ def _not_without_for_each(field: str, node: Mapping, path: Path, report: Report)
         "not_for_kind",
         f"expected {quoted(field)} in a step with for_each, but this one has none",
     )
+
+
+STEPS.bind(read_step)

@@ -19,7 +19,8 @@ steps:
         (
             (
                 '4:5: steps.a.for_each: expected "for_each" in a step of kind task or '
-                "set or wait, but this one is of kind switch"
+                "set or wait or signal or approval or workflow or steps or repeat or "
+                "emit, but this one is of kind switch"
             ),
         ),
     ),
@@ -442,8 +443,8 @@ output: {x: "${{ steps.b.output }}", y: "${{ item }}", z: "${{ failed() }}"}
                 "only in a step with for_each"
             ),
             (
-                "4:59: output.z: expected no always(), failed(), cancelled() or "
-                "succeeded() in the output of a run, but got one; set it in a step and "
+                "4:59: output.z: expected no always(), failed(), cancelled() or succeeded() but in a "
+                "step, and got one in what a run, a group or a loop gives; set it in a step and "
                 "give that step's output"
             ),
         ),

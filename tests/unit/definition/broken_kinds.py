@@ -16,7 +16,7 @@ steps:
         (
             (
                 "3:6: steps.a: expected a step to have a kind (task, set, switch, "
-                "wait, fail), but it has none"
+                "wait, signal, approval, workflow, steps, repeat, emit, fail), but it has none"
             ),
         ),
     ),
@@ -50,12 +50,12 @@ steps:
         """\
 workflow: w
 steps:
-  a: {approval: {by: [ops]}}
+  a: {decide: {by: [ops]}}
 """,
         (
             (
-                "3:7: steps.a.approval: expected a key that this version knows, but "
-                '"approval" (waiting for a person) is not supported by this version'
+                "3:7: steps.a.decide: expected a key that this version knows, but "
+                '"decide" (a decision table) is not supported by this version'
             ),
         ),
     ),
@@ -82,12 +82,12 @@ workflow: w
 steps:
   a:
     task: t
-    signal: go
+    decide: go
 """,
         (
             (
-                "5:5: steps.a.signal: expected a key that this version knows, but "
-                '"signal" (waiting for a signal) is not supported by this version'
+                "5:5: steps.a.decide: expected a key that this version knows, but "
+                '"decide" (a decision table) is not supported by this version'
             ),
         ),
     ),
@@ -164,7 +164,7 @@ steps:
 """,
         (
             (
-                '5:5: steps.a.with: expected "with" in a step of kind task, but this '
+                '5:5: steps.a.with: expected "with" in a step of kind task or workflow, but this '
                 "one is of kind set"
             ),
         ),

@@ -17,7 +17,7 @@ steps:
 """,
         (
             (
-                '5:5: steps.a.retry: expected "retry" in a step of kind task, but this '
+                '5:5: steps.a.retry: expected "retry" in a step of kind task or workflow, but this '
                 "one is of kind wait"
             ),
         ),
@@ -480,7 +480,7 @@ steps:
         (
             (
                 '3:17: steps.a.compensate: expected "compensate" in a step of kind '
-                "task or set or wait, but this one is of kind fail"
+                "task or set or wait or workflow or emit, but this one is of kind fail"
             ),
         ),
     ),

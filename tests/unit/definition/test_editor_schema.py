@@ -36,7 +36,14 @@ def test_it_takes_the_golden_definition() -> None:
         "{wait: 5s}", "{wait: {until: '${{ input.x }}'}}", "{wait: '${{ input.x }}'}",
         "{fail: x}", "{fail: {message: x, retryable: false}}", "{switch: [{if: true, then: a}]}",
         "{switch: [{else: [a, b]}]}", "{task: t, compensate: {task: u, with: {}}}",
-        "{task: t, for_each: '${{ input.x }}', join: {at_least: 80%}}",
+        "{task: t, for_each: '${{ input.x }}', join: {at_least: 80%}}", "{signal: s, timeout: 5s}",
+        "{signal: {name: s, buffered: false, where: signal.x}}", "{approval: {}}",
+        "{approval: {by: a, timeout: 1h, escalate: {after: 5m, to: [b]}}}", "{emit: {x: 1}}",
+        "{workflow: w, with: {x: 1}, retry: {max_attempts: 2}, timeout: {total: 5s}}",
+        "{workflow: {name: w, version: 3, wait: false, cancel: false}}",
+        "{steps: {b: {task: t}}, output: {x: 1}, for_each: [1], timeout: 5s}",
+        "{repeat: {steps: {b: {steps: {c: {task: t}}}}, until: true, limit: 3, every: 1s}}",
+        "{task: t, catch: [{'on': X, steps: {b: {task: t}}}, {output: null}]}",
     ],
 )  # fmt: skip
 def test_it_takes_every_form_of_a_step(step: str) -> None:
@@ -53,7 +60,10 @@ def test_it_refuses_unknown_keys(broken: Broken) -> None:
 @pytest.mark.parametrize(
     "step",
     ["{}", "{task: t, set: {}}", "{tsk: t}", "{task: t, timeout: soon}", "{fail: x, retry: {}}",
-     "{task: t, retry: {max_attempts: 0}}", "{task: t, queue: Q}", "{switch: []}", "{wait: {}}"],
+     "{task: t, retry: {max_attempts: 0}}", "{task: t, queue: Q}", "{switch: []}", "{wait: {}}",
+     "{steps: {}}", "{steps: {b: {tsk: t}}}", "{repeat: {until: true}}", "{signal: {}}",
+     "{approval: {escalate: {after: 5m}}}", "{workflow: {version: 1}}", "{emit: x}",
+     "{task: t, catch: [{'on': X}]}", "{task: t, output: 1}", "{repeat: {steps: {b: {task: t}}}}"],
 )  # fmt: skip
 def test_it_refuses_what_is_wrong_in_form(step: str) -> None:
     assert not schema_says(f"workflow: w\nsteps: {{a: {step}}}\n")
@@ -61,7 +71,7 @@ def test_it_refuses_what_is_wrong_in_form(step: str) -> None:
 
 def test_every_field_and_kind_is_described() -> None:
     schema = json_schema()
-    steps = schema["properties"]["steps"]["additionalProperties"]["oneOf"]
+    steps = schema["$defs"]["step"]["oneOf"]
 
     assert [step["title"] for step in steps] == list(KINDS)
     undescribed = [path for path in _properties(schema, "") if not path[1].get("description")]

@@ -43,8 +43,6 @@ def test_a_definition_of_the_whole_language_has_only_these_mistakes() -> None:
     assert said == [
         (15, "steps.scan.route", "not_supported"),
         (19, "steps.scan.resources", "not_supported"),
-        (27, "steps.review.approval", "not_supported"),
-        (28, "steps.told.emit", "not_supported"),
     ]
 
 

@@ -4,23 +4,28 @@ A new kind is a module with a `KindSpec`, a line in `KINDS`, and one line less i
 the reader, the checks, the compiler and the editors' schema take it from there.
 """
 
+from stretto.definition.kinds.approval import APPROVAL
+from stretto.definition.kinds.emit import EMIT
 from stretto.definition.kinds.fail import FAIL
+from stretto.definition.kinds.repeat import REPEAT
 from stretto.definition.kinds.set import SET
+from stretto.definition.kinds.signal import SIGNAL
 from stretto.definition.kinds.spec import KindSpec
+from stretto.definition.kinds.steps import GROUP_OF_STEPS
 from stretto.definition.kinds.switch import SWITCH
 from stretto.definition.kinds.task import TASK
 from stretto.definition.kinds.wait import WAIT
+from stretto.definition.kinds.workflow import WORKFLOW
 
-KINDS: dict[str, KindSpec] = {spec.name: spec for spec in (TASK, SET, SWITCH, WAIT, FAIL)}
+KINDS: dict[str, KindSpec] = {
+    spec.name: spec
+    for spec in (
+        TASK, SET, SWITCH, WAIT, SIGNAL, APPROVAL, WORKFLOW, GROUP_OF_STEPS, REPEAT, EMIT, FAIL,
+    )
+}  # fmt: skip
 
 UPCOMING_KINDS = {
     "decide": "a decision table",
-    "signal": "waiting for a signal",
-    "approval": "waiting for a person",
-    "workflow": "a child run",
-    "steps": "a nested group",
-    "repeat": "a loop",
-    "emit": "an event of one's own",
 }
 """Kinds that the language has but this version does not: name → what it is."""
 
@@ -28,6 +33,5 @@ UPCOMING_FIELDS = {
     "route": "where it may run",
     "resources": "what it holds meanwhile",
     "concurrency": "how many at once",
-    "catch": "what follows a failure",
 }
 """Fields of steps that the language has but this version does not."""

@@ -16,8 +16,20 @@ PER_ITEM = frozenset({"for_each", "max_parallel", "join"})
 UNDOABLE = frozenset({"compensate"})
 """Fields of kinds that do something which can be undone."""
 
-WORK = frozenset({"with", "queue", "retry", "timeout"})
+CATCHING = frozenset({"catch"})
+"""Fields of kinds whose failure can be handled."""
+
+TIMED = frozenset({"timeout"})
+"""Fields of kinds that can take long."""
+
+CHILD = frozenset({"with", "retry"})
+"""Fields of kinds that start something with an input, again if need be."""
+
+WORK = CHILD | TIMED | {"queue"}
 """Fields of kinds that ask a worker."""
+
+GROUP = frozenset({"output"})
+"""Fields of groups."""
 
 
 class KindSpec(NamedTuple):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stretto.definition.kinds.spec import ANY_STEP, PER_ITEM, UNDOABLE, WORK, KindSpec
+from stretto.definition.kinds.spec import ANY_STEP, CATCHING, PER_ITEM, UNDOABLE, WORK, KindSpec
 from stretto.definition.model import Body, TaskText
 from stretto.definition.policies import TASK_NAME
 
@@ -16,6 +16,6 @@ TASK = KindSpec(
     name="task",
     description="Ask a worker to do this task; its result is the step's output.",
     shape=TASK_NAME,
-    fields=ANY_STEP | PER_ITEM | UNDOABLE | WORK,
+    fields=ANY_STEP | PER_ITEM | UNDOABLE | CATCHING | WORK,
     body=_body,
 )

@@ -1,0 +1,98 @@
+"""`approval: {by, timeout, escalate}`: a person says yes or no.
+
+Yes: the step's output is `{"approved": true, "by", "reason"}`. No: it fails with type `Rejected`.
+"""
+
+from typing import Any
+
+from stretto.contracts.graph import ApprovalPlan
+from stretto.definition.container_shapes import ListOf, Record
+from stretto.definition.durations import Duration
+from stretto.definition.kinds.spec import ANY_STEP, CATCHING, PER_ITEM, KindSpec
+from stretto.definition.limits import MAX_NAME_CHARS, MAX_PEOPLE
+from stretto.definition.mistakes import Report
+from stretto.definition.model import Body
+from stretto.definition.nodes import Mapping, Path
+from stretto.definition.scalar_shapes import Text
+from stretto.definition.shapes import Field
+
+_PEOPLE = ListOf("a name or a list of names", Text("a name", MAX_NAME_CHARS), MAX_PEOPLE, lone=True)
+
+
+class _Escalation:
+    """After how many seconds who else may decide."""
+
+    def __init__(self, after: float, to: list[str]) -> None:
+        self.after = after
+        self.to = tuple(to)
+
+
+_ESCALATE = Record(
+    "an escalation (a mapping of after and to)",
+    _Escalation,
+    {
+        "after": Field(Duration(), "How long only those in by may decide.", required=True),
+        "to": Field(_PEOPLE, "Who may decide then, too.", required=True),
+    },
+)
+
+
+class _Approval:
+    """An approval as written."""
+
+    def __init__(
+        self,
+        by: list[str] | None = None,
+        timeout: float | None = None,
+        escalate: _Escalation | None = None,
+    ) -> None:
+        self.timeout = timeout
+        self.escalate = escalate
+        self.plan = ApprovalPlan(
+            by=tuple(by or ()),
+            escalate_s=None if escalate is None else escalate.after,
+            escalate_to=() if escalate is None else escalate.to,
+        )
+
+
+def _check(approval: _Approval, node: Mapping, path: Path, report: Report) -> None:
+    escalate, timeout = approval.escalate, approval.timeout
+    if escalate is None:
+        return
+    place = (*path, "escalate")
+    if timeout is not None and escalate.after >= timeout:
+        report.mistake(
+            node.entries["escalate"], place, "out_of_range",
+            f"expected an escalation before the timeout of {timeout:g} seconds, but it comes after "
+            f"{escalate.after:g}",
+        )  # fmt: skip
+    if not approval.plan.by:
+        report.mistake(
+            node.entries["escalate"], place, "bad_value",
+            "expected an escalation where by says who decides first, but anybody may",
+        )  # fmt: skip
+
+
+_SHAPE = Record(
+    "an approval (a mapping; {} where anybody may decide)",
+    _Approval,
+    {
+        "by": Field(_PEOPLE, "Who may decide. Default: anybody."),
+        "timeout": Field(Duration(), "The step fails (RunTimeout) when nobody has decided."),
+        "escalate": Field(_ESCALATE, "Who may decide too, after a while."),
+    },
+    _check,
+)
+
+
+def _body(approval: _Approval, _fields: dict[str, Any]) -> Body:
+    return Body(approval=approval.plan, total=approval.timeout)
+
+
+APPROVAL = KindSpec(
+    name="approval",
+    description="Wait until a person approves.",
+    shape=_SHAPE,
+    fields=ANY_STEP | PER_ITEM | CATCHING,
+    body=_body,
+)
