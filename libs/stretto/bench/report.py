@@ -113,8 +113,11 @@ def _notes(report: Report) -> list[Text]:
     ]
     if report.settings["profiled"]:
         notes.append("measured under a profiler: slower than without")
-    if report.settings["sizes"] != "full":
-        notes.append("short workloads: they say whether it works, not how fast it is")
+    match report.settings["sizes"]:
+        case "short":
+            notes.append("short workloads: they say whether it works, not how fast it is")
+        case "changed":
+            notes.append("not at the sizes of the benchmark")
     if report.machine["data_filesystem"] == "tmpfs":
         notes.append("the data lay in memory (tmpfs): flushes cost nothing; set TMPDIR to a disk")
     others = max(figures.cost.others_cores for figures in report.workloads.values())

@@ -132,8 +132,19 @@ async def rig(options: RigOptions) -> AsyncIterator[Rig]:
         NoWorkers: the workers did not.
         DefinitionMistakes: the workflow service refuses a workflow of the benchmark.
     """
+    with TemporaryDirectory(prefix="stretto-bench-") as name:
+        data = Path(name)
+        try:
+            async with _running(options, data) as running:
+                yield running
+        except BaseException:
+            keep_logs(data, options.logs)
+            raise
+
+
+@asynccontextmanager
+async def _running(options: RigOptions, data: Path) -> AsyncIterator[Rig]:
     async with AsyncExitStack() as opened:
-        data = Path(opened.enter_context(TemporaryDirectory(prefix="stretto-bench-")))
         stack = await opened.enter_async_context(
             dev_stack(DevOptions(data=data, scale=options.scale, environment=environment()))
         )
@@ -147,11 +158,7 @@ async def rig(options: RigOptions) -> AsyncIterator[Rig]:
         await present(client, workers, data)
         for source in DEFINITIONS.values():
             await client.register(source)
-        try:
-            yield Rig(stack, client, [process.pid for process in workers])
-        except Exception:
-            keep_logs(data, options.logs)
-            raise
+        yield Rig(stack, client, [process.pid for process in workers])
 
 
 def keep_logs(data: Path, into: Path) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from stretto.bench.figures import Figures, Report
 from stretto.bench.handlers import PAYLOAD_BYTES, worker
 from stretto.bench.machine import machine, versions
 from stretto.bench.rig import Rig, RigOptions, rig
-from stretto.bench.sizes import FULL, Sizes
+from stretto.bench.sizes import FULL, SHORT, Sizes
 from stretto.bench.targets import ratios
 from stretto.bench.workloads import WORKLOADS, describe
 from stretto.dev.environment import OTLP_ENDPOINT
@@ -80,7 +80,8 @@ def settings(options: BenchOptions) -> dict[str, Any]:
         "slots_per_worker": worker.slots,
         "scale": dict(options.rig.scale),
         "payload_bytes": PAYLOAD_BYTES,
-        "sizes": "full" if options.sizes == FULL else "other than full",
+        "sizes": {FULL: "full", SHORT: "short"}.get(options.sizes, "changed"),
+        "sizes_used": asdict(options.sizes),
         "memory": "PSS over all processes",
         "environment": {
             name: value

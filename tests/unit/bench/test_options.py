@@ -63,6 +63,14 @@ def test_traces_are_as_in_production_unless_the_person_says_otherwise(
     assert settings(BenchOptions())["trace_ratio"] == 0.5
 
 
+def test_settings_say_at_which_sizes_it_was_measured() -> None:
+    assert settings(BenchOptions())["sizes"] == "full"
+    assert settings(BenchOptions(sizes=SHORT))["sizes"] == "short"
+    changed = settings(BenchOptions(sizes=replace(FULL, seconds=5.0)))
+    assert changed["sizes"] == "changed"
+    assert changed["sizes_used"]["seconds"] == 5.0
+
+
 def test_settings_show_what_the_environment_changes_but_no_secrets(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

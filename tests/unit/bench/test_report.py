@@ -63,7 +63,8 @@ def test_one_workload_alone_is_shown() -> None:
 
 
 def test_what_makes_figures_doubtful_is_said() -> None:
-    assert "short workloads" in printed(sizes="other than full")
+    assert "short workloads" in printed(sizes="short")
+    assert "not at the sizes" in printed(sizes="changed")
     assert "profiler" in printed(profiled=True)
     assert "short workloads" not in printed()
     busy = report("A")

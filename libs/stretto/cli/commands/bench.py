@@ -98,7 +98,11 @@ def _run(options: BenchOptions, around: Around | None) -> Report:
         aside().print(line, soft_wrap=True, markup=False)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(bench(options, tell, around))
+        try:
+            return runner.run(bench(options, tell, around))
+        except Exception:
+            tell(f"it failed; the logs of all processes are in {options.rig.logs}")
+            raise
 
 
 def sizes_of(short: bool, seconds: float | None, in_flight: int | None) -> Sizes:
