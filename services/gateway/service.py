@@ -47,6 +47,7 @@ async def main(context: ServiceContext[GatewaySettings]) -> None:
         uvicorn.Config(
             make_app(gate),
             log_config=None,
+            log_level="warning",
             access_log=False,
             lifespan="off",
             server_header=False,

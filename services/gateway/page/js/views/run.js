@@ -1,0 +1,143 @@
+// One run: how it stands, its steps over time, its story.
+
+import { api, namespace, watch } from "../api.js";
+import { h, pill, replace, throttled, toast } from "../dom.js";
+import { duration, moment } from "../format.js";
+import { graph } from "../graph.js";
+import { json, labelled } from "../json.js";
+import { sentence } from "../story.js";
+import { Timeline } from "../timeline.js";
+
+const MAX_EVENTS = 2000;
+const CLOSED = new Set(["completed", "failed", "cancelled", "terminated"]);
+
+export async function runView(place, [runId]) {
+  const timeline = new Timeline();
+  const head = h("div", { class: "head" });
+  const data = h("div", { class: "body split" });
+  const why = h("div");
+  const picture = h("div");
+  const story = h("ol", { class: "story", tabindex: 0 });
+  let view = null, lastSeq = 0, plan = null;
+
+  const load = async () => {
+    view = await api(`/runs/${runId}`);
+    drawHead(head, view, act);
+    timeline.show(view);
+    drawData(data, view);
+    drawGraph();
+    if (!CLOSED.has(view.run.status)) await explain(why, runId);
+    else replace(why);
+  };
+
+  const drawGraph = () => {
+    if (!plan?.root?.steps || plan.root.steps.length > 60) return replace(picture);
+    const statuses = Object.fromEntries(view.steps.map((s) => [s.step, s.status]));
+    replace(picture, section("Graph", graph(plan, statuses)));
+  };
+
+  const tell = (events) => {
+    const atEnd = story.scrollTop + story.clientHeight >= story.scrollHeight - 30;
+    for (const event of events) {
+      if (event.seq <= lastSeq) continue;
+      lastSeq = event.seq;
+      story.append(sentence(event, Date.parse(view.run.started_at)));
+    }
+    if (atEnd && !CLOSED.has(view.run.status)) story.scrollTop = story.scrollHeight;
+  };
+
+  const catchUp = async () => {
+    for (let pages = 0; pages < MAX_EVENTS / 1000; pages += 1) {
+      const { events } = await api(`/runs/${runId}/events`, { query: { after_seq: lastSeq, limit: 1000 } });
+      tell(events);
+      if (events.length < 1000) return;
+    }
+    story.append(h("li", {}, h("span"), h("span"), h("span", { class: "muted" }, "More events: stretto events " + runId)));
+  };
+
+  const refresh = throttled(() => load().catch(() => {}), 400);
+
+  const act = async (command, fields = {}) => {
+    try {
+      await api(`/runs/${runId}/control`, { method: "POST", body: { command, namespace: view.run.namespace, ...fields } });
+      toast(`${command}: done`);
+    } catch (error) {
+      toast(error.message, true);
+    }
+    refresh();
+  };
+
+  await load();
+  await catchUp();
+  const { workflow, version } = view.run;
+  api(`/definitions/${workflow}/${version}`, { query: { namespace: view.run.namespace } })
+    .then((definition) => { plan = definition.graph; drawGraph(); }, () => {});
+  replace(place, head, why,
+    section("Steps over time", timeline.element, h("small", { class: "muted" }, "thin: waiting for a worker")),
+    picture,
+    h("div", { class: "split wide" }, section("Story", story), h("section", { class: "panel" }, h("header", {}, h("h2", {}, "Input and output")), data)));
+
+  const stop = watch({ run_id: runId, namespace: view.run.namespace || namespace.get() }, (message) => {
+    if (message.type === "quiet") return;
+    if (message.type === "events" && message.data.events[0].seq === lastSeq + 1) tell(message.data.events);
+    else catchUp().catch(() => {});
+    refresh();
+  });
+  const clock = setInterval(() => {
+    if (!view || CLOSED.has(view.run.status)) return;
+    timeline.draw();
+    const took = head.querySelector("[data-took]");
+    if (took) took.textContent = duration(Date.now() - Date.parse(view.run.started_at));
+  }, 500);
+  return () => { stop(); refresh.cancel(); clearInterval(clock); };
+}
+
+function section(title, content, aside) {
+  return h("section", { class: "panel" }, h("header", {}, h("h2", {}, title), aside && h("span", { class: "end" }, aside)), content);
+}
+
+function drawHead(head, { run, steps }, act) {
+  const open = !CLOSED.has(run.status);
+  const fact = (label, ...value) => h("div", {}, h("dt", {}, label), h("dd", {}, value));
+  const copy = () => navigator.clipboard?.writeText(run.run_id).then(() => toast("Run id copied"));
+  const total = steps.length, ended = steps.filter((s) => s.ended_at).length;
+  replace(head,
+    h("div", { class: "row" },
+      h("a", { href: "#/runs", class: "muted", "aria-label": "Back to the runs" }, "Runs /"),
+      h("h1", {}, run.id || run.workflow), pill(run.status),
+      h("span", { class: "end row" },
+        open && h("button", { onclick: () => act("signal", ask("Name of the signal?", "name")) }, "Signal"),
+        open && h("button", { onclick: () => act(run.status === "paused" ? "resume" : "pause") }, run.status === "paused" ? "Resume" : "Pause"),
+        open && h("button", { class: "danger", onclick: () => confirm("Cancel this run? What is open is cancelled, what was done is undone.") && act("cancel") }, "Cancel"))),
+    h("dl", { class: "facts" },
+      fact("Workflow", h("a", { href: `#/definitions/${run.workflow}/${run.version}` }, run.workflow), h("span", { class: "muted" }, ` v${run.version}`)),
+      fact("Run", h("button", { class: "link mono", onclick: copy, title: "Copy" }, run.run_id)),
+      fact("Started", h("span", { class: "num" }, moment(run.started_at))),
+      fact("Took", h("span", { class: "num", "data-took": open }, duration(run.duration_ms))),
+      fact("Steps", h("span", { class: "num" }, `${ended} of ${total}`)),
+      Object.entries(run.labels || {}).map(([k, v]) => h("span", { class: "tag" }, `${k}: ${v}`))),
+    run.failure && h("div", { class: "note bad" }, h("b", {}, run.failure.type), run.failure.message ? `: ${run.failure.message}` : "",
+      run.failure.step ? h("span", {}, " (in step ", h("b", {}, run.failure.step), ")") : ""));
+}
+
+function ask(question, field) {
+  const answer = prompt(question);
+  return answer ? { [field]: answer } : {};
+}
+
+function drawData(place, view) {
+  replace(place,
+    labelled("Input", json(view.input ?? null)),
+    view.run.status === "completed" && labelled("Output", json(view.output ?? null)));
+}
+
+async function explain(place, runId) {
+  try {
+    const { pending } = await api(`/runs/${runId}/explain`);
+    const said = (cause) => (cause.sentence || `${cause.step} waits: ${cause.cause}.`) + (cause.until ? ` (Until ${moment(cause.until)}.)` : "");
+    replace(place, pending?.length ? h("div", { class: "note run" }, h("b", {}, "Why it is open: "), pending.slice(0, 3).map(said).join(" "),
+      pending.length > 3 ? ` And ${pending.length - 3} more.` : "") : null);
+  } catch {
+    replace(place);
+  }
+}
