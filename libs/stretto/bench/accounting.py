@@ -3,6 +3,9 @@
 A part is a few processes and everything they made. Its CPU time includes that of children that have
 ended and were waited for, as the kernel adds it to the parent: backends of Postgres come and go.
 Memory is the proportional set size (PSS): shared pages are counted once over all processes.
+
+The pace is the CPU time of a piece of work that is always the same. A second of CPU does less when
+a neighbour on the same core or the same host is busy: figures compare only at the same pace.
 """
 
 from __future__ import annotations
@@ -27,6 +30,9 @@ OWN = os.getpid()
 SAMPLE_EVERY_S = 1.0
 MB = 1_000_000
 
+PACE_ROUNDS = 10_000
+"""About two milliseconds: long enough to be measured, short enough not to be felt."""
+
 MEMORY_FILE = "smaps_rollup"
 """Below `/proc/<pid>`; where there is none (macOS) memory is not measured."""
 
@@ -41,6 +47,7 @@ class Usage:
         others_cpu_s: CPU time of all that runs beside it on this machine.
         peak_mb: the largest sum of memory over all parts; NaN where the system does not tell.
         peak_mb_by_part: what each part had at that moment.
+        paces: CPU time of the same piece of work, once a second, in seconds.
     """
 
     seconds: float = 0.0
@@ -48,6 +55,7 @@ class Usage:
     others_cpu_s: float = 0.0
     peak_mb: float = math.nan
     peak_mb_by_part: dict[str, float] = field(default_factory=dict)
+    paces: list[float] = field(default_factory=list)
 
     @property
     def total_cpu_s(self) -> float:
@@ -94,13 +102,26 @@ async def measured(parts: Callable[[], Parts]) -> AsyncIterator[Usage]:
 async def _sample(parts: Callable[[], Parts], usage: Usage) -> None:
     while True:
         # In a thread: reading the maps of Postgres takes the kernel some milliseconds.
-        found = await asyncio.to_thread(memory_mb, parts())
-        if found is None:
-            return
-        total = sum(found.values())
-        if math.isnan(usage.peak_mb) or total > usage.peak_mb:
-            usage.peak_mb, usage.peak_mb_by_part = total, found
+        pace, found = await asyncio.to_thread(_look, parts())
+        usage.paces.append(pace)
+        if found is not None:
+            total = sum(found.values())
+            if math.isnan(usage.peak_mb) or total > usage.peak_mb:
+                usage.peak_mb, usage.peak_mb_by_part = total, found
         await asyncio.sleep(SAMPLE_EVERY_S)
+
+
+def _look(parts: Parts) -> tuple[float, dict[str, float] | None]:
+    return pace_s(), memory_mb(parts)
+
+
+def pace_s() -> float:
+    """Return the CPU time of a piece of work that is always the same, in seconds."""
+    began = time.thread_time()
+    kept: dict[int, str] = {}
+    for number in range(PACE_ROUNDS):
+        kept[number & 0xFF] = str(number)
+    return time.thread_time() - began
 
 
 def _busy_seconds() -> float:

@@ -31,9 +31,12 @@ ROUNDS = 2
 MEASURED_S = 10.0
 """Of workload B in each run: a short one would compare noise."""
 
+PACE = "cost.pace_ms"
+"""How much a core did meanwhile: where it differs, so do all the others, whatever was changed."""
+
 FIGURES: dict[str, tuple[str, ...]] = {
     "A": ("p50_ms", "p99_ms"),
-    "B": ("steps_per_s", "cpu_ms_per_step", "p50_ms", "p99_ms", "rss_mb_peak"),
+    "B": ("steps_per_s", "cpu_ms_per_step", "p50_ms", "p99_ms", "rss_mb_peak", PACE),
     "C": ("p50_ms", "speedup"),
     "D": ("seconds",),
 }
@@ -76,7 +79,7 @@ def compared(
         Compared(letter, name, _values(base, letter, name), _values(this, letter, name))
         for letter, names in FIGURES.items()
         for name in names
-        if all(run.get(letter, {}).get(name) for run in (*base, *this))
+        if all(_value(run, letter, name) for run in (*base, *this))
     ]
 
 
@@ -167,7 +170,15 @@ def main(rev: str, letters: tuple[str, ...], rounds: int, tree: Path) -> None:
 
 
 def _values(runs: Sequence[Mapping[str, Any]], letter: str, name: str) -> list[float]:
-    return [float(run[letter][name]) for run in runs]
+    return [_value(run, letter, name) for run in runs]
+
+
+def _value(run: Mapping[str, Any], letter: str, name: str) -> float:
+    """Return a figure by its dotted name; 0 where it is not there, as in an older revision."""
+    found: Any = run.get(letter, {})
+    for key in name.split("."):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return float(found or 0.0)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -19,12 +19,15 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     """What one step cost over all processes, and by part.
 
     `cores`: how many were busy with it; `others_cores`: with what ran beside it on this machine.
+    `pace_ms`: CPU time of a piece of work that is always the same (median): twice as much means
+    that a core did half as much in a second.
     """
 
     cpu_ms_per_step: float
     cpu_ms_per_step_by_part: dict[str, float]
     cores: float
     others_cores: float
+    pace_ms: float
     rss_mb_peak: float | None
     rss_mb_by_part: dict[str, float]
 
@@ -132,6 +135,7 @@ def cost(usage: Usage, steps: float) -> Cost:
         cpu_ms_per_step_by_part=_largest_first(usage.cpu_s, per_step, 4),
         cores=round(usage.total_cpu_s / usage.seconds, 2),
         others_cores=round(usage.others_cpu_s / usage.seconds, 2),
+        pace_ms=milliseconds(usage.paces, 50) if usage.paces else 0.0,
         rss_mb_peak=round(usage.peak_mb, 1) if known else None,
         rss_mb_by_part=_largest_first(usage.peak_mb_by_part, 1.0, 1),
     )

@@ -120,8 +120,10 @@ def _notes(report: Report) -> list[Text]:
             notes.append("not at the sizes of the benchmark")
     if report.machine["data_filesystem"] == "tmpfs":
         notes.append("the data lay in memory (tmpfs): flushes cost nothing; set TMPDIR to a disk")
+    paces = {letter: figures.cost.pace_ms for letter, figures in report.workloads.items()}
+    told = ", ".join(f"{letter} {number(pace)} ms" for letter, pace in paces.items())
+    notes.append(f"pace, CPU time of a fixed piece of work: {told}; compare at the same pace only")
     others = max(figures.cost.others_cores for figures in report.workloads.values())
     if others > QUIET_CORES:
         notes.append(f"not alone: other programs kept up to {others:.1f} cores busy meanwhile")
-    lines = [Text(), *(Text(note, style="dim") for note in notes)]
-    return lines if notes else []
+    return [Text(), *(Text(note, style="dim") for note in notes)]

@@ -125,7 +125,8 @@ class Rig:
 async def rig(options: RigOptions) -> AsyncIterator[Rig]:
     """Run everything in a temporary directory while the context is open.
 
-    Only in the main thread. When it is left by an error, the logs are kept in `options.logs`.
+    Only in the main thread. When it is left by an error, the logs are kept in `options.logs`, and
+    the error comes out in a group.
 
     Raises:
         NotStarted, ServerFailed: a part of the stack did not come up.

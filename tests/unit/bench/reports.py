@@ -8,6 +8,7 @@ COST = Cost(
     cpu_ms_per_step_by_part={"workflow": 0.15, "nats": 0.05},
     cores=1.5,
     others_cores=0.0,
+    pace_ms=2.0,
     rss_mb_peak=300.0,
     rss_mb_by_part={"workflow": 200.0, "nats": 100.0},
 )

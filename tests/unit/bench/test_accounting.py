@@ -98,6 +98,7 @@ async def test_measuring_gives_time_cpu_and_peak_memory_by_part() -> None:
     assert usage.cpu_s["idle"] < BURNT_S
     assert usage.total_cpu_s == pytest.approx(sum(usage.cpu_s.values()))
     assert usage.others_cpu_s >= 0
+    assert all(0 < pace < 1 for pace in usage.paces)
     assert usage.peak_mb == pytest.approx(sum(usage.peak_mb_by_part.values()))
     assert set(usage.peak_mb_by_part) == {"idle", "bench"}
 

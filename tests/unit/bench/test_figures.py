@@ -33,6 +33,7 @@ def test_cost_is_shared_out_over_the_steps_largest_part_first() -> None:
         others_cpu_s=0.2,
         peak_mb=30.0,
         peak_mb_by_part={"nats": 10.0, "workflow": 20.0},
+        paces=[0.003, 0.002, 0.001],
     )
 
     found = cost(usage, 1000)
@@ -41,6 +42,7 @@ def test_cost_is_shared_out_over_the_steps_largest_part_first() -> None:
     assert list(found.cpu_ms_per_step_by_part.items()) == [("workflow", 1.0), ("nats", 0.5)]
     assert found.cores == 0.75
     assert found.others_cores == 0.1
+    assert found.pace_ms == 2.0
     assert found.rss_mb_peak == 30.0
     assert list(found.rss_mb_by_part) == ["workflow", "nats"]
 

@@ -67,6 +67,7 @@ def test_what_makes_figures_doubtful_is_said() -> None:
     assert "not at the sizes" in printed(sizes="changed")
     assert "profiler" in printed(profiled=True)
     assert "short workloads" not in printed()
+    assert "A 2 ms, B 2 ms, C 2 ms, D 2 ms" in printed()
     busy = report("A")
     busy.machine["data_filesystem"] = "tmpfs"
     busy.workloads["A"] = msgspec.structs.replace(
