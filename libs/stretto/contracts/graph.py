@@ -19,7 +19,7 @@ condition (`always()`, `failed()` …) decides."""
 
 Kind = Literal[
     "task", "set", "switch", "decide", "wait", "signal", "approval", "workflow", "steps",
-    "repeat", "emit", "fail",
+    "repeat", "emit", "fail", "cancel",
 ]  # fmt: skip
 
 RefRoot = Literal[
@@ -191,6 +191,24 @@ class ChildPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cancel: bool = True
 
 
+class SomeOf(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Needs of which not all have to complete: the step may run as soon as `count` of the steps
+    `of` have completed, and is hurt when so many cannot any more. `cancel`: those of them that
+    have not ended by then are cancelled; else they run on, unheeded."""
+
+    of: tuple[int, ...]
+    count: int = 1
+    cancel: bool = False
+
+
+class CancelPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The steps that a step of kind `cancel` ends, whatever they are at. `complete`: a `for_each`
+    is completed with the items that are done instead, and the others are cancelled."""
+
+    steps: tuple[int, ...]
+    complete: bool = False
+
+
 class StepPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One step. Indices are positions in the `ScopePlan.steps` that holds it."""
 
@@ -218,6 +236,9 @@ class StepPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     signal: SignalPlan | None = None
     approval: ApprovalPlan | None = None
     child: ChildPlan | None = None
+    some: SomeOf | None = None
+    """Which of the `needs` are needed only in part."""
+    cancel: CancelPlan | None = None
     retry: Retry = Retry()
     timeouts: Timeouts = Timeouts()
     compensate: Compensation | None = None

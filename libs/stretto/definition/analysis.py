@@ -15,9 +15,11 @@ from stretto.contracts.payload import NULL
 from stretto.definition.asks import AskText
 from stretto.definition.dependencies import (
     Frame,
+    cancelled_steps,
     chosen_needs,
     named_needs,
     report_rings,
+    some_of,
 )
 from stretto.definition.drafts import (
     EMPTY_INPUT,
@@ -136,7 +138,11 @@ class _Analysis:
         dependents = frame.needs.dependents()
         return tuple(
             msgspec.structs.replace(
-                draft, needs=frame.needs.of(number), dependents=dependents[number]
+                draft,
+                needs=frame.needs.of(number),
+                dependents=dependents[number],
+                some=some_of(steps[number], frame),
+                cancel=cancelled_steps(number, steps, frame, self.report),
             )
             for number, draft in enumerate(drafts)
         )

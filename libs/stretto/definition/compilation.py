@@ -99,6 +99,8 @@ class _Compiler:
             signal=self._signal(draft),
             approval=body.approval,
             child=body.child,
+            some=draft.some,
+            cancel=draft.cancel,
             retry=text.retry.settled() if task is None else self._retry(text),
             timeouts=self._timeouts(text),
             compensate=self._compensation(text.compensate, draft.undo),

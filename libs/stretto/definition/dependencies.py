@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from stretto.contracts.graph import CancelPlan, SomeOf
 from stretto.definition.mistakes import Report
 from stretto.definition.model import StepText
 from stretto.definition.nodes import Path, quoted
@@ -75,7 +76,7 @@ def named_needs(steps: Sequence[StepText], frame: Frame, report: Report) -> None
     """Add what stands in `needs`; report names of no step, the step's own, and doubled ones."""
     for number, step in enumerate(steps):
         seen: set[str] = set()
-        for name, node, path in step.needs:
+        for name, node, path in (*step.needs.all, *step.needs.of):
             on = resolve_step(name, node, path, frame, report)
             if name in seen:
                 report.mistake(
@@ -90,6 +91,43 @@ def named_needs(steps: Sequence[StepText], frame: Frame, report: Report) -> None
             elif on is not None:
                 frame.needs.add(Need(number, on, node, path))
             seen.add(name)
+
+
+def some_of(step: StepText, frame: Frame) -> SomeOf | None:
+    """Which needs of a step are needed in part."""
+    if not step.needs.of:
+        return None
+    of = tuple(sorted({frame.index[n] for n, _, _ in step.needs.of if n in frame.index}))
+    return SomeOf(of=of, count=step.needs.count, cancel=step.needs.cancel)
+
+
+def cancelled_steps(
+    number: int, steps: Sequence[StepText], frame: Frame, report: Report
+) -> CancelPlan | None:
+    """Find the steps that step `number` cancels; report what cannot be."""
+    cancel = steps[number].body.cancel
+    if cancel is None:
+        return None
+    found: list[int] = []
+    for name, node, path in cancel.steps:
+        target = resolve_step(name, node, path, frame, report)
+        if target is None:
+            continue
+        if target == number:
+            report.mistake(
+                node, path, "self_reference",
+                "expected another step, but a step cannot cancel itself",
+            )  # fmt: skip
+        elif cancel.complete and steps[target].for_each is None:
+            report.mistake(
+                node,
+                path,
+                "bad_value",
+                f"expected a step with for_each to complete, but {quoted(name)} has none",
+            )
+        else:
+            found.append(target)
+    return CancelPlan(steps=tuple(sorted(set(found))), complete=cancel.complete)
 
 
 def chosen_needs(steps: Sequence[StepText], frame: Frame, report: Report) -> None:

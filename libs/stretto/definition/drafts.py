@@ -2,7 +2,7 @@
 
 import msgspec
 
-from stretto.contracts.graph import RunsOn
+from stretto.contracts.graph import CancelPlan, RunsOn, SomeOf
 from stretto.definition.asks import AskText
 from stretto.definition.model import StepText, WorkflowText
 
@@ -42,6 +42,8 @@ class StepDraft(msgspec.Struct, frozen=True, kw_only=True):
     constant_input: bytes = EMPTY_INPUT
     cases: tuple[tuple[int, ...], ...] = ()
     undo: TaskDraft | None = None
+    some: SomeOf | None = None
+    cancel: CancelPlan | None = None
     inside: "tuple[StepDraft, ...] | None" = None
     output: OutputDraft = OutputDraft()
     until: AskText | None = None

@@ -105,6 +105,23 @@ class CaseText(msgspec.Struct, frozen=True, kw_only=True):
     then: tuple[Located[str], ...]
 
 
+class NeedsText(msgspec.Struct, frozen=True, kw_only=True):
+    """What ends before a step begins: `all`, and `count` of the steps `of`; `cancel` the others of
+    them then."""
+
+    all: tuple[Located[str], ...] = ()
+    of: tuple[Located[str], ...] = ()
+    count: int = 0
+    cancel: bool = False
+
+
+class CancelText(msgspec.Struct, frozen=True, kw_only=True):
+    """Steps that a step ends; `complete`: with what is done of their items."""
+
+    steps: tuple[Located[str], ...]
+    complete: bool = False
+
+
 class InsideText(msgspec.Struct, frozen=True, kw_only=True):
     """Steps inside a step: of a group, of a round, of a handler; and what they give together.
     `output` None: an object of the outputs of the steps."""
@@ -154,6 +171,7 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
     signal: SignalText | None = None
     approval: ApprovalPlan | None = None
     child: ChildPlan | None = None
+    cancel: CancelText | None = None
     total: float | None = None
 
 
@@ -165,7 +183,7 @@ class StepText(msgspec.Struct, frozen=True, kw_only=True):
     path: Path
     kind: Kind | None
     body: Body = Body()
-    needs: tuple[Located[str], ...] = ()
+    needs: NeedsText = NeedsText()
     condition: Located[str | bool] | None = None
     for_each: Located[Node] | None = None
     max_parallel: int | None = None

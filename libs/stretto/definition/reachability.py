@@ -46,7 +46,7 @@ def warn_of_dead_steps(
                 "expected a step that can run, but no case that chooses it can be chosen",
             )  # fmt: skip
         elif condition is None or not condition.asks_status:
-            need = next((on for on in needs.of(number) if on in dead), None)
+            need = _dead_need(step, needs.of(number), steps, dead)
             if need is not None:
                 dead.add(number)
                 report.warn(
@@ -56,6 +56,17 @@ def warn_of_dead_steps(
                     f"expected a step that can run, but it needs {quoted(steps[need].name)}, "
                     "which never runs",
                 )
+
+
+def _dead_need(
+    step: StepText, needs: Sequence[int], steps: Sequence[StepText], dead: Collection[int]
+) -> int | None:
+    """A need that never runs, if the step cannot do without it."""
+    found = [on for on in needs if on in dead]
+    part = {name for name, _, _ in step.needs.of}
+    lost = [on for on in found if steps[on].name in part]
+    spared = lost if len(part) - len(lost) >= step.needs.count else []
+    return next((on for on in found if on not in spared), None)
 
 
 def warn_of_dead_handlers(steps: Sequence[StepText], report: Report) -> None:

@@ -12,18 +12,19 @@ from stretto.definition.mistakes import Report
 from stretto.definition.model import (
     Body,
     CompensateText,
+    NeedsText,
     RetryText,
     StepText,
     TaskText,
     TimeoutText,
 )
+from stretto.definition.needs import NEEDS
 from stretto.definition.nodes import Mapping, Node, Path, quoted
 from stretto.definition.policies import (
     JOIN,
     LABELS,
     QUEUE_NAME,
     RETRY,
-    STEP_NAMES,
     TASK_NAME,
     TIMEOUT,
 )
@@ -74,7 +75,7 @@ COMPENSATE = Record(
 
 FIELDS: dict[str, Field] = {
     "description": Field(DESCRIPTION, "What the step is for."),
-    "needs": Field(STEP_NAMES, "Steps that end before this one begins."),
+    "needs": Field(NEEDS, "Steps that end before this one begins: all of them, or so many."),
     "if": Field(Placed(Condition()), "Run the step only if this is true."),
     "for_each": Field(Placed(Items()), "Do the step for every item (item, index) of a list."),
     "max_parallel": Field(
@@ -123,7 +124,7 @@ def read_step(name: str, node: Node, path: Path, report: Report) -> StepText:
         path=path,
         kind=None if spec is None else spec.name,
         body=body,
-        needs=tuple(values.get("needs", ())),
+        needs=values.get("needs", NeedsText()),
         condition=values.get("if"),
         for_each=values.get("for_each"),
         catch=tuple(values.get("catch", ())),

@@ -7,12 +7,14 @@ from services.workflow.core.instants import micros
 from services.workflow.core.policy import child_id, needed
 from services.workflow.core.rewinding import rewind
 from services.workflow.core.scopes import (
+    complete_items,
     each_todo,
     end,
     item_begun,
     open_scope,
     stop_scope,
     undo_next,
+    withdraw,
 )
 from services.workflow.core.state import Each, Node, NodeStatus, Role, Run, RunPhase, Scope
 from stretto.contracts import events as ev
@@ -207,11 +209,15 @@ def _completed(run: Run, event: ev.StepCompleted, at_us: int) -> None:
         node.output = _derived(node)
     else:
         node.output = bytes(event.output)
-    if node.plan.compensate is None:
-        node.input = None
+    if node.plan.compensate is None or node.handler >= 0:
+        node.input = None  # what a handler did instead is not undone as the step
     elif node.role is not Role.COMPENSATION and node.each is None:
         run.undo.append(node.path)
     end(run, node, NodeStatus.COMPLETED, at_us)
+    cancel = node.plan.cancel
+    if cancel is not None:
+        stop = complete_items if cancel.complete else withdraw
+        stop(run, node.scope, cancel.steps)
 
 
 def _derived(node: Node) -> bytes:

@@ -102,15 +102,16 @@ def effects(run: Run, event: ev.Event) -> list[Effect]:
             return list(_wait_timers(run.nodes[event.step]))
         case ev.StepCompleted():
             node = run.nodes[event.step]
-            is_emit = node.plan.kind == "emit" and node.role is not Role.COMPENSATION
-            return [Emit(node.path, node.output or b"null")] if is_emit else []
+            says = node.plan.kind == "emit" and node.role in (Role.STEP, Role.ITEM)
+            handled = node.handler >= 0
+            return [Emit(node.path, node.output or b"null")] if says and not handled else []
         case ev.StepFailed():
-            return _after_failure(run.nodes[event.step], event)
+            return _after_failure(run, run.nodes[event.step], event)
         case ev.StepCancelled() if event.attempt:
-            return [_withdraw(run, event.step, event.attempt, event.reason)]
+            return _withdraw(run, event.step, event.attempt, event.reason)
         case ev.StepSkipped(reason="by_request"):
             node = run.nodes[event.step]
-            return [_withdraw(run, node.path, node.attempt, "skipped")] if node.attempt else []
+            return _withdraw(run, node.path, node.attempt, "skipped") if node.attempt else []
         case _:
             return _effects_on_run(run, event)
 
@@ -199,12 +200,13 @@ def _dispatch(node: Node) -> Dispatch | StartChild:
     )
 
 
-def _withdraw(run: Run, path: str, attempt: int, reason: str) -> Withdraw | CancelChild:
+def _withdraw(run: Run, path: str, attempt: int, reason: str) -> list[Effect]:
     node = run.nodes[path]
-    if node.plan.child is not None and node.role is not Role.COMPENSATION:
-        assert node.child_run is not None
-        return CancelChild(node.child_run, reason)
-    return Withdraw(path, attempt, reason)
+    child = node.plan.child
+    if child is None or node.role is Role.COMPENSATION:
+        return [Withdraw(path, attempt, reason)]
+    assert node.child_run is not None
+    return [CancelChild(node.child_run, reason)] if child.cancel else []
 
 
 def _attempt_timers(node: Node) -> Iterator[Timer]:
@@ -231,10 +233,10 @@ def _wait_timers(node: Node) -> Iterator[Timer]:
     yield from _step_timer(node)
 
 
-def _after_failure(node: Node, event: ev.StepFailed) -> list[Effect]:
+def _after_failure(run: Run, node: Node, event: ev.StepFailed) -> list[Effect]:
     out: list[Effect] = []
     if event.attempt and event.failure.type in _BY_TIMER:
-        out.append(Withdraw(event.step, event.attempt, event.failure.type))
+        out.extend(_withdraw(run, event.step, event.attempt, event.failure.type))
     if event.retry_at is not None:
         out.append(Timer(node.until_us, node.path, TimerKind.RETRY, node.attempt))
         out.extend(_step_timer(node))

@@ -23,7 +23,7 @@ def follow(run: Run, now_us: int) -> list[ev.Event]:
     path = next(iter(run.todo))
     node = run.node(path)
     if node.status is NodeStatus.PENDING:
-        return [begin(node, now_us)]
+        return [cancelled(run, node) if node.stop else begin(node, now_us)]
     if node.status is NodeStatus.OPEN:
         return [_open_step(run, node, now_us)]
     if node.stop:
@@ -99,7 +99,7 @@ def immediate(node: Node, value: bytes | None, now_us: int) -> ev.Event:
     match plan.kind:
         case "task" | "workflow":
             return schedule(node, now_us, value)
-        case "set" | "emit":
+        case "set" | "emit" | "cancel":
             return ev.StepCompleted(step=node.path, output=msgspec.Raw(said or b"{}"))
         case "wait":
             return _wait(node, said or b"{}", now_us)

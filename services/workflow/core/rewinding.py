@@ -1,7 +1,7 @@
 """Going back: steps and all that needs them become pending again."""
 
 from services.workflow.core.scopes import scope_ended
-from services.workflow.core.state import NodeStatus, Run, RunPhase, Scope
+from services.workflow.core.state import Arrivals, NodeStatus, Run, RunPhase, Scope
 
 _HURTS = {
     NodeStatus.SKIPPED: "need_skipped",
@@ -38,12 +38,7 @@ def rewind(run: Run, paths: list[str]) -> None:
     for index in again:
         _reset(run, scope, index)
     for index in again:
-        needs = scope.plan.steps[index].needs
-        nodes = [scope.nodes[need] for need in needs]
-        scope.waiting[index] = sum(1 for n in nodes if n is None or not n.ended)
-        hurts = [_HURTS[n.status] for n in nodes if n is not None and n.status in _HURTS]
-        if hurts:
-            scope.hurt[index] = hurts[-1]
+        _count_needs(scope, index)
     scope.open = sum(1 for n in scope.nodes if n is None or not n.ended)
     run.undo = [path for path in run.undo if path in run.nodes and run.nodes[path].ended]
     run.failure = None
@@ -55,6 +50,25 @@ def rewind(run: Run, paths: list[str]) -> None:
             run.todo[scope.path(index)] = None
     if scope.open == 0:
         scope_ended(run, scope)
+
+
+def _count_needs(scope: Scope, index: int) -> None:
+    """Look at what a step needs as if all of it had ended just now."""
+    plan = scope.plan.steps[index]
+    part = () if plan.some is None else plan.some.of
+    nodes = [scope.nodes[need] for need in plan.needs if need not in part]
+    scope.waiting[index] = sum(1 for n in nodes if n is None or not n.ended)
+    hurts = [_HURTS[n.status] for n in nodes if n is not None and n.status in _HURTS]
+    if plan.some is not None:
+        parts = [n for n in (scope.nodes[need] for need in part) if n is not None and n.ended]
+        done = sum(1 for n in parts if n.status is NodeStatus.COMPLETED)
+        arrivals = Arrivals(plan.some.count - done, len(part) - len(parts))
+        scope.arrivals[index] = arrivals
+        scope.waiting[index] += not arrivals.settled
+        if arrivals.settled and arrivals.missing > 0:
+            hurts.append("need_failed")
+    if hurts:
+        scope.hurt[index] = hurts[-1]
 
 
 def _reset(run: Run, scope: Scope, index: int) -> None:

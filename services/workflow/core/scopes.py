@@ -5,7 +5,9 @@ is
 stopped once.
 """
 
-from services.workflow.core.state import OUT, Node, NodeStatus, Role, Run, Scope
+from collections.abc import Iterable
+
+from services.workflow.core.state import OUT, Each, Node, NodeStatus, Role, Run, Scope
 
 
 def open_scope(run: Run, scope: Scope) -> None:
@@ -42,13 +44,54 @@ def end(run: Run, node: Node, status: NodeStatus, at_us: int, hurt: str | None =
 def _step_ended(run: Run, scope: Scope, index: int, hurt: str | None) -> None:
     scope.open -= 1
     for dependent in scope.plan.steps[index].dependents:
-        scope.waiting[dependent] -= 1
-        if hurt is not None:
-            scope.hurt[dependent] = hurt
+        need_ended(run, scope, dependent, index, hurt)
         if scope.waiting[dependent] == 0 and scope.is_pending(dependent):
             run.todo[scope.path(dependent)] = None
     if scope.open == 0:
         scope_ended(run, scope)
+
+
+def need_ended(run: Run, scope: Scope, index: int, need: int, hurt: str | None) -> None:
+    """A need of a step has ended, unless it was heeded already. `hurt`: it has not completed."""
+    some = scope.plan.steps[index].some
+    if some is None or need not in some.of:
+        scope.waiting[index] -= 1
+        if hurt is not None:
+            scope.hurt[index] = hurt
+        return
+    arrivals = scope.arrivals[index]
+    settled = arrivals.settled
+    arrivals.left -= 1
+    if hurt is None:
+        arrivals.missing -= 1
+    if settled or not arrivals.settled:
+        return
+    scope.waiting[index] -= 1
+    if arrivals.missing > 0:
+        scope.hurt[index] = hurt or "need_failed"
+    elif some.cancel:
+        withdraw(run, scope, (other for other in some.of if other != need))
+
+
+def withdraw(run: Run, scope: Scope, indices: Iterable[int]) -> None:
+    """Cancel steps of a scope, whatever they are at, also such as have not begun."""
+    for index in indices:
+        node = run.node(scope.path(index))
+        if not node.ended:
+            stop_node(run, node)
+
+
+def complete_items(run: Run, scope: Scope, indices: Iterable[int]) -> None:
+    """End steps with a for_each with the items that are done; those that have none are
+    cancelled."""
+    for index in indices:
+        node = run.node(scope.path(index))
+        if node.each is None or node.handler >= 0:
+            withdraw(run, scope, (index,))
+        elif not node.ended:
+            node.each.needed = min(node.each.needed, node.each.completed)
+            _settle(run, node.each)
+            each_todo(run, node)
 
 
 def item_begun(run: Run, node: Node) -> None:
@@ -72,12 +115,18 @@ def _item_ended(run: Run, node: Node) -> None:
         each.lost += 1
         each.failure = each.failure or node.failure
     settled = each.completed >= each.needed or len(each.items) - each.lost < each.needed
-    if settled and not each.stopping:
+    if settled:
+        _settle(run, each)
+    each_todo(run, outer)
+
+
+def _settle(run: Run, each: Each) -> None:
+    """The outcome of a for_each is clear: no item begins, those that are out are cancelled."""
+    if not each.stopping:
         each.stopping = True
         for item in each.nodes:
             if not item.ended:
                 stop_node(run, item)
-    each_todo(run, outer)
 
 
 def each_todo(run: Run, node: Node) -> None:
@@ -140,8 +189,7 @@ def _drop_pending(run: Run, scope: Scope) -> None:
         run.node(scope.path(index)).status = NodeStatus.CANCELLED
         scope.open -= 1
         for dependent in step.dependents:
-            scope.waiting[dependent] -= 1
-            scope.hurt[dependent] = "need_failed"
+            need_ended(run, scope, dependent, index, "need_failed")
             waits = scope.waiting[dependent] > 0 or steps[dependent].runs_on != "always"
             if not waits and scope.is_pending(dependent) and dependent < index:
                 run.todo[scope.path(dependent)] = None

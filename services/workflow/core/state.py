@@ -157,12 +157,27 @@ class Each:
         self.failure: Failure | None = None
 
 
+class Arrivals:
+    """How many of the steps that another needs in part have still to complete, and can."""
+
+    __slots__ = ("left", "missing")
+
+    def __init__(self, missing: int, left: int) -> None:
+        self.missing = missing
+        self.left = left
+
+    @property
+    def settled(self) -> bool:
+        """Whether enough have completed, or too few can."""
+        return self.missing <= 0 or self.left < self.missing
+
+
 class Scope:
     """Steps that see one another, in one of their lives."""
 
     __slots__ = (
-        "by_name", "failure", "hurt", "nodes", "open", "outer", "plan", "prefix", "unchosen",
-        "waiting",
+        "arrivals", "by_name", "failure", "hurt", "nodes", "open", "outer", "plan", "prefix",
+        "unchosen", "waiting",
     )  # fmt: skip
 
     def __init__(self, plan: ScopePlan, prefix: str = "", outer: Node | None = None) -> None:
@@ -173,6 +188,12 @@ class Scope:
         """The node whose inside this is; None for the run itself."""
         self.nodes: list[Node | None] = [None] * count
         self.waiting = [len(step.needs) for step in plan.steps]
+        self.arrivals: dict[int, Arrivals] = {}
+        """Of the steps that need others in part; such needs wait as one."""
+        for index, step in enumerate(plan.steps):
+            if step.some is not None:
+                self.waiting[index] -= len(step.some.of) - 1
+                self.arrivals[index] = Arrivals(step.some.count, len(step.some.of))
         self.hurt: dict[int, str] = {}
         """Steps of which a need was skipped or failed, with the reason."""
         self.unchosen: set[int] = set()

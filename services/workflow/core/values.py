@@ -61,6 +61,14 @@ def around(node: Node) -> Iterator[Node]:
         at = at.target if at.role is not Role.STEP and at.target is not None else at.scope.outer
 
 
+def step_of(node: Node) -> Node:
+    """The step that a node is a part of: an item, a round or a compensation belongs to one."""
+    while node.role not in (Role.STEP, Role.EACH):
+        assert node.target is not None
+        node = node.target
+    return node
+
+
 def _item_of(node: Node | None) -> Node:
     found = None if node is None else next((n for n in around(node) if n.role is Role.ITEM), None)
     assert found is not None, "item and index are checked to be inside a for_each at registration"
@@ -68,14 +76,18 @@ def _item_of(node: Node | None) -> Node:
 
 
 def _error(node: Node | None) -> bytes | None:
-    """The failure that the handler around a node handles."""
+    """The failure that the handler around a node handles, with all its fields."""
     found = None if node is None else next((n for n in around(node) if n.handler >= 0), None)
-    return None if found is None or found.failure is None else _encode(found.failure)
+    if found is None or found.failure is None:
+        return None
+    return _encode(msgspec.structs.asdict(found.failure))
 
 
 def _loop(node: Node | None) -> bytes:
     """How far the loop around a node is: number and output of the round that ended last."""
-    loop = None if node is None else next((n for n in around(node) if n.is_loop), None)
+    inside = () if node is None else around(node)
+    # A loop that asks whether it may begin is not inside itself.
+    loop = next((n for n in inside if n.is_loop and (n is not node or n.finishing)), None)
     assert loop is not None, "loop is checked to be inside a repeat at registration"
     ended = loop.round if loop.round is not None and loop.round.ended else None
     output = loop.output if ended is None else ended.output
@@ -113,14 +125,18 @@ def _run_value(run: Run) -> bytes:
 
 def _outcome(run: Run, node: Node | None) -> bytes:
     """What `always() failed() cancelled() succeeded()` say about the needs of a step."""
-    hurt = None if node is None else node.scope.hurt.get(node.index)
+    hurt, failing = None, run.failing
+    if node is not None:
+        step = step_of(node)
+        hurt = step.scope.hurt.get(step.index)
+        failing = failing or any(n.scope.failure is not None for n in around(step))
     cancelled = run.ending == "cancelled"
-    failed = (hurt == "need_failed" or run.failing) and not cancelled
+    failed = (hurt == "need_failed" or failing) and not cancelled
     return _encode(
         {
             "always": True,
             "failed": failed,
             "cancelled": cancelled,
-            "succeeded": hurt is None and not run.failing,
+            "succeeded": hurt is None and not failing,
         }
     )

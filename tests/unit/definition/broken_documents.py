@@ -174,7 +174,7 @@ steps:
         (
             (
                 "3:6: steps.a: expected a step (a mapping with one of task, set, "
-                "switch, wait, signal, approval, workflow, steps, repeat, emit, fail), "
+                "switch, wait, signal, approval, workflow, steps, repeat, emit, cancel, fail), "
                 'but got "do it"'
             ),
         ),
@@ -189,7 +189,7 @@ steps:
         (
             (
                 "3:5: steps.a: expected a step (a mapping with one of task, set, "
-                "switch, wait, signal, approval, workflow, steps, repeat, emit, fail), "
+                "switch, wait, signal, approval, workflow, steps, repeat, emit, cancel, fail), "
                 "but got nothing"
             ),
         ),
@@ -294,8 +294,8 @@ steps:
 """,
         (
             (
-                "3:23: steps.a.needs: expected the name of a step or a list of them, "
-                "but got a mapping"
+                '3:24: steps.a.needs.b: expected a known key, but got "b"; known are any, '
+                "at_least, of, all, rest"
             ),
         ),
     ),

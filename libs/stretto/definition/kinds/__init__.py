@@ -5,6 +5,7 @@ the reader, the checks, the compiler and the editors' schema take it from there.
 """
 
 from stretto.definition.kinds.approval import APPROVAL
+from stretto.definition.kinds.cancel import CANCEL
 from stretto.definition.kinds.emit import EMIT
 from stretto.definition.kinds.fail import FAIL
 from stretto.definition.kinds.repeat import REPEAT
@@ -20,7 +21,8 @@ from stretto.definition.kinds.workflow import WORKFLOW
 KINDS: dict[str, KindSpec] = {
     spec.name: spec
     for spec in (
-        TASK, SET, SWITCH, WAIT, SIGNAL, APPROVAL, WORKFLOW, GROUP_OF_STEPS, REPEAT, EMIT, FAIL,
+        TASK, SET, SWITCH, WAIT, SIGNAL, APPROVAL, WORKFLOW, GROUP_OF_STEPS, REPEAT, EMIT,
+        CANCEL, FAIL,
     )
 }  # fmt: skip
 
