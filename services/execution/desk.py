@@ -21,7 +21,7 @@ import msgspec
 
 from services.execution.core.admission import Admission, Counts
 from services.execution.core.attempt import Attempt
-from services.execution.core.effects import Effect, RunOwn, Silent, StopOwn
+from services.execution.core.effects import Effect, Silent, StopOwn
 from services.execution.core.line import Sending
 from services.execution.core.roster import Roster
 from services.execution.errands import Errands
@@ -183,7 +183,7 @@ class Desk:
         try:
             namespace, queue = subjects.parse_work(subject)
             tasks = decode_work(data).tasks
-        except (ValueError, msgspec.DecodeError) as error:
+        except (ValueError, msgspec.DecodeError, RecursionError) as error:
             # Somebody else's message: workers will say what they think of it.
             logger.warning("work not understood", extra={names.LOG_REASON: str(error)})
             return 0
@@ -212,31 +212,40 @@ class Desk:
             reason = f"expected a DispatchFrame, but {error}"
             await self._letters.bury(message, "execution.not_a_frame", reason)
             return
-        self._admit(frame)
+        wrong = self._admit(frame)
+        if wrong:
+            await self._letters.bury(message, "execution.bad_record", wrong)
+            return
         message.ack()
 
-    def _admit(self, frame: DispatchFrame) -> None:
+    def _admit(self, frame: DispatchFrame) -> str | None:
+        """Admit the records of a frame; return what is wrong with the first that cannot be."""
         core, now_us = self._core, self._context.clock.now_us()
         own: list[Attempt] = []
+        wrong: str | None = None
         for record in frame.records:
             id_ = id_of(record)
             known = core.get(id_)
             if known is not None:
                 self._do(core.repeated(known, record.queue, now_us, again=record.again))
                 continue
-            wrong = misplaced(record)
-            if wrong is not None:
-                self._answer(attempt_of(record, id_), wrong)
+            try:
+                attempt = attempt_of(record, id_)
+            except (ValueError, OverflowError) as error:
+                wrong = wrong or f"expected a record that a task can be made of, but: {error}"
                 continue
-            effects = core.admit(attempt_of(record, id_), now_us)
-            if effects:
-                own += [effect.attempt for effect in effects if isinstance(effect, RunOwn)]
+            refused = misplaced(record)
+            if refused is not None:
+                self._answer(attempt, refused)
+            elif core.admit(attempt, now_us):
+                own.append(attempt)  # the only effect of an admission: to run it here
         self._measures.admitted.add(len(frame.records))
         if frame.withdrawn:
             self._do(core.withdraw([id_of(record) for record in frame.withdrawn]))
         if own:
             self._house.run(own)
         self._changed.set()
+        return wrong
 
     def announced(self, namespace: str, queue: str, tasks: list[str]) -> None:
         """Take note of tasks that are newly announced for a queue."""
@@ -272,7 +281,7 @@ class Desk:
     def _note_results(self, message: Message) -> None:
         try:
             seen = _decode_results(message.data)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return  # the workflow service reads it as well, and puts it into the dead letters
         core = self._core
         attempt = None
@@ -421,8 +430,6 @@ class Desk:
         """Carry out what admission wants."""
         for effect in effects:
             match effect:
-                case RunOwn(attempt):
-                    self._house.run([attempt])
                 case StopOwn(attempt):
                     self._house.stop([attempt.id])
                 case Silent(attempt, heartbeat_s):

@@ -11,10 +11,14 @@ from services.execution.measures import Measures
 from services.execution.settings import ExecutionSettings
 from stretto.contracts import subjects
 from stretto.contracts.codec import decode_presence
+from stretto.contracts.public import Presence
 from stretto.runtime.context import ServiceContext
 from stretto.telemetry import names
 
 EXPIRE_EVERY_S = 1.0
+
+MAX_PRESENCE_BYTES = 64 * 1024
+"""Hundreds of tasks and attributes fit in; the last word of each device is kept."""
 
 logger = logging.getLogger(__name__)
 
@@ -66,13 +70,11 @@ class Listener:
         try:
             namespace, name = subjects.parse_presence(subject.decode())
             presence = decode_presence(data)
-        except (ValueError, msgspec.DecodeError) as error:
+            _check(presence, len(data))
+        except (ValueError, msgspec.DecodeError, RecursionError) as error:
             logger.warning("presence not understood", extra={names.LOG_REASON: str(error)})
             return
         queue = presence.queue
-        if queue is not None and not subjects.is_name(queue):
-            logger.warning("presence not understood", extra={names.LOG_QUEUE: queue[:100]})
-            return
         now_us = self._context.clock.now_us()
         news = self._roster.hear(namespace, name, presence, now_us)
         if queue is not None and news:
@@ -83,7 +85,7 @@ class Listener:
     def _progress(self, _subject: bytes, _reply: bytes, _block: bytes, data: bytes) -> None:
         try:
             id_ = _decode_alive(data).id
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             logger.warning("progress not understood", extra={names.LOG_REASON: str(error)})
             return
         for lane in self._lanes:
@@ -96,3 +98,15 @@ class Listener:
         for lane in self._lanes:
             if lane.desk is not None:
                 lane.desk.deaf()
+
+
+def _check(presence: Presence, size_bytes: int) -> None:
+    """Refuse what would be kept and is too large, or names a queue that no subject can hold.
+
+    Raises:
+        ValueError: as above.
+    """
+    if size_bytes > MAX_PRESENCE_BYTES:
+        raise ValueError(f"expected at most {MAX_PRESENCE_BYTES} bytes, but got {size_bytes}")
+    if presence.queue is not None and not subjects.is_name(presence.queue):
+        raise ValueError(f"expected a queue to be a name, but got {presence.queue[:50]!r}")

@@ -194,7 +194,7 @@ class Session:
     async def _begin(self, message: Message) -> None:
         try:
             work = decode_work(message.data)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             await self._refuse(message, error)
             return
         delivery = Delivery(message)
@@ -205,7 +205,7 @@ class Session:
             return
         self._runner.fill()
 
-    async def _refuse(self, message: Message, error: msgspec.DecodeError) -> None:
+    async def _refuse(self, message: Message, error: Exception) -> None:
         """Put what is no work into the dead letters; it is delivered again until it is there."""
         try:
             await self._letters.bury(message, "worker.bad_work", f"expected work, but: {error}")
@@ -239,7 +239,7 @@ class Session:
     def _withdrawn(self, _subject: bytes, _reply: bytes, _block: bytes, data: bytes) -> None:
         try:
             ids = _decode_withdrawal(data).ids
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             logger.warning("withdrawal not understood", extra={names.LOG_REASON: str(error)})
             return
         for attempt in self._ledger.withdraw(ids):

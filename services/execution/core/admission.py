@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from services.execution.core.attempt import Attempt, State
 from services.execution.core.durations import Durations
-from services.execution.core.effects import Effect, Move, RunOwn, Silent, Stop, StopOwn, Verify
+from services.execution.core.effects import Effect, Move, Silent, Stop, StopOwn, Verify
 from services.execution.core.line import Line, Sending
 from services.execution.core.pulses import Pulses
 from services.execution.core.roster import Roster
@@ -89,8 +89,12 @@ class Admission:
 
     # --- dispatched
 
-    def admit(self, attempt: Attempt, now_us: int) -> list[Effect]:
-        """Take an attempt that is not known; `attempt.queue` is the queue it asks for."""
+    def admit(self, attempt: Attempt, now_us: int) -> bool:
+        """Take an attempt that is not known; `attempt.queue` is the queue it asks for.
+
+        Returns:
+            Whether it is a task `std.*`, to be run in this service.
+        """
         assert attempt.id not in self._known, f"{attempt.id} is known already"
         attempt.arrived_us = now_us
         self._known[attempt.id] = attempt
@@ -98,13 +102,13 @@ class Admission:
             attempt.become(State.OWN)
             attempt.queue = None
             self._own_count += 1
-            return [RunOwn(attempt)]
+            return True
         self._held_bytes += len(attempt.payload)
         if attempt.queue is None:
             self._bind(attempt)
         else:
             self._hold(attempt, attempt.queue)
-        return []
+        return False
 
     def repeated(
         self, attempt: Attempt, asked_queue: str | None, now_us: int, *, again: bool

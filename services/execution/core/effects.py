@@ -5,12 +5,6 @@ from typing import NamedTuple
 from services.execution.core.attempt import Attempt
 
 
-class RunOwn(NamedTuple):
-    """Run a task `std.*` in this service."""
-
-    attempt: Attempt
-
-
 class Stop(NamedTuple):
     """Tell whoever has these attempts to stop, and delete their messages where they are alone."""
 
@@ -46,4 +40,4 @@ class Silent(NamedTuple):
     heartbeat_s: float
 
 
-Effect = RunOwn | Stop | StopOwn | Verify | Move | Silent
+Effect = Stop | StopOwn | Verify | Move | Silent

@@ -19,6 +19,8 @@ from stretto.worker import Context, Worker
 
 from .world import World, execution, id_of, process, record, running, world
 
+DEEP = b"[" * 5_000 + b"]" * 5_000
+
 
 def adder(url: str, queue: str = "sums", **more: Any) -> Worker:
     worker = Worker(queue=queue, url=url, **more)
@@ -273,6 +275,20 @@ async def test_frames_that_are_none_go_to_the_dead_letters(nats_url: str) -> Non
     assert (letter.service, letter.reason.code) == ("execution", "execution.not_a_frame")
 
 
+async def test_a_record_that_is_none_does_not_hold_up_the_others(nats_url: str) -> None:
+    async with world(nats_url) as here, execution(nats_url):
+        bad = [
+            record("t", n=n, deadline_us=deadline) for n, deadline in ((1, 2**62), (2, -(2**62)))
+        ]
+        good = record("std.echo", n=3)
+        await here.send_frame([*bad, good])
+        await here.result(good)
+        (letter,) = await dead_letters(here)
+        assert letter.reason.code == "execution.bad_record"
+        assert "the years 1 to 9999" in letter.reason.message
+        await here.until_lane(known=0)
+
+
 async def test_names_that_no_subject_can_hold_fail_their_attempt(nats_url: str) -> None:
     async with world(nats_url) as here, execution(nats_url):
         for one in (record("t", n=1, queue="a.>"), record("t", n=2, namespace="x y")):
@@ -288,11 +304,15 @@ async def test_what_others_say_wrongly_is_survived(nats_url: str) -> None:
         for subject, data in [
             (subjects.presence("default", "w"), b"nonsense"),
             (subjects.presence("default", "w"), b'{"queue":"a.>"}'),
+            (subjects.presence("default", "w"), b'{"attributes":{"a":%b}}' % DEEP),
+            (subjects.presence("default", "w"), b'{"device":"%b"}' % (b"x" * 70_000)),
             (subjects.progress("default", "r"), b"nonsense"),
+            (subjects.progress("default", "r"), b'{"id":"a","more":%b}' % DEEP),
             (subjects.progress("default", "r"), b'{"id":"unknown"}'),
         ]:
             await here.connection.publish(subject, data)
         await here.publisher.publish(subjects.results(0), b'{"results":7}')
+        await here.publisher.publish(subjects.results(0), b'{"results":[],"more":%b}' % DEEP)
         strange = {"id": "x", "status": "completed", "started_at": "then", "finished_at": "now"}
         one = record("t", queue="q")
         await here.dispatch(one)

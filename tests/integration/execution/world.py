@@ -178,7 +178,7 @@ class World:
                 for message in messages:
                     try:
                         results = decode_results(message.data)
-                    except msgspec.DecodeError:
+                    except (msgspec.DecodeError, RecursionError):
                         continue
                     for result in results.results:
                         self.results.setdefault(result.id, []).append(result)

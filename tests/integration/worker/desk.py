@@ -118,13 +118,17 @@ class Desk:
             while not condition():  # noqa: ASYNC110 - nobody signals it
                 await asyncio.sleep(0.005)
 
-    async def dead_letters(self) -> list[DeadLetter]:
-        """Read all dead letters."""
+    async def dead_letters(self, count: int) -> list[DeadLetter]:
+        """Read so many dead letters."""
         consumer = Consumer(stream=DLQ.name, name="letters")
         await ensure(self.connection, [], [consumer])
+        letters: list[DeadLetter] = []
         async with PullLoop(self.connection, consumer.stream, consumer.name) as loop:
-            messages = await loop.next_batch(timeout_s=PATIENCE_S)
-        return [msgspec.json.decode(m.data, type=DeadLetter) for m in messages]
+            async with asyncio.timeout(PATIENCE_S):
+                while len(letters) < count:
+                    batch = await loop.next_batch()
+                    letters += [msgspec.json.decode(m.data, type=DeadLetter) for m in batch]
+        return letters
 
     async def make_stream(self, name: str, subject: str) -> None:
         """Make a stream for a subject."""

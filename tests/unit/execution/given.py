@@ -34,9 +34,9 @@ def admission() -> Admission:
     return core
 
 
-def admit(core: Admission, *attempts: Attempt, now_us: int = T0) -> list[Effect]:
-    """Admit attempts one after the other."""
-    return [effect for each in attempts for effect in core.admit(each, now_us)]
+def admit(core: Admission, *attempts: Attempt, now_us: int = T0) -> list[str]:
+    """Admit attempts one after the other; the ids of those that are to be run here."""
+    return [each.id for each in attempts if core.admit(each, now_us)]
 
 
 def present(

@@ -5,7 +5,7 @@ import pytest
 from services.execution.core import admission as limits
 from services.execution.core.admission import DOUBT_AFTER_US, FORGET_AFTER_US
 from services.execution.core.attempt import State
-from services.execution.core.effects import RunOwn, Silent, Stop, StopOwn, Verify
+from services.execution.core.effects import Silent, Stop, StopOwn, Verify
 from services.execution.core.line import MIN_LIMIT
 
 from .given import NS, T0, S, admission, admit, attempt, ids, present, send
@@ -43,7 +43,7 @@ def test_nothing_leaves_twice() -> None:
 def test_std_tasks_run_here_whatever_queue_they_name() -> None:
     core = admission()
     own = attempt("a", task="std.echo", queue="q")
-    assert admit(core, own) == [RunOwn(own)]
+    assert admit(core, own) == ["a"]
     assert core.cut() == []
     assert core.counts.own == 1
     core.finished("a")
