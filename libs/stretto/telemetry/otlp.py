@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -41,6 +42,10 @@ EXPORT_EVERY_MS = 500
 EXPORT_TIMEOUT_S = 5.0
 """One request; the exporter tries again within it and then drops the batch."""
 
+SAY_AGAIN_S = 300.0
+"""A receiver of spans that is not there is said so often, not with every batch."""
+
+_EXPORTER_LOGGER = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
 _TRACES_PATH = "/v1/traces"
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 _UNSAMPLED = TraceFlags(TraceFlags.DEFAULT)
@@ -70,6 +75,7 @@ class OtlpTracer:
         ratio: float,
         exporter: SpanExporter | None = None,
     ) -> None:
+        logging.getLogger(_EXPORTER_LOGGER).addFilter(_seldom)
         self._ratio = ratio
         self._resource = Resource.create(
             {names.RESOURCE_SERVICE: service, names.RESOURCE_INSTANCE: instance}
@@ -212,6 +218,26 @@ class OtlpTracer:
             await asyncio.wait_for(done.wait(), timeout_s)
         except TimeoutError:
             _logger.warning("spans were not exported in time", extra={names.LOG_AFTER_S: timeout_s})
+
+
+class Seldom(logging.Filter):
+    """Lets one record pass in `every_s` seconds, for a logger that repeats itself."""
+
+    def __init__(self, every_s: float) -> None:
+        super().__init__()
+        self._every_s = every_s
+        self._next: float | None = None
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether the record is to be logged."""
+        now = time.monotonic()
+        if self._next is not None and now < self._next:
+            return False
+        self._next = now + self._every_s
+        return True
+
+
+_seldom = Seldom(SAY_AGAIN_S)
 
 
 def _context(parent: TraceParent) -> SpanContext:
