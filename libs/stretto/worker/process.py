@@ -12,8 +12,10 @@ from pathlib import Path
 
 from stretto.runtime.context import GC_THRESHOLDS
 from stretto.runtime.errors import PermanentError
+from stretto.runtime.settings import read_settings
 from stretto.telemetry import names
 from stretto.telemetry.logging import configure_logging
+from stretto.worker.settings import WorkerSettings
 from stretto.worker.worker import Worker
 
 EXIT_DRAINED = 0
@@ -67,9 +69,15 @@ def run_workers(workers: Sequence[Worker]) -> int:
     """Run workers in this process until SIGTERM or SIGINT; return the exit code.
 
     The first signal drains, the second ends at once.
+
+    Raises:
+        InvalidSettings: the environment says something that cannot be.
     """
     if not logging.getLogger().handlers:
-        configure_logging("info", "console", service="worker", instance=workers[0].name)
+        settings = read_settings(WorkerSettings)
+        asked = "log_format" in settings.model_fields_set
+        form = settings.log_format if asked else "console"  # for a person, unless told otherwise
+        configure_logging(settings.log_level, form, service="worker", instance=workers[0].name)
     # Attempts are structs without cycles: the collector finds nothing there and may look rarely.
     gc.collect()
     gc.freeze()

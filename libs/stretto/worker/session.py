@@ -27,12 +27,12 @@ from stretto.bus.ensure import ensure
 from stretto.bus.message import Message, ack_all, in_progress_all
 from stretto.bus.publisher import Publisher
 from stretto.bus.pull import PullLoop
-from stretto.bus.wire import publish_command
+from stretto.bus.wire import publish_command, subject_bytes
 from stretto.contracts import subjects
 from stretto.contracts.codec import decode_work, json_encode
 from stretto.contracts.public import Presence, Progress
 from stretto.runtime.clock import Clock
-from stretto.runtime.errors import StrettoError, TransientError
+from stretto.runtime.errors import PermanentError, StrettoError, TransientError
 from stretto.runtime.topology import WORK_ACK_WAIT_S, streams_for, work_consumer
 from stretto.telemetry import names
 from stretto.telemetry.tracing import Tracer
@@ -291,12 +291,15 @@ class Session:
             logger.warning("presence not sent", extra={names.LOG_REASON: str(error)})
 
     def _send_progress(self, progress: Progress) -> None:
-        if self._connection.is_connected:
-            run_id = progress.id.partition(":")[0]
-            subject = subjects.progress(self._profile.namespace, run_id)
-            self._connection.send(
-                publish_command(subject.encode(), b"", b"", json_encode(progress))
-            )
+        if not self._connection.is_connected:
+            return  # the next sign comes soon
+        run_id = progress.id.partition(":")[0]
+        try:
+            subject = subject_bytes(subjects.progress(self._profile.namespace, run_id))
+        except PermanentError as error:
+            logger.warning("progress not sent", extra={names.LOG_REASON: str(error)})
+            return
+        self._connection.send(publish_command(subject, b"", b"", json_encode(progress)))
 
     # --- the end
 

@@ -1,6 +1,7 @@
 """A process of workers: runs until it is told to stop."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -57,6 +58,18 @@ async def test_all_workers_of_the_process_work_until_a_signal(nats_url: str) -> 
         code, log = await ended(child)
     assert code == 0
     assert log.count("worker stopped") == 2
+
+
+async def test_its_log_is_for_programs_where_that_is_asked_for(nats_url: str) -> None:
+    async with process(nats_url, STRETTO_LOG_FORMAT="json") as child:
+        assert child.stderr is not None
+        line = b""
+        async with asyncio.timeout(PATIENCE_S):
+            while b"worker started" not in line:
+                line = await child.stderr.readline()
+        child.terminate()
+        assert (await ended(child))[0] == 0
+    assert json.loads(line)["service"] == "worker"
 
 
 async def test_a_handler_that_blocks_for_ever_does_not_keep_the_process(nats_url: str) -> None:

@@ -225,10 +225,11 @@ async def test_redelivered_attempts_run_once_and_are_answered_from_memory(nats_u
         return ctx.run_id
 
     async with at_desk(nats_url) as desk, running(worker):
-        task = task_of("once")
+        task, other = task_of("once"), task_of("once", n=2)
         await desk.send(task)
         await desk.until_true(lambda: ran[task.id] == 1)
-        await desk.send(task, task_of("once", n=2))
+        await desk.send(task, other)
+        await desk.until_true(lambda: ran[other.id] == 1)
         gate.set()
         await desk.result(task)
         await desk.all_acknowledged()
@@ -299,6 +300,22 @@ async def test_signs_of_life_come_while_the_handler_runs(nats_url: str) -> None:
         await desk.send(plain)
         await until(1)
         assert seen[0][1].progress == 0.25
+
+
+async def test_a_run_id_that_no_subject_can_hold_does_not_break_the_connection(
+    nats_url: str,
+) -> None:
+    worker = make_worker(nats_url)
+
+    @worker.task("wait")
+    async def wait() -> None:
+        await asyncio.sleep(0)
+
+    async with at_desk(nats_url) as desk, running(worker):
+        odd = task_of("wait", heartbeat_s=0.1, id="a b\r\nPUB x 0\r\n:s:1")
+        await desk.send(odd)
+        assert (await desk.result(odd)).status == "completed"
+        await desk.all_acknowledged()
 
 
 async def test_withdrawn_attempts_are_cancelled_whether_they_run_or_come_later(
