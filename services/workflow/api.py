@@ -1,5 +1,6 @@
 """What can be asked of the workflow service: reads, from the log, by any instance."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -7,7 +8,7 @@ import msgspec
 
 from services.workflow.loading import Loader
 from services.workflow.registry import Registry
-from services.workflow.slots import Slot, Written
+from services.workflow.slots import Slot
 from services.workflow.store import Store, StoredEvent
 from services.workflow.views import causes, state
 from stretto.bus.service import Refusal
@@ -90,7 +91,7 @@ class Api:
         query = _read(RunQuery, data)
         run_id = _run_id(query.run_id)
         limit = max(1, min(query.limit, MAX_PAGE))
-        stored = _within(await self._store.history(run_id, query.after_seq, limit))
+        stored = _within(await self._store.history(run_id, query.after_seq, limit, MAX_PAGE_BYTES))
         if not stored and not await self._store.runs([run_id]):
             raise _unknown(query.run_id)
         answer = {"run_id": run_id_text(run_id), "events": [_event(e) for e in stored]}
@@ -100,11 +101,12 @@ class Api:
         rows = await self._store.runs([_run_id(query.run_id)])
         if not rows:
             raise _unknown(query.run_id)
-        [(slot, events)] = await self._loader.from_log(rows)
-        if query.at_seq is not None:
-            early = [e for e in events if e.seq <= query.at_seq]
-            slot = Slot.of_log(rows[0], slot.run.graph, early, 1)
-        return slot
+        async for slot, events in self._loader.folded(rows):
+            if query.at_seq is None:
+                return slot
+            early = [e for e in events if e.seq <= max(query.at_seq, 1)]
+            return Slot.of_log(rows[0], slot.run.graph, early, 1)
+        raise Refusal("run_at_fault", f"expected run {query.run_id} to be sound, but it is not")
 
     async def state(self, data: bytes) -> bytes:
         """The fold of a run; with `at_seq`, as it was after that event."""
@@ -153,7 +155,7 @@ class Api:
     async def validate(self, data: bytes) -> bytes:
         """The mistakes and warnings of a definition, without registering it."""
         query = _read(SourceQuery, data)
-        loaded = load(query.source, query.file)
+        loaded = await asyncio.to_thread(load, query.source, query.file)
         return json_encode({"mistakes": list(loaded.mistakes), "warnings": list(loaded.warnings)})
 
     async def open(self, data: bytes) -> bytes:
@@ -165,7 +167,8 @@ class Api:
         """A page of the whole log in the order of (run_id, seq)."""
         query = _read(ExportQuery, data)
         after = (bytes(16), 0) if query.after is None else (_run_id(query.after[0]), query.after[1])
-        rows = await self._store.page(after, max(1, min(query.limit, MAX_PAGE)))
+        limit = max(1, min(query.limit, MAX_PAGE))
+        rows = await self._store.page(after, limit, MAX_PAGE_BYTES)
         page: list[dict[str, object]] = []
         size = 0
         for row, stored in rows:
@@ -178,6 +181,13 @@ class Api:
             event["version"], event["id"] = row.version, row.caller_id
             page.append(event)
         return json_encode({"events": page})
+
+
+class _OfStep(msgspec.Struct):
+    step: str | None = None
+
+
+_decode_step = msgspec.json.Decoder(_OfStep).decode
 
 
 def _read(kind: type[Q], data: bytes) -> Q:
@@ -214,7 +224,7 @@ def _event(stored: StoredEvent) -> dict[str, object]:
         "at": rfc3339(stored.at_us),
         "data": msgspec.Raw(stored.data),
     }
-    step = Written.of_log(stored).step
+    step = _decode_step(stored.data).step  # whatever the type: a newer build may have written it
     if step is not None:
         event["step"] = step
     return event

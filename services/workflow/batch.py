@@ -3,13 +3,22 @@
 from services.workflow.core import CONTINUE, Rejection, apply, decide, effects
 from services.workflow.core.commands import Command
 from services.workflow.core.effects import Effect
+from services.workflow.core.state import Run
 from services.workflow.slots import Slot, Written, public_status
 from services.workflow.store import Append
-from stretto.contracts.events import Event
+from stretto.bus.publisher import Outgoing
+from stretto.contracts.events import Event, RunFailing, RunTerminated
+from stretto.contracts.failures import Failure, FailureType
 
 MAX_EVENTS_PER_RUN = 100_000
-"""A run that has more events than this is ended: its history could not be folded in reasonable
+"""A run that has more events than this fails: its history could not be folded in reasonable
 time."""
+
+MAX_EVENTS_OF_ENDING = 20_000
+"""What cancelling and undoing may add to that; then the run is terminated as it stands."""
+
+MAX_COMMIT_BYTES = 16 * 1024 * 1024
+"""A run whose own steps make more than this at once goes on in the next commit."""
 
 
 class Touched:
@@ -24,39 +33,59 @@ class Touched:
 
 
 class Batch:
-    """The changes of one round, by run, in the order in which the runs were first touched."""
+    """The changes of one round, by run, in the order in which the runs were first touched.
 
-    def __init__(self, now_us: int) -> None:
-        self.now_us = now_us
+    Attributes:
+        answers: for those who asked; sent when the changes are committed.
+        refused: runs of which a command was refused by what is in memory.
+        unfinished: runs whose own steps go on in the next round.
+        ended_children: runs that were asked for again by a parent and have ended already.
+    """
+
+    def __init__(self) -> None:
+        self.now_us = 0
         self.touched: dict[bytes, Touched] = {}
         self.events = 0
+        self.bytes = 0
+        self.answers: list[Outgoing] = []
+        self.refused: set[bytes] = set()
+        self.unfinished: list[bytes] = []
+        self.ended_children: list[bytes] = []
 
     def run(self, slot: Slot, command: Command) -> Rejection | None:
         """Decide a command, apply what follows, and all that follows from that by itself."""
-        outcome = decide(slot.run, command, self.now_us)
+        run = slot.run
+        too_long = _too_long(run)
+        outcome = decide(run, command, self.now_us) if too_long is None else [too_long]
         if isinstance(outcome, Rejection):
             return outcome
-        touched = self.touched.get(slot.run.id)
-        if touched is None:
-            touched = self.touched[slot.run.id] = Touched(slot)
-        run = slot.run
         while outcome:
             for event in outcome:
-                self._append(touched, event)
-            if not run.todo:
+                self._append(slot, event)
+            if not run.todo or run.closed:
                 break
-            following = decide(run, CONTINUE, self.now_us)
+            if self.bytes > MAX_COMMIT_BYTES:
+                self.unfinished.append(run.id)
+                break
+            too_long = _too_long(run)
+            following = decide(run, CONTINUE, self.now_us) if too_long is None else [too_long]
             assert not isinstance(following, Rejection), "a run with a todo is open"
             outcome = following
         return None
 
-    def _append(self, touched: Touched, event: Event) -> None:
-        run = touched.slot.run
+    def _append(self, slot: Slot, event: Event) -> None:
+        run = slot.run
+        touched = self.touched.get(run.id)
+        if touched is None:
+            touched = self.touched[run.id] = Touched(slot)
+        assert touched.slot is slot, "a run is held once"
         seq = run.seq + 1
         apply(run, event, seq, self.now_us)
-        touched.written.append(Written(seq, self.now_us, event))
+        written = Written(seq, self.now_us, event)
+        touched.written.append(written)
         touched.effects.extend(effects(run, event))
         self.events += 1
+        self.bytes += len(written.data)
 
     def rows(self) -> Append:
         """The columns of the commit."""
@@ -77,6 +106,19 @@ class Batch:
                 rows.started.append(slot.row)
             elif closed:
                 rows.closed.append((run_id, status, self.now_us))
-            elif slot.row.closed_us is not None:
+            elif slot.row.closed_us is not None or slot.row.parked:
                 rows.closed.append((run_id, "running", None))
         return rows
+
+
+def _too_long(run: Run) -> Event | None:
+    """What becomes of a run with too many events, or None."""
+    if run.seq < MAX_EVENTS_PER_RUN or run.closed:
+        return None
+    text = f"expected a run of at most {MAX_EVENTS_PER_RUN} events, but it has {run.seq}"
+    failure = Failure(type=FailureType.LIMIT_REACHED, message=text, retryable=False)
+    if not run.failing:
+        return RunFailing(ending="failed", failure=failure)
+    if run.seq >= MAX_EVENTS_PER_RUN + MAX_EVENTS_OF_ENDING:
+        return RunTerminated(failure=failure)
+    return None

@@ -10,10 +10,13 @@ stream, for the case that nobody was there; registering it twice is the same ver
 import asyncio
 import logging
 
+from services.workflow.answers import may_answer
+from services.workflow.faults import FAULTS
 from services.workflow.feeding import MAX_MESSAGES, Pull
 from services.workflow.registry import Registry
 from stretto.bus.connection import Connection
 from stretto.bus.deadletter import DeadLetters
+from stretto.bus.message import Message
 from stretto.bus.publisher import Publisher
 from stretto.contracts import subjects
 from stretto.contracts.codec import json_encode
@@ -78,8 +81,16 @@ class Definitions:
                 answer = await self.register(subject, data)
             except StrettoError as error:
                 answer = Refused(rejected=Reason(code=error.code, message=error.message))
-            if reply:
-                await self._publisher.publish_core(reply, json_encode(answer))
+            if may_answer(reply):
+                await self._say(reply, json_encode(answer))
+
+    async def _say(self, subject: str, data: bytes) -> None:
+        """Publish what may be lost: who asked asks again, and latest versions are looked up."""
+        try:
+            await self._publisher.publish_core(subject, data)
+        except StrettoError as error:
+            extra = {"subject": subject, "reason": error.message}
+            logger.warning("answer not published", extra=extra)
 
     async def _read(self) -> None:
         async with self._pull(workflow_definitions(), MAX_MESSAGES) as loop:
@@ -90,10 +101,16 @@ class Definitions:
                         await self.register(message.subject, message.data)
                     except TransientError as error:
                         logger.warning("definition put off", extra={"reason": error.message})
-                    except (StrettoError, ValueError) as error:
-                        await self._dead_letters.bury(message, "definition_unreadable", str(error))
+                    except StrettoError as error:
+                        await self._bury(message, str(error))
                     else:
                         message.ack()
+
+    async def _bury(self, message: Message, why: str) -> None:
+        try:
+            await self._dead_letters.bury(message, "definition_unreadable", why)
+        except TransientError as error:
+            logger.warning("dead letter not stored", extra={"reason": error.message})
 
     async def _let_live_path_go_first(self, stored_ns: int) -> None:
         """Who asked hears `created` from whoever was first: that should be who answers."""
@@ -107,10 +124,10 @@ class Definitions:
         answer = await self._decide(namespace, data)
         if isinstance(answer, Refused):
             rejected = Rejected(subject=subject, reason=answer.rejected)
-            await self._publisher.publish_core(subjects.rejected(namespace), json_encode(rejected))
+            await self._say(subjects.rejected(namespace), json_encode(rejected))
         elif answer.created:
             announced = subjects.defined(namespace, answer.workflow)
-            await self._publisher.publish_core(announced, json_encode(answer))
+            await self._say(announced, json_encode(answer))
             logger.info(
                 "definition registered",
                 extra={"workflow": answer.workflow, "version": answer.version},
@@ -129,4 +146,9 @@ class Definitions:
         except UnicodeDecodeError as error:
             text = f"expected UTF-8, but {error}"
             return Refused(rejected=Reason(code="definition_invalid", message=text))
-        return await self._registry.register(namespace, source)
+        try:
+            return await self._registry.register(namespace, source)
+        except FAULTS as error:
+            logger.exception("definition at fault", extra={"subject": namespace})
+            text = f"expected to compile it, but the service failed: {type(error).__name__}"
+            return Refused(rejected=Reason(code="definition_fault", message=text))

@@ -1,40 +1,46 @@
 """The loop: take what has arrived, decide, commit once, send once, acknowledge once.
 
-    inbox ─► build (load runs, decide, apply) ─► append (one statement) ─► send ─► acknowledge
-                 ▲                                  │
-                 └── forget what was touched ◄──────┘ conflict, lost connection, bad value
+    inbox ─► decide (load runs, decide, apply) ─► append (one statement) ─► send ─► acknowledge
+                 ▲                                   │
+                 └── forget what was touched ◄───────┘ conflict, lost connection, bad value
 
 1. Nothing is acknowledged, sent or answered that is not committed.
 2. After a failed append nothing in memory of the touched runs is believed: they are folded again.
-   Whether the rows are in is not asked: commands that were carried out are rejected the second
-   time,
-   and what they make the outside do is made again from the fold (`open_effects`).
-3. A value that Postgres cannot hold spoils its own command only: the arrivals are then taken
-singly.
-4. A run whose code fails an assertion is set aside and told; the others go on.
+   When it is not known whether the rows are in, the log is asked: an event is known by
+   (run_id, seq), type and instant. If they are in, all goes on as if the answer had come.
+3. A refusal is given only by what the log says: when a run in memory refuses a command, its last
+   sequence number is compared with the log's. So a race with another owner costs a second
+   decision, never a lost result.
+4. A value that Postgres cannot hold, or a fault of one run, spoils its own command only: the items
+   are then taken singly.
+5. One lock orders rounds, changes of ownership, and what is sent again. `lost` waits for the round
+   that is being committed; a round that cannot be committed gives up when its partitions are gone.
 """
 
 import asyncio
 import logging
 from collections.abc import Iterable
 
+from services.workflow import answers
 from services.workflow.batch import Batch, Touched
 from services.workflow.core import Rejection
-from services.workflow.core.commands import Start, may_reopen
-from services.workflow.core.effects import open_effects
-from services.workflow.inbox import Addressed, Arrival, Inbox, Item
+from services.workflow.core.commands import TimerKind
+from services.workflow.core.effects import Timer, open_effects
+from services.workflow.deciding import Deciding, go_on
+from services.workflow.faults import FAULTS, Spoiled
+from services.workflow.inbox import Arrival, Inbox, Item
 from services.workflow.loading import Loader
 from services.workflow.outgoing import Frames
 from services.workflow.refusals import refuse_value
 from services.workflow.registry import Registry
 from services.workflow.sending import Sender
-from services.workflow.slots import Slot, Written, new_row, public_status
+from services.workflow.slots import Slot, Written, public_status
 from services.workflow.starts import Starts
 from services.workflow.store import Store
-from stretto.bus.message import ack_all
+from services.workflow.timers import Timers
+from stretto.bus.message import ack_all, in_progress_all
 from stretto.contracts.frames import StartRecord
-from stretto.contracts.ids import partition_of
-from stretto.postgres.errors import BadValue
+from stretto.postgres.errors import BadValue, Conflict, is_unsure, lacks_room
 from stretto.runtime.clock import Clock
 from stretto.runtime.errors import TransientError
 from stretto.telemetry.metrics import Metrics
@@ -44,12 +50,27 @@ logger = logging.getLogger(__name__)
 
 MAX_RECORDS = 1_000
 """Records of one round: a commit of a few thousand rows takes some ten milliseconds, more would
-only
-add to the latency of the first of them."""
+only add to the latency of the first of them."""
+
+MAX_ROUND_BYTES = 16 * 1024 * 1024
+"""Bytes of one round: one statement takes them, and they are in memory a few times."""
 
 RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 """Waits between tries of an append that failed; the last one is repeated for ever: nothing is lost,
 nothing goes on, and the inbox and then the streams fill (back-pressure)."""
+
+REFUSE_STARTS_AFTER = 5
+"""Tries that fail for want of room (disk, connections) before starts whose publisher waits for an
+answer are refused; the others stay in their stream."""
+
+RESEND_AT_ONCE = 1_000
+"""Runs whose effects are made again in one go: rounds have their turn between."""
+
+_RUN_TIMER = TimerKind.RUN
+
+
+class Abandoned(Exception):
+    """A round that cannot be committed belongs to partitions that are not ours any more."""
 
 
 class Engine:
@@ -61,6 +82,7 @@ class Engine:
         store: Store,
         registry: Registry,
         sender: Sender,
+        timers: Timers,
         inbox: Inbox,
         clock: Clock,
         tracer: Tracer,
@@ -70,142 +92,202 @@ class Engine:
     ) -> None:
         self._store = store
         self._sender = sender
+        self._timers = timers
         self._inbox = inbox
         self._clock = clock
         self._partitions = partitions
         self._lanes = lanes
-        self.loader = Loader(store, registry, partitions)
-        self._starts = Starts(store, registry, tracer)
+        self.loader = Loader(store, registry, clock, partitions)
+        starts = Starts(store, registry, tracer)
+        self._deciding = Deciding(
+            loader=self.loader,
+            starts=starts,
+            clock=clock,
+            metrics=metrics,
+            partitions=partitions,
+            loaded=self._loaded,
+        )
+        timers.wanted = self._wants
+        self.owned: set[int] = set()
         self._lock = asyncio.Lock()
+        self._held: list[Arrival] = []
+        self._forgotten: set[bytes] = set()
+        self._repairs: dict[bytes, int] = {}
+        self._unfinished: list[bytes] = []
         self._commits = metrics.counter("workflow_commits_total")
         self._rows = metrics.counter("workflow_events_total")
-        self._rejected = metrics.counter("workflow_rejections_total")
-        self._faults = metrics.counter("workflow_faults_total")
         self._commit_us = metrics.histogram("workflow_commit_seconds")
         metrics.gauge("workflow_runs_held").follow(lambda: float(len(self.loader.slots)))
+        metrics.gauge("workflow_runs_aside").follow(lambda: float(len(self.loader.aside)))
         metrics.gauge("workflow_inbox_records").follow(lambda: float(len(inbox)))
+        metrics.gauge("workflow_timers").follow(lambda: float(len(timers)))
+
+    # --- rounds
 
     async def run(self) -> None:
         """Carry out what arrives, for ever."""
         while True:
-            arrivals = await self._inbox.take(MAX_RECORDS)
-            await self.process(arrivals)
+            await self.process(await self._inbox.take(MAX_RECORDS, MAX_ROUND_BYTES))
 
     async def process(self, arrivals: list[Arrival]) -> None:
         """Carry out some arrivals, as often as it takes, and acknowledge them."""
         async with self._lock:
-            items = [item for arrival in arrivals for item in arrival.items]
+            self._held = arrivals
+            give_back([a for a in arrivals if not self._is_ours(a)])
+            self._held = [a for a in arrivals if self._is_ours(a)]
             try:
-                await self._commit(items)
-            except BadValue as error:
-                logger.warning("commit refused by value", extra={"reason": error.message})
-                for item in items:
-                    await self._commit_single(item)
-                await self._sender.answers()
-            ack_all([a.message for a in arrivals if a.message is not None])
+                await self._round([item for arrival in self._held for item in arrival.items])
+                while self._unfinished:
+                    run_ids, self._unfinished = self._unfinished, []
+                    await self._round([go_on(run_id) for run_id in run_ids])
+            except Abandoned:
+                logger.warning("round abandoned", extra={"records": len(self._held)})
+                give_back(self._held)
+            else:
+                ack_all([a.message for a in self._held if a.message is not None])
+            self._held = []
+
+    def _is_ours(self, arrival: Arrival) -> bool:
+        return arrival.partition is None or arrival.partition in self.owned
+
+    async def _round(self, items: list[Item]) -> None:
+        try:
+            await self._commit(items)
+        except (BadValue, Spoiled) as error:
+            logger.warning("round taken apart", extra={"reason": str(error), "records": len(items)})
+            for item in items:
+                await self._commit_single(item)
 
     async def _commit_single(self, item: Item) -> None:
-        try:
-            await self._commit([item])
-        except BadValue as error:
-            substitute = refuse_value(item, error)
-            if isinstance(substitute, Rejection):
-                self._sender.refuse(item, substitute)
-            else:
-                await self._commit([substitute])
+        """Commit one command, or what takes its place when its value cannot be stored."""
+        refusal: Item | Rejection = item
+        while not isinstance(refusal, Rejection):
+            try:
+                await self._commit([refusal])
+                return
+            except BadValue as error:
+                again = refuse_value(refusal, error)
+                fresh = refusal is item or isinstance(again, Rejection)
+                refusal = again if fresh else Rejection(code="value_invalid", message=error.message)
+        await self._sender.answers(answers.refused(item, refusal, self._partitions))
 
     async def _commit(self, items: list[Item]) -> None:
-        suspects: dict[bytes, int] = {}
+        tried: list[Batch] = []
         tries = 0
         while True:
-            batch = Batch(0)
+            batch = Batch()
             began = self._clock.monotonic()
             try:
-                await self.loader.load(set(suspects))
-                batch = await self._build(items)
+                await self._recall()
+                await self._deciding.decide(batch, items)
+                await self._verify(batch)
                 if batch.touched:
                     await self._store.append(batch.rows())
                 break
-            except BadValue:
-                self._forget(batch, suspects)
+            except (BadValue, Spoiled):
+                self._forget(batch)
                 raise
             except TransientError as error:
-                self._forget(batch, suspects)
-                self._sender.drop_answers()
                 logger.warning("commit failed", extra={"reason": error.message, "tries": tries})
-                await self._clock.sleep(RETRY_S[min(tries, len(RETRY_S) - 1)])
+                if isinstance(error, Conflict):
+                    self._to_repair(batch)
+                elif batch.touched and is_unsure(error):
+                    tried.append(batch)
+                self._forget(batch)
+                await self._pause(tries)
                 tries += 1
+                found = await self._in_log(tried)
+                if found is not None:
+                    batch = found
+                    break
+                if lacks_room(error) and tries >= REFUSE_STARTS_AFTER:
+                    items = await self._refuse_starts(items, error)
         self._commit_us.observe(int((self._clock.monotonic() - began) * 1e6))
         await self._committed(batch)
-        if suspects:
-            await self._repair(suspects)
 
-    def _forget(self, batch: Batch, suspects: dict[bytes, int]) -> None:
-        for run_id, touched in batch.touched.items():
-            suspects.setdefault(run_id, touched.slot.committed_seq)
-            self.loader.forget(run_id)
+    async def _pause(self, tries: int) -> None:
+        """Wait before the next try; what is held must not come to others meanwhile, unless it is
+        theirs now."""
+        ours = [a for a in self._held if self._is_ours(a)]
+        if self._held and not ours:
+            raise Abandoned
+        in_progress_all([a.message for a in ours if a.message is not None])
+        in_progress_all(self._inbox.messages)
+        await self._clock.sleep(RETRY_S[min(tries, len(RETRY_S) - 1)])
 
-    async def _build(self, items: list[Item]) -> Batch:
-        """Load what is not in memory and decide everything."""
-        await self.loader.load({i.run_id for i in items if isinstance(i, Addressed)})
-        reopening = [i for i in items if isinstance(i, Addressed) and may_reopen(i.command)]
-        for each in reopening:
-            await self.loader.load_closed(each.run_id)
-        starts = [item for item in items if isinstance(item, StartRecord)]
-        prepared = await self._starts.prepare(starts, self.loader) if starts else {}
-        batch = Batch(self._clock.now_us())
+    async def _in_log(self, tried: list[Batch]) -> Batch | None:
+        """Of appends whose answer was lost, the one whose rows are in; its runs are held again."""
+        tries = 0
+        while tried:
+            try:
+                for batch in tried:
+                    first = next(iter(batch.touched.values()))
+                    event = first.written[0]
+                    run_id = first.slot.run.id
+                    if await self._store.holds(run_id, event.seq, event.type, event.at_us):
+                        for touched in batch.touched.values():
+                            self.loader.adopt(touched.slot)
+                        self._forgotten -= batch.touched.keys()
+                        logger.info("commit found in the log", extra={"runs": len(batch.touched)})
+                        return batch
+                return None
+            except TransientError as error:
+                logger.warning("commit in doubt", extra={"reason": error.message, "tries": tries})
+                await self._pause(tries)
+                tries += 1
+        return None
+
+    async def _refuse_starts(self, items: list[Item], error: TransientError) -> list[Item]:
+        """Refuse the starts of those who wait for an answer; the other items."""
+        rejection = Rejection(
+            code="no_room",
+            message=f"expected room for another run, but {error.message}; try again later",
+        )
+        kept: list[Item] = []
         for item in items:
-            if isinstance(item, Addressed):
-                self._command(batch, item)
+            if isinstance(item, StartRecord) and item.reply and not item.parent:
+                await self._sender.answers(answers.refused(item, rejection, self._partitions))
             else:
-                self._start(batch, item, prepared[id(item)])
-        for each in reopening:
-            self.loader.drop_if_closed(each.run_id)
-        return batch
+                kept.append(item)
+        return kept
 
-    def _command(self, batch: Batch, item: Addressed) -> None:
-        slot = self.loader.slots.get(item.run_id)
-        if slot is None:
-            rejection: Rejection | None = self.loader.why_absent(item.run_id)
-        else:
-            rejection = self._carry_out(batch, slot, item)
-        if rejection is not None:
-            self._rejected.add()
-            self._sender.refuse(item, rejection)
-        elif item.reply is not None:
-            self._sender.controlled(item)
+    def _forget(self, batch: Batch) -> None:
+        """Nothing in memory of a batch that is not committed may be believed."""
+        for run_id in batch.touched:
+            self.loader.forget(run_id)
+        self._forgotten.update(batch.touched)
 
-    def _carry_out(self, batch: Batch, slot: Slot, item: Addressed) -> Rejection | None:
-        try:
-            return batch.run(slot, item.command)
-        except (AssertionError, LookupError, TypeError, ValueError):
-            # A bug of ours, met by one run: it is set aside as it stands in the log, the others go
-            # on.
-            self._faults.add()
-            logger.exception("run at fault", extra={"run_id": slot.text})
-            batch.touched.pop(slot.run.id, None)
-            self.loader.set_aside(slot)
-            return Rejection(
-                code="run_at_fault",
-                message=f"expected run {slot.text} to take {type(item.command).__name__}, but it "
-                "met a fault of the workflow service",
+    def _to_repair(self, batch: Batch) -> None:
+        """Another writer was first: what it has committed may be untold and unsent."""
+        for run_id, touched in batch.touched.items():
+            if touched.slot.stored:
+                self._repairs.setdefault(run_id, touched.slot.committed_seq)
+
+    async def _recall(self) -> None:
+        """Fold again what was forgotten."""
+        if self._forgotten:
+            self._loaded(await self.loader.load(self._forgotten))
+            self._forgotten.clear()
+
+    async def _verify(self, batch: Batch) -> None:
+        """Raise Conflict when a run that has refused a command is behind the log."""
+        held = self.loader.slots
+        doubted = [i for i in batch.refused if i not in batch.touched and i in held]
+        if not doubted:
+            return
+        heads = await self._store.heads(doubted)
+        behind = [i for i in doubted if heads[i] != held[i].run.seq]
+        for run_id in behind:
+            self._repairs.setdefault(run_id, held[run_id].committed_seq)
+            self.loader.forget(run_id)
+        if behind:
+            self._forgotten.update(behind)
+            raise Conflict(
+                "workflow.behind",
+                f"expected {len(behind)} runs to be as in the log, but others have written",
             )
 
-    def _start(self, batch: Batch, item: StartRecord, prepared: Start | Rejection | Slot) -> None:
-        if isinstance(prepared, Rejection):
-            self._rejected.add()
-            self._sender.refuse(item, prepared)
-            return
-        if isinstance(prepared, Slot):
-            self._sender.started(item, prepared.text, prepared.row.version, existing=True)
-            return
-        graph = self._starts.graph(item)
-        row = new_row(item.run_id, item.namespace, item.workflow, graph.version, batch.now_us)
-        row.caller_id = item.id
-        slot = self.loader.new(graph, row)
-        rejection = batch.run(slot, prepared)
-        assert rejection is None, "a run that is new can be started"
-        self._sender.started(item, slot.text, graph.version, existing=False)
+    # --- after a commit
 
     async def _committed(self, batch: Batch) -> None:
         if batch.touched:
@@ -213,12 +295,33 @@ class Engine:
             self._rows.add(batch.events)
             frames = Frames(batch.now_us, self._lanes)
             for touched in batch.touched.values():
-                frames.add(touched.slot, touched.effects)
-            await self._sender.effects(frames)
+                self._add(frames, touched.slot, touched.effects)
+            await self._send(frames)
             await self._sender.told(batch.touched.values(), batch.now_us)
             for touched in batch.touched.values():
                 self._settle(touched)
-        await self._sender.answers()
+        await self._sender.answers(batch.answers)
+        self._unfinished += batch.unfinished
+        if batch.ended_children:
+            await self._tell_parents(batch.ended_children)
+        if self._repairs:
+            await self._repair()
+
+    def _add(
+        self, frames: Frames, slot: Slot, effects: Iterable[object], *, again: bool = False
+    ) -> None:
+        try:
+            frames.add(slot, effects, again=again)
+        except FAULTS:
+            logger.exception("run at fault", extra={"run_id": slot.text, "command": "effects"})
+            self.loader.set_aside(slot)
+
+    async def _send(self, frames: Frames) -> None:
+        for run_id, timer in frames.timers:
+            self._timers.add(run_id, timer)
+        if frames.too_large:
+            self._inbox.put_now([Arrival(items=frames.too_large)])
+        await self._sender.effects(frames)
 
     def _settle(self, touched: Touched) -> None:
         slot = touched.slot
@@ -226,43 +329,146 @@ class Engine:
         slot.committed_seq = slot.run.seq
         slot.row.status = public_status(slot.run)
         slot.row.closed_us = slot.run.touched_us if slot.run.closed else None
+        slot.row.parked = False
         if slot.run.closed:
             self.loader.closed(slot)
+        elif slot.partition not in self.owned:
+            self.loader.forget(slot.run.id)
 
-    async def _repair(self, suspects: dict[bytes, int]) -> None:
-        """Send again what an append whose answer was lost may have left unsent."""
-        await self._tell_again(suspects)
-        await self._resend([s for i in suspects if (s := self.loader.slots.get(i)) is not None])
+    async def _tell_parents(self, run_ids: list[bytes]) -> None:
+        """A parent has asked for a child that has ended: it has not heard of its end."""
+        try:
+            async for slot, _ in self.loader.folded(await self._store.runs(run_ids)):
+                if slot.run.closed:
+                    await self._sender.told_parent(slot)
+        except TransientError as error:
+            # The parent's owner asks again at its next sweep.
+            logger.warning("parents not told", extra={"reason": error.message})
 
-    async def _tell_again(self, after: dict[bytes, int]) -> None:
-        """Publish what the log holds of some runs past a sequence number."""
-        rows = await self._store.runs(list(after))
-        for slot, events in await self.loader.from_log(rows):
-            later = [Written.of_log(e) for e in events if e.seq > after[slot.run.id]]
-            if later:
-                await self._sender.told_from_log(slot, later)
+    async def _repair(self) -> None:
+        """Send again what another writer's commits may have left unsent."""
+        after, self._repairs = self._repairs, {}
+        try:
+            async for slot, events in self.loader.folded(await self._store.runs(list(after))):
+                later = [Written.of_log(e) for e in events if e.seq > after[slot.run.id]]
+                if later:
+                    await self._sender.told_from_log(slot, later)
+            await self._recall()
+        except TransientError as error:
+            logger.warning("repair put off", extra={"reason": error.message})
+            self._repairs = after | self._repairs
+            self._sender.must_resend.set()
+            return
+        held = self.loader.slots
+        await self._resend([held[i] for i in after if i in held], timers=True)
 
-    async def resend(self, slots: Iterable[Slot]) -> int:
-        """Make the open effects of some runs again (take-over, lost store, sweep); how many
-        runs."""
-        async with self._lock:
-            return await self._resend([s for s in slots if s.run.id in self.loader.slots])
+    # --- again
 
-    async def _resend(self, slots: list[Slot]) -> int:
+    async def resend(self, slots: Iterable[Slot], *, timers: bool = False) -> int:
+        """Make the open effects of some runs again (take-over, lost store, sweep), in pieces; how
+        many runs."""
+        wanted = list(slots)
+        count = 0
+        for start in range(0, len(wanted), RESEND_AT_ONCE):
+            async with self._lock:
+                part = wanted[start : start + RESEND_AT_ONCE]
+                held = [s for s in part if self.loader.slots.get(s.run.id) is s]
+                await self._resend(held, timers=timers)
+                count += len(held)
+        return count
+
+    async def _resend(self, slots: list[Slot], *, timers: bool) -> None:
         frames = Frames(self._clock.now_us(), self._lanes)
         for slot in slots:
-            frames.add(slot, open_effects(slot.run), again=True)
-        await self._sender.effects(frames)
-        return len(slots)
+            self._add(frames, slot, open_effects(slot.run), again=True)
+        if not timers:
+            frames.timers.clear()
+        await self._send(frames)
+
+    async def repair(self) -> None:
+        """Repair what had to be put off."""
+        async with self._lock:
+            if self._repairs:
+                await self._repair()
+
+    def _loaded(self, slots: list[Slot]) -> None:
+        """Runs came into memory: their timers run from here on, and what was put off goes on."""
+        for slot in slots:
+            run = slot.run
+            try:
+                for effect in open_effects(run):
+                    if isinstance(effect, Timer):
+                        self._timers.add(run.id, effect)
+            except FAULTS:
+                logger.exception("run at fault", extra={"run_id": slot.text, "command": "load"})
+                self.loader.set_aside(slot)
+            if run.todo and not run.paused:
+                self._inbox.put_now([Arrival(items=[go_on(run.id)])])
+
+    def _wants(self, run_id: bytes, timer: Timer) -> bool:
+        """Whether a run in memory still waits for a timer, as far as can be told cheaply."""
+        slot = self.loader.slots.get(run_id)
+        if slot is None:
+            return False
+        if timer.kind is _RUN_TIMER:
+            return timer.due_us == slot.run.deadline_us
+        node = slot.run.open.get(timer.path)
+        return node is not None and (node.attempt == timer.attempt or not timer.kind.is_attempts)
+
+    # --- who owns what
 
     async def gained(self, partitions: set[int]) -> list[Slot]:
         """Fold the open runs of partitions that are now ours; their timers run from here on."""
         async with self._lock:
-            return await self.loader.take_over(partitions)
+            slots = await self.loader.take_over(partitions)
+            self.owned |= partitions
+            self._loaded(slots)
+            return slots
 
     async def lost(self, partitions: set[int]) -> None:
-        """Let go of the runs of partitions that are not ours any more."""
+        """Let go of the runs of partitions that are not ours any more, and of what waits for them;
+        returns when nothing of theirs is being committed."""
+        self.owned -= partitions
         async with self._lock:
-            for slot in list(self.loader.slots.values()):
-                if partition_of(slot.run.id, self._partitions) in partitions:
-                    self.loader.forget(slot.run.id)
+            self.loader.forget_partitions(partitions)
+            self._timers.clean()
+            give_back(self._inbox.remove(lambda arrival: not self._is_ours(arrival)))
+
+    async def stop(self) -> None:
+        """Finish the round that is being committed and give back what waits."""
+        give_back(self._inbox.remove(lambda arrival: True))
+        async with self._lock:
+            give_back(self._inbox.remove(lambda arrival: True))
+
+    async def park(self, runs: list[tuple[Slot, int]]) -> int:
+        """Let runs leave memory until (µs) they are due; how many did."""
+        async with self._lock:
+            held = self.loader.slots
+            same = [
+                (s, at)
+                for s, at in runs
+                if held.get(s.run.id) is s and s.stored and s.run.seq == s.committed_seq
+            ]
+            for slot, _ in same:
+                slot.row.parked = True  # from here on it is in doubt
+            parked = await self._store.park([(s.run.id, s.run.seq, at) for s, at in same])
+            for slot, _ in same:
+                self.loader.forget(slot.run.id)
+            self._forgotten.update({slot.run.id for slot, _ in same} - parked)
+            await self._recall()
+            return len(parked)
+
+    async def hold(self, run_ids: Iterable[bytes]) -> int:
+        """Bring open runs into memory that are not; how many."""
+        async with self._lock:
+            loaded = await self.loader.load(run_ids)
+            self._loaded(loaded)
+            await self._resend(loaded, timers=False)
+            return len(loaded)
+
+
+def give_back(arrivals: Iterable[Arrival]) -> None:
+    """Let the messages of arrivals come to whoever they are for now."""
+    for arrival in arrivals:
+        if arrival.message is not None:
+            arrival.message.give_back()

@@ -1,14 +1,16 @@
 """Pull loops: one per consumer that this instance reads, each filling the inbox.
 
 Starts, controls and definitions are read by every instance; results, decisions and forwarded
-frames by
-the owner of their partition only.
+frames by the owner of their partition only.
 """
 
 import asyncio
+import hashlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
+from services.workflow.answers import may_answer
+from services.workflow.engine import give_back
 from services.workflow.inbox import Arrival, Inbox, Item
 from services.workflow.intake import (
     Reader,
@@ -21,8 +23,9 @@ from services.workflow.intake import (
     read_results,
     read_start,
 )
+from services.workflow.outgoing import MAX_FRAME_BYTES, refused_child
 from stretto.bus.deadletter import DeadLetters
-from stretto.bus.message import Message
+from stretto.bus.message import Message, ack_all
 from stretto.bus.publisher import Outgoing, Publisher
 from stretto.bus.pull import PullLoop
 from stretto.bus.topology import Consumer
@@ -44,6 +47,9 @@ Pull = Callable[[Consumer, int], PullLoop]
 
 MAX_MESSAGES = 500
 """Messages of one batch; a message may hold hundreds of records."""
+
+_FORWARD_BYTES = 300
+"""What a forwarded start takes beside its request."""
 
 
 class Feeders:
@@ -100,10 +106,16 @@ class Feeders:
 
     async def _feed_partition(self, partition: int) -> None:
         consumers = workflow_partition_consumers(partition)
+
+        async def mine(arrivals: list[Arrival]) -> None:
+            for each in arrivals:
+                each.partition = partition
+            await self._inbox.put(arrivals)
+
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._feed(consumers.results, read_results, self._mine))
-            group.create_task(self._feed(consumers.decided, read_decided, self._mine))
-            group.create_task(self._feed(consumers.inbox, read_inbox, self._mine))
+            group.create_task(self._feed(consumers.results, read_results, mine))
+            group.create_task(self._feed(consumers.decided, read_decided, mine))
+            group.create_task(self._feed(consumers.inbox, read_inbox, mine))
 
     async def _feed(
         self,
@@ -113,40 +125,61 @@ class Feeders:
     ) -> None:
         async with self._pull(consumer, MAX_MESSAGES) as loop:
             while True:
-                messages = await loop.next_batch()
                 arrivals: list[Arrival] = []
-                for message in messages:
+                for message in await loop.next_batch():
                     read = arrival(message, reader)
-                    if isinstance(read, Unreadable):
+                    if isinstance(read, Arrival):
+                        arrivals.append(read)
+                    elif read.items:
+                        arrivals.append(Arrival(items=read.items, message=message))
                         await self._unreadable(message, read)
                     else:
-                        arrivals.append(read)
+                        await self._unreadable(message, read)
                 if arrivals:
-                    await deliver(arrivals)
+                    await self._deliver(arrivals, deliver)
+
+    async def _deliver(
+        self, arrivals: list[Arrival], deliver: Callable[[list[Arrival]], Awaitable[None]]
+    ) -> None:
+        try:
+            await deliver(arrivals)
+        except asyncio.CancelledError:
+            # We stop reading; what the inbox has of it is given back twice, which is the same.
+            give_back(arrivals)
+            raise
 
     async def _unreadable(self, message: Message, why: Unreadable) -> None:
         """To the dead letters, and to the publisher where it is known who that is."""
         reason = Reason(code="message_unreadable", message=str(why))
+        key = f"dlq-{message.subject}-{message.stream_seq}-{message.timestamp_ns}"
         try:
-            await self._dead_letters.bury(message, reason.code, reason.message)
+            await self._dead_letters.publish(
+                message.subject,
+                message.data,
+                code=reason.code,
+                reason=reason.message,
+                headers=message.headers,
+                msg_id=key,
+            )
+            await self._tell(message, reason, why.parent)
         except TransientError as error:
             # Not acknowledged: it comes again when the store takes dead letters again.
             logger.warning("dead letter not stored", extra={"reason": error.message})
             return
-        await self._tell(message, reason)
+        if not why.items:
+            message.term()
 
-    async def _tell(self, message: Message, reason: Reason) -> None:
+    async def _tell(self, message: Message, reason: Reason, parent: str | None) -> None:
         kind, namespace = message.subject.split(".")[1:3]
         if kind not in ("start", "control"):
             return
         rejected = Rejected(subject=message.subject, reason=reason)
         await self._publisher.publish_core(subjects.rejected(namespace), json_encode(rejected))
-        reply = message.headers.get(subjects.HEADER_REPLY)
+        reply = may_answer(message.headers.get(subjects.HEADER_REPLY))
         if reply is not None:
             await self._publisher.publish_core(reply, json_encode(Refused(rejected=reason)))
-
-    async def _mine(self, arrivals: list[Arrival]) -> None:
-        await self._inbox.put(arrivals)
+        if parent is not None:
+            await self._publisher.publish_many([refused_child(parent, reason, self._partitions)])
 
     async def _shared(self, arrivals: list[Arrival]) -> None:
         """Keep what is for our partitions; forward the rest, then acknowledge it."""
@@ -154,27 +187,43 @@ class Feeders:
         others: dict[int, list[tuple[Item, Message]]] = {}
         for each in arrivals:
             item = each.items[0]
-            partition = partition_of(item.run_id, self._partitions)
+            each.partition = partition = partition_of(item.run_id, self._partitions)
             assert each.message is not None
             if partition in self._owned:
                 mine.append(each)
             else:
                 others.setdefault(partition, []).append((item, each.message))
+        for partition, items in others.items():
+            for part in _parts(items):
+                await self._forward(partition, part)
         if mine:
             await self._inbox.put(mine)
-        for partition, items in others.items():
-            await self._forward(partition, items)
 
     async def _forward(self, partition: int, items: list[tuple[Item, Message]]) -> None:
         frame = forwarded((item, message.data) for item, message in items)
         # The same messages make the same id: a second delivery is forwarded once.
-        first, last = items[0][1], items[-1][1]
-        key = f"{first.subject}:{first.stream_seq}-{last.stream_seq}:{len(items)}"
-        out = Outgoing(subjects.inbox(partition), pack(frame), key)
+        digest = hashlib.blake2b(digest_size=12)
+        for _, message in items:
+            digest.update(
+                f"{message.subject}:{message.stream_seq}:{message.timestamp_ns};".encode()
+            )
+        out = Outgoing(subjects.inbox(partition), pack(frame), digest.hexdigest())
         try:
             await self._publisher.publish_many([out])
         except TransientError as error:
             logger.warning("forwarding failed", extra={"reason": error.message})
             return
-        for _, message in items:
-            message.ack()
+        ack_all(message for _, message in items)
+
+
+def _parts(items: list[tuple[Item, Message]]) -> Iterator[list[tuple[Item, Message]]]:
+    """Cut what is forwarded into messages that the server takes."""
+    part: list[tuple[Item, Message]] = []
+    size = 0
+    for each in items:
+        if part and size + len(each[1].data) > MAX_FRAME_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(each)
+        size += len(each[1].data) + _FORWARD_BYTES
+    yield part

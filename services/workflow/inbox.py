@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -12,6 +12,9 @@ from stretto.contracts.frames import StartRecord
 
 MAX_WAITING = 10_000
 """Records that may wait here; beyond it the feeders stop pulling, so the stream holds them."""
+
+MAX_WAITING_BYTES = 64 * 1024 * 1024
+"""The same for bytes: a record may hold a payload of a megabyte."""
 
 
 class Addressed(msgspec.Struct, gc=False):
@@ -29,19 +32,28 @@ Item = Addressed | StartRecord
 
 class Arrival(msgspec.Struct):
     """What one message (or timer) brought; the message is acknowledged when all of it is
-    committed."""
+    committed. `partition` is the one that it was read for; None for what only concerns this
+    instance."""
 
     items: Sequence[Item]
     message: Message | None = None
+    partition: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Its bytes, about."""
+        return 0 if self.message is None else len(self.message.data)
 
 
 class Inbox:
     """A bounded queue of arrivals with one taker."""
 
-    def __init__(self, limit: int = MAX_WAITING) -> None:
+    def __init__(self, limit: int = MAX_WAITING, limit_bytes: int = MAX_WAITING_BYTES) -> None:
         self._waiting: deque[Arrival] = deque()
         self._records = 0
+        self._bytes = 0
         self._limit = limit
+        self._limit_bytes = limit_bytes
         self._some = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -49,33 +61,58 @@ class Inbox:
     def __len__(self) -> int:
         return self._records
 
+    @property
+    def messages(self) -> list[Message]:
+        """The messages that wait here."""
+        return [a.message for a in self._waiting if a.message is not None]
+
+    @property
+    def _full(self) -> bool:
+        return self._records >= self._limit or self._bytes >= self._limit_bytes
+
     async def put(self, arrivals: Sequence[Arrival]) -> None:
         """Add arrivals; waits while the inbox is full."""
-        while self._records >= self._limit:
+        while self._full:
             self._room.clear()
             await self._room.wait()
         self.put_now(arrivals)
 
     def put_now(self, arrivals: Sequence[Arrival]) -> None:
-        """Add arrivals above the limit if need be: timers and the sweep, which are few."""
+        """Add arrivals above the limit if need be: what the engine tells itself must not wait for
+        the engine."""
         for arrival in arrivals:
             self._waiting.append(arrival)
             self._records += len(arrival.items)
+            self._bytes += arrival.size
         if self._waiting:
             self._some.set()
 
-    async def take(self, limit: int) -> list[Arrival]:
-        """Take what has arrived, up to about `limit` records; waits until there is something."""
+    async def take(self, limit: int, limit_bytes: int) -> list[Arrival]:
+        """Take what has arrived, up to about `limit` records and so many bytes; waits until there
+        is something."""
         while not self._waiting:
             self._some.clear()
             await self._some.wait()
         taken: list[Arrival] = []
-        count = 0
-        while self._waiting and count < limit:
+        count = size = 0
+        while self._waiting and count < limit and size < limit_bytes:
             arrival = self._waiting.popleft()
             taken.append(arrival)
             count += len(arrival.items)
-        self._records -= count
-        if self._records < self._limit:
-            self._room.set()
+            size += arrival.size
+        self._took(count, size)
         return taken
+
+    def remove(self, which: Callable[[Arrival], bool]) -> list[Arrival]:
+        """Take out some arrivals, wherever they are."""
+        removed = [arrival for arrival in self._waiting if which(arrival)]
+        if removed:
+            self._waiting = deque(arrival for arrival in self._waiting if not which(arrival))
+            self._took(sum(len(a.items) for a in removed), sum(a.size for a in removed))
+        return removed
+
+    def _took(self, count: int, size: int) -> None:
+        self._records -= count
+        self._bytes -= size
+        if not self._full:
+            self._room.set()

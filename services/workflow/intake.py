@@ -5,10 +5,11 @@ What cannot be understood goes to the dead letters and is acknowledged; it never
 
 import logging
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from services.workflow.answers import may_answer
 from services.workflow.core.commands import Accepted, Control, Decided, Result
 from services.workflow.inbox import Addressed, Arrival, Item
 from stretto.bus.message import Message
@@ -20,34 +21,69 @@ from stretto.contracts.codec import (
     unpack_decided,
     unpack_inbox,
 )
-from stretto.contracts.failures import Failure, FailureType
-from stretto.contracts.frames import ControlRecord, InboxFrame, StartRecord
+from stretto.contracts.failures import MAX_MESSAGE_CHARS, Failure, FailureType
+from stretto.contracts.frames import ControlRecord, DecidedRecord, InboxFrame, StartRecord
 from stretto.contracts.ids import parse_attempt_id, parse_run_id, uuid7
-from stretto.contracts.payload import NULL, payload_problem
-from stretto.contracts.public import TaskResult
+from stretto.contracts.payload import MAX_PAYLOAD_BYTES, NULL, payload_problem
+from stretto.contracts.public import StartRequest, TaskResult
 
 logger = logging.getLogger(__name__)
 
 MAX_ID_CHARS = 256
+MAX_REQUEST_BYTES = 2 * MAX_PAYLOAD_BYTES
+"""A start or control: its payload and as much beside it. It must fit into a frame."""
+
 MAX_LABELS = 32
 MAX_LABEL_CHARS = 256
+MAX_NAME_CHARS = 256
+"""Names of signals, steps, people, workers and failure types: they are shown in lists."""
+
+MAX_TYPE_CHARS = 200
+MAX_STEP_CHARS = 2_000
+"""A path: names of at most 100 characters, nested a few deep, with indices."""
+
+MAX_PROBLEMS = 5
+"""Bad ids of one message that the dead letter names."""
+
+MAX_INSTANT_CHARS = 40
 
 _NULL = bytes(NULL)
 
 
 class Unreadable(ValueError):
-    """A message that cannot be understood; the text says why."""
+    """A message that cannot be understood; the text says why.
+
+    `items`: the parts that can, where there are several. `parent`: the attempt that waits for the
+    run that this was to start.
+    """
+
+    def __init__(self, why: str, *, items: Sequence[Item] = (), parent: str | None = None) -> None:
+        super().__init__(why)
+        self.items = items
+        self.parent = parent
 
 
 Reader = Callable[[Message], list[Item]]
 
+_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+
 
 def read_start(message: Message) -> list[Item]:
     """A start as it came from the outside; the run id is settled here."""
+    _check_size(message)
     where = subjects.parse_start(message.subject)
     if not (subjects.is_name(where.namespace) and subjects.is_name(where.workflow)):
         raise Unreadable(f"expected names {subjects.NAME_PATTERN}, but got {message.subject!r}")
     request = decode_start(message.data or b"{}")
+    if request.parent is not None:
+        parse_attempt_id(request.parent)
+    try:
+        return [_start(message, where, request)]
+    except _UNREADABLE as error:
+        raise Unreadable(str(error), parent=request.parent) from error
+
+
+def _start(message: Message, where: subjects.StartSubject, request: StartRequest) -> StartRecord:
     value = bytes(request.input)
     value = b"{}" if value == _NULL else value
     problem = payload_problem(value)
@@ -56,10 +92,8 @@ def read_start(message: Message) -> list[Item]:
     if request.id is not None and not 0 < len(request.id) <= MAX_ID_CHARS:
         raise Unreadable(f"id: expected 1 to {MAX_ID_CHARS} characters, but got {len(request.id)}")
     _check_labels(request.labels)
-    if request.parent is not None:
-        parse_attempt_id(request.parent)
     headers = message.headers
-    record = StartRecord(
+    return StartRecord(
         run_id=parse_run_id(request.run_id) if request.run_id else _new_run_id(message),
         namespace=where.namespace,
         workflow=where.workflow,
@@ -68,12 +102,17 @@ def read_start(message: Message) -> list[Item]:
         input=value,
         labels=request.labels,
         received_us=message.timestamp_ns // 1_000,
-        reply=headers.get(subjects.HEADER_REPLY),
+        reply=may_answer(headers.get(subjects.HEADER_REPLY)),
         traceparent=headers.get(subjects.HEADER_TRACEPARENT),
         parent=request.parent,
         depth=request.depth,
     )
-    return [record]
+
+
+def _check_size(message: Message) -> None:
+    size = len(message.data)
+    if size > MAX_REQUEST_BYTES:
+        raise Unreadable(f"expected at most {MAX_REQUEST_BYTES} bytes, but got {size}")
 
 
 def _check_labels(labels: dict[str, str]) -> None:
@@ -98,9 +137,11 @@ def _new_run_id(message: Message) -> bytes:
 
 def read_control(message: Message) -> list[Item]:
     """A control as it came from the outside."""
+    _check_size(message)
     namespace, run_text = subjects.parse_control(message.subject)
     run_id = parse_run_id(run_text)
-    return [_control(run_id, namespace, message.data, message.headers.get(subjects.HEADER_REPLY))]
+    reply = may_answer(message.headers.get(subjects.HEADER_REPLY))
+    return [_control(run_id, namespace, message.data, reply)]
 
 
 def _control(run_id: bytes, namespace: str, data: bytes, reply: str | None) -> Addressed:
@@ -108,54 +149,109 @@ def _control(run_id: bytes, namespace: str, data: bytes, reply: str | None) -> A
     problem = payload_problem(bytes(request.payload))
     if problem is not None:
         raise Unreadable(f"payload: {problem}")
+    for field, limit in _CONTROL_LIMITS:
+        text = getattr(request, field)
+        if text is not None and len(text) > limit:
+            raise Unreadable(f"{field}: expected at most {limit} characters, but got {len(text)}")
     return Addressed(run_id, Control(request=request), namespace, reply)
 
 
+_CONTROL_LIMITS = (
+    ("command", MAX_NAME_CHARS),
+    ("reason", MAX_MESSAGE_CHARS),
+    ("by", MAX_NAME_CHARS),
+    ("step", MAX_STEP_CHARS),
+    ("name", MAX_NAME_CHARS),
+)
+
+
 def read_results(message: Message) -> list[Item]:
-    """What workers sent to the `reply` of their tasks."""
+    """What workers sent to the `reply` of their tasks. A part that names no attempt does not spoil
+    the others."""
     answer = decode_results(message.data)
     items: list[Item] = []
-    accepted = answer.accepted
-    if accepted is not None:
-        for text in [accepted] if isinstance(accepted, str) else accepted:
+    problems: list[str] = []
+    accepted = answer.accepted or []
+    for text in [accepted] if isinstance(accepted, str) else accepted:
+        try:
             attempt = parse_attempt_id(text)
-            command = Accepted(path=attempt.path, attempt=attempt.attempt, worker=answer.worker)
-            items.append(Addressed(attempt.run_id, command, subject=message.subject))
+        except ValueError as error:
+            problems.append(str(error))
+            continue
+        worker = _cut(answer.worker, MAX_NAME_CHARS)
+        command = Accepted(path=attempt.path, attempt=attempt.attempt, worker=worker)
+        items.append(Addressed(attempt.run_id, command, subject=message.subject))
     for result in answer.results:
-        attempt = parse_attempt_id(result.id)
+        try:
+            attempt = parse_attempt_id(result.id)
+        except ValueError as error:
+            problems.append(str(error))
+            continue
         outcome = _outcome(result, attempt.path, attempt.attempt)
         items.append(Addressed(attempt.run_id, outcome, subject=message.subject))
+    if problems:
+        raise Unreadable("; ".join(problems[:MAX_PROBLEMS]), items=items)
     return items
 
 
 def _outcome(result: TaskResult, path: str, attempt: int) -> Result:
-    failure = result.failure
+    failure = None
     output = b"null"
     if result.status == "failed":
-        failure = failure or Failure(type="Error", message="the worker gave no reason")
+        failure = _failure(result.failure)
     else:
-        failure = None
         output = bytes(result.output)
         problem = payload_problem(output)
         if problem is not None:
             failure = Failure(type=FailureType.TOO_LARGE, message=problem, retryable=False)
+            output = b"null"
     return Result(
         path=path,
         attempt=attempt,
         output=output,
         failure=failure,
-        worker=result.worker,
-        started_at=result.started_at,
-        finished_at=result.finished_at,
+        worker=_cut(result.worker, MAX_NAME_CHARS),
+        started_at=_cut(result.started_at, MAX_INSTANT_CHARS),
+        finished_at=_cut(result.finished_at, MAX_INSTANT_CHARS),
     )
+
+
+def _failure(told: Failure | None) -> Failure:
+    """The failure of a worker, within limits: it is stored, shown, and matched by its type."""
+    if told is None:
+        return Failure(type="Error", message="the worker gave no reason")
+    details = told.details
+    if payload_problem(bytes(details)) is not None:
+        details = NULL
+    return Failure(
+        type=told.type[:MAX_TYPE_CHARS],
+        message=told.message[:MAX_MESSAGE_CHARS],
+        retryable=told.retryable,
+        step=_cut(told.step, MAX_STEP_CHARS),
+        details=details,
+    )
+
+
+def _cut(text: str | None, limit: int) -> str | None:
+    return None if text is None else text[:limit]
 
 
 def read_decided(message: Message) -> list[Item]:
     """A frame of answers of the decision service."""
     return [
-        Addressed(record.run_id, Decided(record=record), subject=message.subject)
+        Addressed(record.run_id, Decided(record=_bounded(record)), subject=message.subject)
         for record in unpack_decided(message.data).records
     ]
+
+
+def _bounded(record: DecidedRecord) -> DecidedRecord:
+    """What was decided, or that it is more than the log and a message may hold."""
+    size = len(record.output or b"") + sum(map(len, record.items or ()))
+    if size <= MAX_PAYLOAD_BYTES:
+        return record
+    text = f"expected a value of at most {MAX_PAYLOAD_BYTES} bytes, but it takes {size}"
+    failure = Failure(type=FailureType.TOO_LARGE, message=text, retryable=False)
+    return DecidedRecord(record.run_id, record.path, record.turn, error=failure)
 
 
 def read_inbox(message: Message) -> list[Item]:
@@ -183,5 +279,7 @@ def arrival(message: Message, reader: Reader) -> Arrival | Unreadable:
     """Read one message; what cannot be understood comes back as the reason."""
     try:
         return Arrival(items=reader(message), message=message)
-    except (msgspec.MsgspecError, ValueError, UnicodeDecodeError) as error:
+    except Unreadable as error:
+        return error
+    except _UNREADABLE as error:
         return Unreadable(str(error))

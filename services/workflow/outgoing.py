@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from services.workflow.batch import Touched
+from services.workflow.core.commands import Decided
 from services.workflow.core.effects import (
     Ask,
     CancelChild,
@@ -16,6 +17,7 @@ from services.workflow.core.effects import (
 )
 from services.workflow.core.state import Role, RunPhase
 from services.workflow.core.values import value_of
+from services.workflow.inbox import Addressed
 from services.workflow.slots import Slot, Written, public_status
 from stretto.bus.publisher import Outgoing
 from stretto.bus.wire import publish_command
@@ -23,6 +25,7 @@ from stretto.contracts import subjects
 from stretto.contracts.codec import json_encode, pack
 from stretto.contracts.failures import Failure, FailureType, Reason
 from stretto.contracts.frames import (
+    DecidedRecord,
     DecideFrame,
     DecideRecord,
     DispatchFrame,
@@ -30,7 +33,6 @@ from stretto.contracts.frames import (
     LogEvent,
     LogFrame,
     LogRecord,
-    StartRecord,
     WithdrawRecord,
 )
 from stretto.contracts.ids import AttemptId, parse_attempt_id, partition_of, run_id_text
@@ -45,6 +47,15 @@ MAX_FRAME_RECORDS = 256
 
 MAX_FRAME_BYTES = 1024 * 1024
 """Well below the largest message that the server takes (8 MiB)."""
+
+MAX_ASK_BYTES = 4 * 1024 * 1024
+"""What one question takes along: several payloads of the largest size. More fails the step."""
+
+_RECORD_BYTES = 128
+"""The fixed part of a record, with room."""
+
+_EVENT_BYTES = 200
+"""The fixed part of an event, with room."""
 
 
 class Asks:
@@ -62,24 +73,28 @@ class Asks:
         self._records: list[DecideRecord] = []
         self._bytes = 0
 
-    def add(self, slot: Slot, effect: Ask) -> None:
+    def add(self, slot: Slot, effect: Ask) -> int:
+        """Add an ask to the frame in the making; 0, or the bytes of one that is too large."""
         run = slot.run
         node = run.nodes[effect.path] if effect.path else None
-        indices = []
-        for ref in effect.ask.refs:
-            value = value_of(run, node, ref)
-            indices.append(-1 if value is None else self._value(value))
+        values = [value_of(run, node, ref) for ref in effect.ask.refs]
         plan = effect.ask.plan
+        distinct = {id(value): len(value) for value in values if value is not None}
+        own = len(plan) + sum(distinct.values()) + _RECORD_BYTES
+        if own > MAX_ASK_BYTES:
+            return own
+        if self._bytes + own > MAX_FRAME_BYTES or len(self._records) >= MAX_FRAME_RECORDS:
+            self.cut()
+        indices = tuple(-1 if value is None else self._value(value) for value in values)
         plan_index = self._plans.setdefault(plan, len(self._plans))
         parent = _parent(slot, effect.path)
         self._records.append(
             DecideRecord(
-                run.id, effect.path, effect.turn, slot.partition, plan_index, tuple(indices), parent
+                run.id, effect.path, effect.turn, slot.partition, plan_index, indices, parent
             )
         )
-        self._bytes += len(plan) + 64
-        if len(self._records) >= MAX_FRAME_RECORDS or self._bytes >= MAX_FRAME_BYTES:
-            self.cut()
+        self._bytes += len(plan) + _RECORD_BYTES
+        return 0
 
     def _value(self, value: bytes) -> int:
         index = self._values.get(id(value))
@@ -115,12 +130,16 @@ class Frames:
         self._withdrawn: dict[int, list[WithdrawRecord]] = {}
         self._others: list[Outgoing] = []
         self.timers: list[tuple[bytes, Timer]] = []
+        self.too_large: list[Addressed] = []
+        """The answers to asks that no message can hold."""
 
     def add(self, slot: Slot, effects: Iterable[object], *, again: bool = False) -> None:
         for effect in effects:
             match effect:
                 case Ask():
-                    self._asks.add(slot, effect)
+                    size = self._asks.add(slot, effect)
+                    if size:
+                        self.too_large.append(_ask_too_large(slot, effect, size))
                 case Dispatch():
                     lane = lane_of(slot.partition, self._lanes)
                     record = _dispatch_record(slot, effect, again)
@@ -164,12 +183,19 @@ def _chunks(records: list[DispatchRecord]) -> Iterable[list[DispatchRecord]]:
     size = 0
     for record in records:
         chunk.append(record)
-        size += len(record.input) + 128
+        size += len(record.input) + _RECORD_BYTES
         if len(chunk) >= MAX_FRAME_RECORDS or size >= MAX_FRAME_BYTES:
             yield chunk
             chunk, size = [], 0
     if chunk:
         yield chunk
+
+
+def _ask_too_large(slot: Slot, effect: Ask, size: int) -> Addressed:
+    text = f"expected values of at most {MAX_ASK_BYTES} bytes, but they take {size}"
+    failure = Failure(type=FailureType.TOO_LARGE, message=text, retryable=False)
+    record = DecidedRecord(slot.run.id, effect.path, effect.turn, error=failure)
+    return Addressed(slot.run.id, Decided(record=record), slot.row.namespace)
 
 
 def _dispatch_record(slot: Slot, effect: Dispatch, again: bool) -> DispatchRecord:
@@ -227,12 +253,11 @@ def is_emit(slot: Slot, path: str) -> bool:
     return node is not None and node.plan.kind == "emit" and node.role is not Role.COMPENSATION
 
 
-def refused_child(item: StartRecord, reason: Reason, partitions: int) -> Outgoing:
+def refused_child(parent: str, reason: Reason, partitions: int) -> Outgoing:
     """The result of a child that could not be started, for the attempt that waits for it."""
-    assert item.parent is not None
     failure = Failure(type="ChildRefused", message=reason.message, retryable=False)
-    result = TaskResult(id=item.parent, status="failed", failure=failure)
-    subject = subjects.results(partition_of(parse_attempt_id(item.parent).run_id, partitions))
+    result = TaskResult(id=parent, status="failed", failure=failure)
+    subject = subjects.results(partition_of(parse_attempt_id(parent).run_id, partitions))
     return Outgoing(subject, json_encode(Results(results=[result])))
 
 
@@ -255,8 +280,23 @@ def parent_message(slot: Slot, partitions: int) -> Outgoing | None:
     return Outgoing(subject, json_encode(Results(results=[result])), f"{slot.text}:parent")
 
 
-def event_command(slot: Slot, written: list[Written], at: bytes) -> bytes:
-    """The CloudEvent (binary mode) of one run's events in one commit, as it goes on the wire."""
+def event_commands(slot: Slot, written: list[Written], at: bytes) -> list[bytes]:
+    """The CloudEvent (binary mode) of one run's events in one commit, as it goes on the wire;
+    several where it would be too large."""
+    commands = []
+    part: list[Written] = []
+    size = 0
+    for each in written:
+        if part and size + len(each.data) > MAX_FRAME_BYTES:
+            commands.append(_event_command(slot, part, at))
+            part, size = [], 0
+        part.append(each)
+        size += len(each.data) + _EVENT_BYTES
+    commands.append(_event_command(slot, part, at))
+    return commands
+
+
+def _event_command(slot: Slot, written: list[Written], at: bytes) -> bytes:
     body = b",".join([_public_event(w, at) for w in written])
     key = f"{slot.text}:{written[0].seq}-{written[-1].seq}".encode()
     status = public_status(slot.run).encode()
@@ -297,19 +337,21 @@ def closed_message(slot: Slot, closed_us: int) -> Outgoing:
 
 
 def log_messages(touched: Iterable[Touched]) -> list[Outgoing]:
-    """The committed events as frames for the monitoring service, one a partition."""
+    """The committed events as frames for the monitoring service, of each partition apart."""
     by_partition: dict[int, list[LogRecord]] = {}
     for each in touched:
         row = each.slot.row
-        record = LogRecord(
-            row.run_id,
-            row.namespace,
-            row.workflow,
-            row.version,
-            row.caller_id,
-            [LogEvent(w.seq, w.type, w.at_us, w.data) for w in each.written],
-        )
-        by_partition.setdefault(each.slot.partition, []).append(record)
+        head = (row.run_id, row.namespace, row.workflow, row.version, row.caller_id)
+        records = by_partition.setdefault(each.slot.partition, [])
+        events: list[LogEvent] = []
+        size = 0
+        for w in each.written:
+            if events and size + len(w.data) > MAX_FRAME_BYTES:
+                records.append(LogRecord(*head, events))
+                events, size = [], 0
+            events.append(LogEvent(w.seq, w.type, w.at_us, w.data))
+            size += len(w.data) + _EVENT_BYTES
+        records.append(LogRecord(*head, events))
     return [
         Outgoing(subjects.log(partition), pack(LogFrame(partition, part)))
         for partition, records in by_partition.items()
@@ -321,11 +363,10 @@ def _log_chunks(records: list[LogRecord]) -> Iterable[list[LogRecord]]:
     chunk: list[LogRecord] = []
     size = 0
     for record in records:
-        weight = sum(len(e.data) + 40 for e in record.events)
+        weight = sum(len(e.data) + _EVENT_BYTES for e in record.events)
         if chunk and (size + weight > MAX_FRAME_BYTES or len(chunk) >= MAX_FRAME_RECORDS):
             yield chunk
             chunk, size = [], 0
         chunk.append(record)
         size += weight
-    if chunk:
-        yield chunk
+    yield chunk

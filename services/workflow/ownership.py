@@ -1,16 +1,16 @@
 """Which partitions this instance owns: advisory locks of Postgres, shared out evenly.
 
 A lock lives as long as its session: when an owner is killed, its partitions are free at once, and
-nothing depends on the message store. Each instance also holds a shared *member* lock, so that
-everybody
-can count the instances. It is an arrangement for speed; `primary key (run_id, seq)` decides.
+nothing depends on the message store. An owner whose machine is cut off, or that hangs, loses its
+session after some seconds. Each instance also holds a shared *member* lock, so that everybody can
+count the instances and what each of them has. It is an arrangement for speed; `primary key
+(run_id, seq)` decides.
 
 The session must be one (no pooler in transaction mode between).
 """
 
 import logging
-import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import asyncpg
 
@@ -26,17 +26,33 @@ MEMBER_CLASS = 0x5713
 CONNECT_TIMEOUT_S = 10.0
 STATEMENT_TIMEOUT_S = 5.0
 
+_SESSION = {
+    "application_name": "stretto_workflow_partitions",
+    # A machine that is cut off: its session ends after idle + interval · count seconds.
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    # A process that hangs: longer than the longest take-over, which the session sits through.
+    "idle_session_timeout": "60s",
+}
+
+_HELD = """
+select m.pid = pg_backend_pid(), m.pid, count(p.objid)::int
+from pg_locks m left join pg_locks p
+    on p.locktype = 'advisory' and p.classid = $2 and p.granted and p.pid = m.pid
+    and p.database = m.database
+where m.locktype = 'advisory' and m.classid = $1 and m.granted
+    and m.database = (select oid from pg_database where datname = current_database())
+group by m.pid order by m.pid
+"""
+
+Take = Callable[[set[int]], Awaitable[object]]
+
 
 class Ownership:
     """The partitions that this instance holds. `refresh` is called about once a second."""
 
-    def __init__(
-        self,
-        dsn: str,
-        partitions: int,
-        gained: Callable[[set[int]], Awaitable[None]],
-        lost: Callable[[set[int]], Awaitable[None]],
-    ) -> None:
+    def __init__(self, dsn: str, partitions: int, gained: Take, lost: Take) -> None:
         self._dsn = dsn
         self._count = partitions
         self._gained = gained
@@ -46,24 +62,23 @@ class Ownership:
         self.members = 1
 
     async def refresh(self) -> None:
-        """Take free partitions up to the fair share, give up what is above it.
+        """Take free partitions up to the fair share, give up what others should have.
 
-        Raises the translated error when Postgres does not answer: the session and with it every
-        lock
-        is gone then, which `lost` is told.
+        Raises the translated error when Postgres does not answer, and what `gained` raises: the
+        session and with it every lock is gone then, which `lost` is told.
         """
         try:
             session = await self._alive()
-            members = await session.fetchval(
-                "select count(*) from pg_locks where locktype = 'advisory' and classid = $1 "
-                "and granted and database = (select oid from pg_database "
-                "where datname = current_database())",
-                MEMBER_CLASS,
-            )
-            self.members = max(int(members), 1)
-            share = math.ceil(self._count / self.members)
-            await self._give_up(session, share)
-            await self._take(session, share)
+            held = await session.fetch(_HELD, MEMBER_CLASS, PARTITION_CLASS)
+            self.members = len(held)
+            [mine] = [i for i, row in enumerate(held) if row[0]]
+            surplus = to_give_up(self._count, [row[2] for row in held], mine)
+            await self._give_up(session, surplus)
+            if not surplus:
+                await self._take(session, -(-self._count // self.members))
+        except StrettoError:
+            await self.drop()
+            raise
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
             await self.drop()
             raise (translate(error) or error) from error
@@ -72,22 +87,27 @@ class Ownership:
         """Let go of everything at once (shutdown, or a lost session)."""
         session, self._session = self._session, None
         owned, self.owned = self.owned, set()
-        if session is not None and not session.is_closed():
-            session.terminate()
-        if owned:
-            await self._lost(owned)
+        try:
+            if owned:
+                await self._lost(owned)
+        finally:
+            if session is not None and not session.is_closed():
+                session.terminate()
 
     async def _alive(self) -> "asyncpg.Connection[asyncpg.Record]":
         if self._session is None or self._session.is_closed():
             await self.drop()
             self._session = await asyncpg.connect(
-                self._dsn, timeout=CONNECT_TIMEOUT_S, command_timeout=STATEMENT_TIMEOUT_S
+                self._dsn,
+                timeout=CONNECT_TIMEOUT_S,
+                command_timeout=STATEMENT_TIMEOUT_S,
+                server_settings=_SESSION,
             )
             await self._session.execute(f"select pg_advisory_lock_shared({MEMBER_CLASS}, 0)")
         return self._session
 
-    async def _give_up(self, session: "asyncpg.Connection[asyncpg.Record]", share: int) -> None:
-        surplus = set(sorted(self.owned)[share:])
+    async def _give_up(self, session: "asyncpg.Connection[asyncpg.Record]", count: int) -> None:
+        surplus = set(sorted(self.owned)[len(self.owned) - count :])
         if not surplus:
             return
         self.owned -= surplus
@@ -111,4 +131,16 @@ class Ownership:
             await self._gained(gained)
 
 
-__all__ = ["Ownership", "StrettoError"]
+def to_give_up(partitions: int, held: Sequence[int], mine: int) -> int:
+    """How many partitions member number `mine` of those that hold `held` has to give up, so that no
+    two differ by more than one in the end.
+
+    Everybody computes the same from the same. Nothing is given up while nobody lacks anything.
+    """
+    floor, more = divmod(partitions, len(held))
+    above = sorted((i for i, n in enumerate(held) if n > floor), key=lambda i: held[i])
+    surplus = {i: held[i] - floor for i in above}
+    for index in above[:more]:  # so many may keep one more than the others
+        surplus[index] -= 1
+    lacking = sum(max(floor - n, 0) for n in held)
+    return min(surplus.get(mine, 0), lacking)

@@ -10,27 +10,19 @@ from stretto.runtime.errors import StrettoError
 
 def refuse_value(item: Item, error: StrettoError) -> Item | Rejection:
     """A result becomes a failed one and a decision a failed one, so that the run goes on; the rest
-    is
-    refused."""
+    is refused. The substitute holds nothing of what came but who it is for."""
     text = f"expected a value that the log can hold, but {error.message}"
     if isinstance(item, Addressed):
         match item.command:
-            case Result() as result:
+            case Result(path=path, attempt=attempt):
                 failure = Failure(type=FailureType.INVALID_OUTPUT, message=text, retryable=False)
-                command = Result(
-                    path=result.path,
-                    attempt=result.attempt,
-                    failure=failure,
-                    worker=result.worker,
-                )
-                return Addressed(item.run_id, command, item.namespace)
-            case Decided() as decided:
+                result = Result(path=path, attempt=attempt, failure=failure)
+                return Addressed(item.run_id, result, item.namespace, subject=item.subject)
+            case Decided(record=record):
                 failure = Failure(type=FailureType.EXPRESSION, message=text, retryable=False)
-                record = decided.record
-                command_ = Decided(
-                    record=DecidedRecord(record.run_id, record.path, record.turn, error=failure)
-                )
-                return Addressed(item.run_id, command_, item.namespace)
+                answer = DecidedRecord(record.run_id, record.path, record.turn, error=failure)
+                command = Decided(record=answer)
+                return Addressed(item.run_id, command, item.namespace, subject=item.subject)
             case _:
                 pass
     return Rejection(code="value_invalid", message=text)

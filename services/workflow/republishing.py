@@ -1,22 +1,19 @@
 """Events that a killed owner may not have published: told again from the log, with their ids.
 
-A watermark per partition says up to when everything was published. It is moved about once a
-second, and
-only past what the server has surely received; after a take-over, and when the bus was away,
-everything
-since the watermark is published again. The server drops what it has already, subscribers know
-`seq`.
+A watermark per partition says up to when everything was published. It is moved about once a second,
+only past what the server has surely received, and only for partitions that were caught up since
+they were taken over. After a take-over, and when something could not be published, everything since
+the watermark is published again. The server drops what it has already, subscribers know `seq`.
 """
 
 import logging
-from collections.abc import Callable
 
 from services.workflow.loading import Loader
 from services.workflow.sending import Sender
-from services.workflow.settings import WorkflowSettings
 from services.workflow.slots import Written
-from services.workflow.store import Store, shards_of
-from stretto.runtime.context import ServiceContext
+from services.workflow.store import LOAD_RUNS_AT_ONCE, Store, shards_of
+from stretto.bus.connection import Connection
+from stretto.runtime.clock import Clock
 from stretto.runtime.errors import TransientError
 
 logger = logging.getLogger(__name__)
@@ -25,8 +22,9 @@ MARK_S = 1.0
 OVERLAP_US = 1_000_000
 """Commits of several instances are not in the order of their clocks: go back a second more."""
 
-MAX_EVENTS = 200_000
-"""Told again at once; more than that is left to who reads the log (monitoring, `history`)."""
+MAX_RUNS = 50_000
+"""Told again at once, those that changed last; the others are left to who reads the log
+(monitoring, `history`)."""
 
 
 class Republisher:
@@ -34,57 +32,82 @@ class Republisher:
 
     def __init__(
         self,
+        *,
         store: Store,
         loader: Loader,
         sender: Sender,
-        context: ServiceContext[WorkflowSettings],
+        connection: Connection,
+        clock: Clock,
         partitions: int,
     ) -> None:
         self._store = store
         self._loader = loader
         self._sender = sender
-        self._context = context
+        self._connection = connection
+        self._clock = clock
         self._partitions = partitions
-        self._cut_off = False
-        context.connection.on_change(lost=self._lost, back=lambda: None)
+        self._behind: set[int] = set()
+        self._caught_up: set[int] = set()
+        connection.on_change(lost=self._cut_off, back=lambda: None)
 
-    def _lost(self) -> None:
-        self._cut_off = True
+    def _cut_off(self) -> None:
+        self._sender.untold = True
 
-    async def run(self, owned: Callable[[], set[int]]) -> None:
-        """Move the watermarks, for ever."""
+    def own(self, partitions: set[int]) -> None:
+        """These are to be caught up."""
+        self._behind |= partitions
+
+    def disown(self, partitions: set[int]) -> None:
+        """Another instance keeps the watermarks of these now."""
+        self._behind -= partitions
+        self._caught_up -= partitions
+
+    async def run(self) -> None:
+        """Catch up and move the watermarks, for ever."""
         while True:
-            await self._context.clock.sleep(MARK_S)
-            partitions = set(owned())
+            await self._clock.sleep(MARK_S)
             try:
-                if self._cut_off:
-                    await self._context.connection.wait_connected()
-                    self._cut_off = False
-                    await self.take_over(partitions)
-                before_us = self._context.clock.now_us()
-                await self._context.connection.flush()
-                if not self._cut_off and partitions:
-                    await self._store.set_published(sorted(partitions), before_us - OVERLAP_US)
+                await self.round()
             except TransientError as error:
                 logger.warning("watermark not moved", extra={"reason": error.message})
 
-    async def take_over(self, partitions: set[int]) -> int:
-        """Publish again what was committed since the watermarks of some partitions; how many."""
-        marks = await self._store.published(partitions)
-        if not marks:
+    async def round(self) -> None:
+        """Catch up with what may be untold, then move the watermarks."""
+        await self._connection.wait_connected()
+        if self._sender.untold:
+            self._sender.untold = False
+            self._behind |= self._caught_up
+            self._caught_up.clear()
+        if self._behind:
+            await self.catch_up()
+        partitions = sorted(self._caught_up)
+        before_us = self._sender.sent_until_us()
+        await self._connection.flush()
+        if partitions and not self._sender.untold:
+            await self._store.set_published(partitions, before_us - OVERLAP_US)
+
+    async def catch_up(self) -> int:
+        """Publish again what was committed since the watermarks of the partitions that are behind;
+        of how many runs."""
+        partitions = set(self._behind)
+        if not partitions:
             return 0
+        # From here on there is something to come back to.
+        await self._store.mark_published(sorted(partitions), self._clock.now_us() - OVERLAP_US)
+        marks = await self._store.published(partitions)
         since_us = min(marks.values()) - OVERLAP_US
-        shards = shards_of(marks, self._partitions)
-        found = await self._store.events_since(since_us, shards, MAX_EVENTS)
-        by_run: dict[bytes, set[int]] = {}
-        for row, stored in found:
-            by_run.setdefault(row.run_id, set()).add(stored.seq)
-        rows = await self._store.runs(list(by_run))
-        for slot, events in await self._loader.from_log(rows):
-            seqs = by_run[slot.run.id]
-            await self._sender.told_from_log(
-                slot, [Written.of_log(e) for e in events if e.seq in seqs]
-            )
-        if found:
-            logger.info("events told again", extra={"events": len(found)})
-        return len(found)
+        shards = shards_of(partitions, self._partitions)
+        first = dict(await self._store.runs_since(since_us, shards, MAX_RUNS))
+        run_ids = list(first)
+        for start in range(0, len(run_ids), LOAD_RUNS_AT_ONCE):
+            rows = await self._store.runs(run_ids[start : start + LOAD_RUNS_AT_ONCE])
+            async for slot, events in self._loader.folded(rows):
+                later = [Written.of_log(e) for e in events if e.seq >= first[slot.run.id]]
+                if later:
+                    await self._sender.told_from_log(slot, later)
+        still = partitions & self._behind
+        self._behind -= still
+        self._caught_up |= still
+        if first:
+            logger.info("events told again", extra={"runs": len(first)})
+        return len(first)

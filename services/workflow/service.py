@@ -2,13 +2,16 @@
 
 import asyncio
 import logging
+from contextlib import AsyncExitStack
 
 from services.workflow.api import Api
 from services.workflow.definitions import Definitions
 from services.workflow.engine import Engine
 from services.workflow.feeding import Feeders
 from services.workflow.inbox import Inbox
+from services.workflow.loading import Loader
 from services.workflow.ownership import Ownership
+from services.workflow.parking import Parking
 from services.workflow.registry import Registry
 from services.workflow.republishing import Republisher
 from services.workflow.sending import Sender
@@ -32,8 +35,12 @@ SETTLE_S = 1.0
 """After a take-over, what is in the streams is handled first; only then what is still open is sent
 again, so that an attempt whose result is on its way is not run twice."""
 
-DRAIN_S = 5.0
-"""At a tidy end, how long what was sent may take to be stored."""
+DRAIN_S = 3.0
+"""At a tidy end, how long the round in hand may take to be committed, and what was sent to be
+stored: together less than `shutdown_timeout_s`."""
+
+READING_CONNECTIONS = 3
+"""What clients ask for reads through connections of its own: commits never wait for it."""
 
 
 class WorkflowService:
@@ -43,25 +50,25 @@ class WorkflowService:
         self,
         context: ServiceContext[WorkflowSettings],
         database: Database,
+        reading: Database,
         group: asyncio.TaskGroup,
     ) -> None:
-        settings = context.settings
+        settings, clock = context.settings, context.clock
         self._context = context
         self._group = group
-        self._partitions, self._lanes = settings.partitions, settings.lanes
+        self._lanes = settings.lanes
         inbox = Inbox()
-        self._timers = Timers(context.clock, inbox)
-        self._sender = Sender(
-            context.publisher, self._timers, Spans(context.tracer), settings.partitions
-        )
-        self._store = Store(database)
-        registry = Registry(database, context.clock)
+        self._timers = Timers(clock, inbox)
+        self._sender = Sender(context.publisher, Spans(context.tracer), clock, settings.partitions)
+        store = Store(database)
+        registry = Registry(database, clock)
         self._engine = Engine(
-            store=self._store,
+            store=store,
             registry=registry,
             sender=self._sender,
+            timers=self._timers,
             inbox=inbox,
-            clock=context.clock,
+            clock=clock,
             tracer=context.tracer,
             metrics=context.metrics,
             partitions=settings.partitions,
@@ -75,46 +82,60 @@ class WorkflowService:
             group=group,
         )
         self._definitions = Definitions(
-            context.connection, context.publisher, registry, context.pull, context.clock
+            context.connection, context.publisher, registry, context.pull, clock
         )
-        self._sweep = Sweep(self._engine, self._sender, context.clock, context.metrics)
+        self._sweep = Sweep(self._engine, self._sender, clock, context.metrics)
+        self._parking = Parking(self._engine, store, clock, context.metrics, settings.partitions)
         self._republisher = Republisher(
-            self._store, self._engine.loader, self._sender, context, self._partitions
+            store=store,
+            loader=self._engine.loader,
+            sender=self._sender,
+            connection=context.connection,
+            clock=clock,
+            partitions=settings.partitions,
         )
         self._ownership = Ownership(
             settings.postgres_dsn, settings.partitions, self._gained, self._lost
         )
-        self._api = Api(self._store, registry, self._engine.loader, self._resend_lane)
-        self._work: list[asyncio.Task[None]] = []
+        known = Registry(reading, clock)
+        reader = Loader(Store(reading), known, clock, settings.partitions)
+        self._api = Api(Store(reading), known, reader, self._resend_lane)
+        self._settling: set[asyncio.Task[None]] = set()
         context.on_store_lost(self._store_lost)
 
     async def run(self) -> None:
         """Work until the process is told to stop."""
         context = self._context
         await context.wait_for("partitions", self._ownership.refresh)
-        self._work = [
+        engine = self._group.create_task(self._engine.run())
+        beside = [
             self._group.create_task(work)
             for work in (
-                self._engine.run(),
                 self._timers.run(),
                 self._definitions.run(),
                 self._sweep.run(),
-                self._republisher.run(lambda: self._ownership.owned),
+                self._parking.run(),
+                self._republisher.run(),
                 self._keep_ownership(),
             )
         ]
         self._feeders.start()
         await context.started(self._api.operations())
         await context.stopping.wait()
-        await self._stop()
+        await self._stop(engine, beside)
 
-    async def _stop(self) -> None:
-        """Stop reading, then deciding, then let the partitions go; commits are never cut in two."""
+    async def _stop(self, engine: asyncio.Task[None], beside: list[asyncio.Task[None]]) -> None:
+        """Stop reading, let the round that is being committed end, let the partitions go."""
         await self._feeders.stop()
-        for task in self._work[1:]:
+        for task in [*beside, *self._settling]:
             task.cancel()
-        self._work[0].cancel()
-        await asyncio.wait(self._work)
+        try:
+            async with asyncio.timeout(DRAIN_S):
+                await self._engine.stop()
+        except TimeoutError:
+            logger.warning("a round is not committed", extra={"after_s": DRAIN_S})
+        engine.cancel()
+        await asyncio.wait([engine, *beside])
         await self._sender.drained(DRAIN_S)
         await self._ownership.drop()
 
@@ -133,27 +154,29 @@ class WorkflowService:
     async def _gained(self, partitions: set[int]) -> None:
         """A take-over: fold what is open, read its messages, then send what is still open again."""
         slots = await self._engine.gained(partitions)
+        self._republisher.own(partitions)
         self._feeders.own(partitions)
-        self._group.create_task(self._settle(partitions, {s.run.id for s in slots}))
+        task = self._group.create_task(self._settle({s.run.id for s in slots}))
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
 
-    async def _settle(self, partitions: set[int], run_ids: set[bytes]) -> None:
-        try:
-            await self._republisher.take_over(partitions)
-            await self._context.clock.sleep(SETTLE_S)
-            held = self._engine.loader.slots
-            await self._engine.resend([held[i] for i in run_ids if i in held])
-        except TransientError as error:
-            logger.warning("take-over to be repeated", extra={"reason": error.message})
-            self._sender.must_resend.set()
+    async def _settle(self, run_ids: set[bytes]) -> None:
+        """What the last owner has left unsent; after a while, so that what has arrived meanwhile is
+        not asked for again."""
+        await self._context.clock.sleep(SETTLE_S)
+        held = self._engine.loader.slots
+        await self._engine.resend([held[i] for i in run_ids if i in held])
 
     async def _lost(self, partitions: set[int]) -> None:
         await self._feeders.disown(partitions)
+        self._republisher.disown(partitions)
         await self._engine.lost(partitions)
 
     async def _store_lost(self, streams: list[str]) -> None:
         """The message store was deleted: what was on its way is made again from the log."""
         logger.warning("message store lost", extra={"streams": streams})
-        await self._engine.resend(list(self._engine.loader.slots.values()))
+        self._sender.untold = True
+        await self._engine.resend(self._engine.loader.slots.values())
 
     async def _resend_lane(self, lane: int) -> int:
         """Dispatch again what is open on one lane of execution."""
@@ -167,16 +190,20 @@ class WorkflowService:
 
 async def main(context: ServiceContext[WorkflowSettings]) -> None:
     """Run the workflow service in an open process."""
-    settings = context.settings
+    dsn = context.settings.postgres_dsn
 
     async def ready_database() -> Database:
-        if settings.migrate:
-            await migrate(settings.postgres_dsn, SCHEMA, MIGRATIONS, ROLE)
-        return await Database.open(settings.postgres_dsn, ROLE)
+        if context.settings.migrate:
+            await migrate(dsn, SCHEMA, MIGRATIONS, ROLE)
+        return await Database.open(dsn, ROLE)
 
-    database = await context.wait_for("Postgres", ready_database)
-    try:
+    async def more() -> Database:
+        return await Database.open(dsn, ROLE, size=READING_CONNECTIONS)
+
+    async with AsyncExitStack() as stack:
+        database = await context.wait_for("Postgres", ready_database)
+        stack.push_async_callback(database.close)
+        reading = await context.wait_for("Postgres", more)
+        stack.push_async_callback(reading.close)
         async with asyncio.TaskGroup() as group:
-            await WorkflowService(context, database, group).run()
-    finally:
-        await database.close()
+            await WorkflowService(context, database, reading, group).run()

@@ -14,8 +14,8 @@ class Slot:
     """One run that this instance holds."""
 
     __slots__ = (
-        "committed_seq", "head", "headers", "partition", "row", "run", "stored", "subject",
-        "swept_us", "text",
+        "committed_seq", "head", "headers", "loaded_us", "partition", "row", "run", "stored",
+        "subject", "swept_us", "text",
     )  # fmt: skip
 
     def __init__(self, run: Run, row: RunRow, partitions: int, *, stored: bool) -> None:
@@ -27,6 +27,8 @@ class Slot:
         self.partition = partition_of(run.id, partitions)
         self.committed_seq = run.seq
         self.swept_us = 0
+        self.loaded_us = 0
+        """When it came into memory from the log: it stays for a while, whatever its age."""
         self.subject = subjects.events(row.namespace, row.workflow, self.text).encode()
         self.headers = event_headers(row, self.text)
         self.head = head_json(row, self.text)

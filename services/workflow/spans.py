@@ -40,7 +40,9 @@ class Spans:
     def _step(self, slot: Slot, each: Written, error: str | None) -> None:
         run = slot.run
         assert each.step is not None
-        node = run.nodes[each.step]
+        node = run.nodes.get(each.step)
+        if node is None:
+            return  # the run went back behind it in the same commit
         parent_span = run_span_id(run.id)
         if node.target is not None:
             parent_span = step_span_id(run.id, node.target.path)

@@ -1,10 +1,11 @@
 """Starts: which version, whether the input fits, whether the id is open already."""
 
+from typing import NamedTuple
+
 from services.workflow.core import Rejection
 from services.workflow.core.commands import Start
 from services.workflow.loading import Loader
 from services.workflow.registry import Registered, Registry
-from services.workflow.slots import Slot, head_json, new_row
 from services.workflow.store import Store
 from stretto.contracts.frames import StartRecord
 from stretto.contracts.graph import Graph
@@ -16,8 +17,16 @@ MAX_PROBLEMS_TOLD = 5
 MAX_CHILD_DEPTH = 32
 """Runs that start runs, and so on: a recursion without an end is stopped here."""
 
-Prepared = Start | Rejection | Slot
-"""A start to be carried out, a refusal, or the run that has this id already."""
+
+class Existing(NamedTuple):
+    """The run that a start stands for, and that exists already."""
+
+    run_id: bytes
+    version: int
+
+
+Prepared = Start | Rejection | Existing
+"""A start to be carried out, a refusal, or the run that is there already."""
 
 
 class Starts:
@@ -36,27 +45,44 @@ class Starts:
     async def prepare(self, items: list[StartRecord], loader: Loader) -> dict[int, Prepared]:
         """Work out for each start (by its identity) what becomes of it."""
         self._graphs.clear()
-        existing = await self._existing(items)
+        there = await self._there(items, loader)
+        open_ids = await self._open_ids(items)
         prepared: dict[int, Prepared] = {}
-        begun: dict[tuple[str, str, str], StartRecord] = {}
+        begun: dict[tuple[str, str, str], Existing] = {}
         for item in items:
             key = None if item.id is None else (item.namespace, item.workflow, item.id)
-            if item.run_id in loader.slots:
-                prepared[id(item)] = loader.slots[item.run_id]
-            elif loader.has_ended(item.run_id):
-                prepared[id(item)] = _stand_in(item, item.run_id, item.version or 0)
-            elif key is not None and key in existing:
-                prepared[id(item)] = _stand_in(item, *existing[key])
+            if item.run_id in there:
+                prepared[id(item)] = there[item.run_id].seen_by(item)
+            elif key is not None and key in open_ids:
+                prepared[id(item)] = Existing(*open_ids[key])
             elif key is not None and key in begun:
-                first = begun[key]
-                prepared[id(item)] = _stand_in(item, first.run_id, self._graphs[id(first)].version)
+                prepared[id(item)] = begun[key]
             else:
-                prepared[id(item)] = await self._check(item)
-                if key is not None and isinstance(prepared[id(item)], Start):
-                    begun[key] = item
+                prepared[id(item)] = outcome = await self._check(item)
+                if isinstance(outcome, Start):
+                    found = Existing(item.run_id, self._graphs[id(item)].version)
+                    there[item.run_id] = _There(item.namespace, item.workflow, found)
+                    if key is not None:
+                        begun[key] = found
         return prepared
 
-    async def _existing(
+    async def _there(self, items: list[StartRecord], loader: Loader) -> dict[bytes, "_There"]:
+        """Those of the runs that are known to exist; the primary key finds the others."""
+        there = {}
+        for item in items:
+            slot = loader.slots.get(item.run_id)
+            if slot is not None:
+                row = slot.row
+                found = Existing(item.run_id, row.version)
+                there[item.run_id] = _There(row.namespace, row.workflow, found)
+        ended = [i.run_id for i in items if loader.has_ended(i.run_id) or i.run_id in loader.aside]
+        if ended:
+            for row in await self._store.runs(ended):
+                found = Existing(row.run_id, row.version)
+                there[row.run_id] = _There(row.namespace, row.workflow, found)
+        return there
+
+    async def _open_ids(
         self, items: list[StartRecord]
     ) -> dict[tuple[str, str, str], tuple[bytes, int]]:
         keys = {(i.namespace, i.workflow, i.id) for i in items if i.id is not None}
@@ -84,13 +110,20 @@ class Starts:
         )
 
 
-def _stand_in(item: StartRecord, run_id: bytes, version: int) -> Slot:
-    """What there is to say about the run that has this id already."""
-    slot = Slot.__new__(Slot)
-    slot.row = new_row(run_id, item.namespace, item.workflow, version, 0)
-    slot.text = run_id_text(run_id)
-    slot.head = head_json(slot.row, slot.text)
-    return slot
+class _There(NamedTuple):
+    namespace: str
+    workflow: str
+    found: Existing
+
+    def seen_by(self, item: StartRecord) -> Prepared:
+        """The run, or the refusal of a start whose run id is that of another workflow's run."""
+        if (item.namespace, item.workflow) == (self.namespace, self.workflow):
+            return self.found
+        return Rejection(
+            code="run_id_taken",
+            message=f"expected run id {run_id_text(item.run_id)} to be free, but another run has "
+            "it",
+        )
 
 
 def _too_deep(item: StartRecord) -> Rejection:

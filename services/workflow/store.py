@@ -18,6 +18,12 @@ MIGRATIONS = Path(__file__).parent / "sql"
 LOAD_RUNS_AT_ONCE = 500
 """Runs folded from one query: bounds the memory of a take-over."""
 
+READ_EVENTS_AT_ONCE = 200
+"""Events of one query of a page: each may hold a payload of a megabyte."""
+
+NEVER_US = 253_370_764_800_000_000
+"""The instant (in the year 9999) of what nothing but a message will wake."""
+
 
 @dataclass(slots=True)
 class Append:
@@ -47,6 +53,8 @@ class RunRow(msgspec.Struct, kw_only=True):
     started_us: int
     status: str = "running"
     closed_us: int | None = None
+    parked: bool = False
+    """Whether `wake_at` may be set: the next commit of the run has to clear it."""
 
 
 class StoredEvent(msgspec.Struct, frozen=True, gc=False):
@@ -70,7 +78,7 @@ with e as (
     $11::text[],
                          $12::text[], $13::timestamptz[], $14::timestamptz[])
 )
-update workflow.run set status = c.status, closed_at = c.at
+update workflow.run set status = c.status, closed_at = c.at, wake_at = null
 from unnest($15::uuid[], $16::text[], $17::timestamptz[]) as c (run_id, status, at)
 where run.run_id = c.run_id
 """
@@ -80,10 +88,11 @@ insert into workflow.event (run_id, seq, type, at, data)
 select * from unnest($1::uuid[], $2::int[], $3::text[], $4::timestamptz[], $5::jsonb[])
 """
 
-_RUN = (
-    "select run_id, shard, namespace, workflow, version, caller_id, status, started_at, closed_at "
-    "from workflow.run "
+_COLUMNS = (
+    "run_id, shard, namespace, workflow, version, caller_id, status, started_at, closed_at, "
+    "wake_at is not null"
 )
+_RUN = f"select {_COLUMNS} from workflow.run "
 
 
 class Store:
@@ -126,12 +135,61 @@ class Store:
         return [_run_row(r) for r in rows]
 
     async def open_runs(self, shards: Iterable[int]) -> list[RunRow]:
-        """The open runs of some shards, oldest first."""
+        """The open runs of some shards that are not parked, oldest first."""
         rows = await self._db.fetch(
-            _RUN + "where closed_at is null and shard = any($1::smallint[]) order by run_id",
+            _RUN + "where closed_at is null and wake_at is null "
+            "and shard = any($1::smallint[]) order by run_id",
             list(shards),
         )
         return [_run_row(r) for r in rows]
+
+    async def park(self, runs: Sequence[tuple[bytes, int, int]]) -> set[bytes]:
+        """Note for (run id, last seq, instant in µs)s that they leave memory until then; those for
+        which that was done. Not where the log knows of later events."""
+        rows = await self._db.fetch(
+            "update workflow.run r set wake_at = c.at "
+            "from unnest($1::uuid[], $2::int[], $3::timestamptz[]) as c (run_id, seq, at) "
+            "where r.run_id = c.run_id and r.closed_at is null and not exists "
+            "(select from workflow.event e where e.run_id = c.run_id and e.seq > c.seq) "
+            "returning r.run_id",
+            [r[0] for r in runs],
+            [r[1] for r in runs],
+            [r[2] for r in runs],
+        )
+        return {r[0] for r in rows}
+
+    async def wake(self, until_us: int, shards: Iterable[int], limit: int) -> list[bytes]:
+        """Take parked runs that are due: from now on they count as held in memory."""
+        rows = await self._db.fetch(
+            "update workflow.run set wake_at = null where run_id in ("
+            "select run_id from workflow.run where closed_at is null and wake_at <= $1 "
+            "and shard = any($2::smallint[]) order by wake_at limit $3 for update skip locked) "
+            "returning run_id",
+            until_us,
+            list(shards),
+            limit,
+        )
+        return [r[0] for r in rows]
+
+    async def heads(self, run_ids: Sequence[bytes]) -> dict[bytes, int]:
+        """The last sequence number that the log holds of some runs."""
+        rows = await self._db.fetch(
+            "select i, (select max(seq) from workflow.event where run_id = i) "
+            "from unnest($1::uuid[]) i",
+            list(run_ids),
+        )
+        return {r[0]: r[1] or 0 for r in rows}
+
+    async def holds(self, run_id: bytes, seq: int, kind: str, at_us: int) -> bool:
+        """Whether just this event is in the log: tells a commit from another writer's."""
+        rows = await self._db.fetch(
+            "select type = $3 and at = $4 from workflow.event where run_id = $1 and seq = $2",
+            run_id,
+            seq,
+            kind,
+            at_us,
+        )
+        return bool(rows and rows[0][0])
 
     async def events_of(self, run_ids: Sequence[bytes]) -> dict[bytes, list[StoredEvent]]:
         """The events of some runs, each run's in order."""
@@ -146,27 +204,48 @@ class Store:
                 found[run_id].append(StoredEvent(seq, kind, at, data))
         return found
 
-    async def history(self, run_id: bytes, after_seq: int, limit: int) -> list[StoredEvent]:
-        rows = await self._db.fetch(
-            "select seq, type, at, data from workflow.event "
-            "where run_id = $1 and seq > $2 order by seq limit $3",
-            run_id,
-            after_seq,
-            limit,
-        )
-        return [StoredEvent(*row) for row in rows]
+    async def history(
+        self, run_id: bytes, after_seq: int, limit: int, max_bytes: int
+    ) -> list[StoredEvent]:
+        """Events of a run from `after_seq` on: at most `limit`, and not many more bytes."""
+        found: list[StoredEvent] = []
+        size = 0
+        while len(found) < limit and size < max_bytes:
+            count = min(READ_EVENTS_AT_ONCE, limit - len(found))
+            rows = await self._db.fetch(
+                "select seq, type, at, data from workflow.event "
+                "where run_id = $1 and seq > $2 order by seq limit $3",
+                run_id,
+                found[-1].seq if found else after_seq,
+                count,
+            )
+            found += [StoredEvent(*row) for row in rows]
+            size += sum(len(row[3]) for row in rows)
+            if len(rows) < count:
+                break
+        return found
 
-    async def page(self, after: tuple[bytes, int], limit: int) -> list[tuple[RunRow, StoredEvent]]:
+    async def page(
+        self, after: tuple[bytes, int], limit: int, max_bytes: int
+    ) -> list[tuple[RunRow, StoredEvent]]:
         """A page of the whole log in the order of (run_id, seq), for readers that rebuild."""
-        rows = await self._db.fetch(
-            "select r.run_id, shard, namespace, workflow, version, caller_id, status, started_at, "
-            "closed_at, seq, type, at, data from workflow.event e "
-            "join workflow.run r using (run_id) "
-            "where (e.run_id, e.seq) > ($1, $2) order by e.run_id, e.seq limit $3",
-            *after,
-            limit,
-        )
-        return [(_run_row(r), StoredEvent(r["seq"], r["type"], r["at"], r["data"])) for r in rows]
+        found: list[tuple[RunRow, StoredEvent]] = []
+        size = 0
+        while len(found) < limit and size < max_bytes:
+            count = min(READ_EVENTS_AT_ONCE, limit - len(found))
+            rows = await self._db.fetch(
+                f"select {_COLUMNS}, e.seq, e.type, e.at, e.data from workflow.event e "
+                "join workflow.run r using (run_id) "
+                "where (e.run_id, e.seq) > ($1, $2) order by e.run_id, e.seq limit $3",
+                *after,
+                count,
+            )
+            found += [(_run_row(r), StoredEvent(*r[10:14])) for r in rows]
+            size += sum(len(r[13]) for r in rows)
+            if len(rows) < count:
+                break
+            after = (rows[-1][0], rows[-1][10])
+        return found
 
     async def open_by_caller_id(
         self, keys: Sequence[tuple[str, str, str]]
@@ -199,21 +278,29 @@ class Store:
             at_us,
         )
 
-    async def events_since(
+    async def mark_published(self, partitions: Sequence[int], at_us: int) -> None:
+        """Begin to mark partitions that have no mark yet."""
+        await self._db.execute(
+            "insert into workflow.published (partition, at) select p, $2 from unnest($1::int[]) p "
+            "on conflict (partition) do nothing",
+            list(partitions),
+            at_us,
+        )
+
+    async def runs_since(
         self, at_us: int, shards: Iterable[int], limit: int
-    ) -> list[tuple[RunRow, StoredEvent]]:
-        """Events committed from an instant on, of some shards, in order within each run."""
+    ) -> list[tuple[bytes, int]]:
+        """Runs of some shards with events from an instant on, and the first of these, by its seq;
+        those that changed last come first."""
         rows = await self._db.fetch(
-            "select r.run_id, shard, namespace, workflow, version, caller_id, status, started_at, "
-            "closed_at, seq, type, at, data from workflow.event e "
-            "join workflow.run r using (run_id) "
+            "select e.run_id, min(e.seq) from workflow.event e join workflow.run r using (run_id) "
             "where e.at >= $1 and r.shard = any($2::smallint[]) "
-            "order by e.at, e.run_id, e.seq limit $3",
+            "group by e.run_id order by max(e.at) desc limit $3",
             at_us,
             list(shards),
             limit,
         )
-        return [(_run_row(r), StoredEvent(r["seq"], r["type"], r["at"], r["data"])) for r in rows]
+        return [(r[0], r[1]) for r in rows]
 
 
 def shards_of(partitions: Iterable[int], count: int) -> list[int]:
@@ -233,4 +320,5 @@ def _run_row(r: Sequence[object]) -> RunRow:
         status=r[6],  # type: ignore[arg-type]
         started_us=r[7],  # type: ignore[arg-type]
         closed_us=r[8],  # type: ignore[arg-type]
+        parked=bool(r[9]),
     )

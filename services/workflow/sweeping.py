@@ -1,9 +1,8 @@
-"""What runs by the clock: ownership, the sweep of law 7, what was lost on the way out.
+"""The sweep of law 7: what should have come long ago is asked for again.
 
 The sweep looks at every run in memory. An ask that nobody answered for a while is asked again, an
 attempt that is out for long is dispatched again (execution knows it and does nothing, or has lost
-it
-and sends it), and a run that waits for nothing is reported: a fault of ours.
+it and sends it), and a run that waits for nothing is reported: a fault of ours.
 """
 
 import asyncio
@@ -25,8 +24,20 @@ ASK_OVERDUE_S = 5.0
 ATTEMPT_OVERDUE_S = 60.0
 """How often an attempt that is out is put to execution again."""
 
+STALLED_S = 10.0
+"""What a run can do by itself is done in the round that made it possible, or in the next."""
+
+TROUBLE_S = 1.0
+"""After a publication failed the bus has so long to come back."""
+
 MAX_SWEPT_AT_ONCE = 2_000
 """Runs whose effects one sweep makes again: it must not crowd out the work of the others."""
+
+MAX_REPORTED = 10
+"""Runs without a cause that one sweep names."""
+
+SWEEP_SLICE = 2_000
+"""Runs looked at in one go before others have a turn: some milliseconds."""
 
 
 class Sweep:
@@ -48,19 +59,23 @@ class Sweep:
             except TimeoutError:
                 await self.sweep()
             else:
+                await self._clock.sleep(TROUBLE_S)
                 self._sender.must_resend.clear()
-                await self._clock.sleep(1.0)  # the bus is in trouble: let it come back
-                await self._engine.resend(list(self._engine.loader.slots.values()))
+                await self._engine.repair()
+                await self._engine.resend(self._engine.loader.slots.values())
 
     async def sweep(self) -> int:
         """Make the effects of overdue causes again; how many runs."""
         now_us = self._clock.now_us()
         overdue: list[Slot] = []
         causeless = 0
-        for slot in self._engine.loader.slots.values():
-            if not has_cause(slot.run):
+        for index, slot in enumerate(list(self._engine.loader.slots.values())):
+            if index % SWEEP_SLICE == SWEEP_SLICE - 1:
+                await asyncio.sleep(0)
+            if not has_cause(slot.run) or is_stalled(slot.run, now_us):
                 causeless += 1
-                logger.error("run without a cause", extra={"run_id": slot.text})
+                if causeless <= MAX_REPORTED:
+                    logger.error("run without a cause", extra={"run_id": slot.text})
             elif is_overdue(slot, now_us) and len(overdue) < MAX_SWEPT_AT_ONCE:
                 slot.swept_us = now_us
                 overdue.append(slot)
@@ -72,18 +87,22 @@ class Sweep:
 
 
 def has_cause(run: Run) -> bool:
-    """Whether an open run waits for something."""
-    return bool(run.open or run.todo or run.phase is RunPhase.FINISHING or run.closed)
+    """Whether an open run waits for something, or goes on by itself."""
+    return bool(run.closed or run.paused or run.open or run.todo) or run.phase is RunPhase.FINISHING
+
+
+def is_stalled(run: Run, now_us: int) -> bool:
+    """Whether a run could go on by itself, and has not for a while."""
+    return bool(run.todo) and not run.paused and now_us - run.touched_us > STALLED_S * 1e6
 
 
 def is_overdue(slot: Slot, now_us: int) -> bool:
     """Whether something that should have come long ago has not."""
     run = slot.run
-    since = max(slot.swept_us, 0)
     if run.phase is RunPhase.FINISHING:
-        return now_us - max(run.touched_us, since) > ASK_OVERDUE_S * 1e6
+        return now_us - max(run.touched_us, slot.swept_us) > ASK_OVERDUE_S * 1e6
     for node in run.open.values():
-        waited_s = (now_us - max(node.since_us, since)) / 1e6
+        waited_s = (now_us - max(node.since_us, slot.swept_us)) / 1e6
         if node.status is NodeStatus.DECIDING and waited_s > ASK_OVERDUE_S:
             return True
         if node.status in OUT and waited_s > ATTEMPT_OVERDUE_S:

@@ -18,6 +18,16 @@ _TRANSIENT_CLASSES = frozenset(
         "58",  # system error: I/O
     }
 )
+_NO_ROOM_CLASS = "53"
+_VALUE_CLASSES = frozenset(
+    {
+        "22",  # data exception
+        "54",  # program limit exceeded: too deep, too long, too many columns
+    }
+)
+_DECIDED_CLASSES = frozenset({"22", "23", "25", "40", "42", "53", "54", "55"})
+"""The statement itself was refused: it has surely changed nothing."""
+
 _UNREACHABLE_CLASSES = frozenset({"08"})
 _READ_ONLY = "25006"  # a standby after a failover: the primary is elsewhere, soon
 
@@ -27,7 +37,17 @@ class Conflict(TransientError):
 
 
 class BadValue(PermanentError):
-    """A value that Postgres cannot hold (class 22), such as U+0000 in JSON."""
+    """A value that Postgres cannot hold (classes 22, 54), such as U+0000 in JSON."""
+
+
+def is_unsure(error: StrettoError) -> bool:
+    """Whether a statement that failed so may have been committed all the same."""
+    return str(error.detail.get("sqlstate", ""))[:2] not in _DECIDED_CLASSES
+
+
+def lacks_room(error: StrettoError) -> bool:
+    """Whether the server is out of disk, memory or connections."""
+    return str(error.detail.get("sqlstate", ""))[:2] == _NO_ROOM_CLASS
 
 
 def translate(error: BaseException) -> StrettoError | None:
@@ -49,7 +69,7 @@ def _by_sqlstate(error: asyncpg.PostgresError) -> StrettoError:
         detail["constraint"] = getattr(error, "constraint_name", None) or ""
         message = f"expected to be the first writer, but was not: {text}"
         return Conflict("postgres.conflict", message, detail)
-    if state[:2] == "22":
+    if state[:2] in _VALUE_CLASSES:
         message = f"expected a value that Postgres can hold, but got another: {text}"
         return BadValue("postgres.bad_value", message, detail)
     if state[:2] in _UNREACHABLE_CLASSES:

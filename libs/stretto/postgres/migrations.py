@@ -65,7 +65,8 @@ async def _migrate(
         raise PermanentError(
             "postgres.schema_older",
             f"expected schema {schema} at version {len(files)}, but it is at {applied} and this "
-            f"login may not migrate it: run `python -m services.{schema} migrate` with an owner's DSN",
+            f"login may not migrate it: run `python -m services.{schema} migrate` with an owner's "
+            "DSN",
         )
     for number, path in files[applied:]:
         async with connection.transaction():

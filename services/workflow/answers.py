@@ -1,0 +1,69 @@
+"""Answers to those who asked for one: what was started, controlled, refused."""
+
+import re
+
+from services.workflow.core import Rejection
+from services.workflow.core.commands import Control
+from services.workflow.inbox import Addressed, Item
+from services.workflow.outgoing import refused_child
+from stretto.bus.publisher import Outgoing
+from stretto.contracts import subjects
+from stretto.contracts.codec import json_encode
+from stretto.contracts.failures import Reason
+from stretto.contracts.frames import StartRecord
+from stretto.contracts.ids import run_id_text
+from stretto.contracts.public import Controlled, Refused, Rejected, Started
+
+MAX_REPLY_CHARS = 256
+_TOKEN = r"[^\s\x00-\x1f\x7f.*>]+"
+_REPLY = re.compile(rf"(?!\$){_TOKEN}(\.{_TOKEN})*")
+_OURS = "stretto."
+
+
+def may_answer(reply: str | None) -> str | None:
+    """The reply subject that a stranger named, or None where it must not be used.
+
+    An answer is published with the rights of this service: it must reach neither the server's own
+    subjects (`$JS.API…` would delete a stream) nor ours.
+    """
+    if reply is None or len(reply) > MAX_REPLY_CHARS or reply.startswith(_OURS):
+        return None
+    return reply if _REPLY.fullmatch(reply) else None
+
+
+def origin(item: Item) -> str:
+    """The subject on which something was asked."""
+    if isinstance(item, StartRecord):
+        return subjects.start(item.namespace, item.workflow)
+    return item.subject or subjects.control(item.namespace, run_id_text(item.run_id))
+
+
+def refused(item: Item, rejection: Rejection, partitions: int) -> list[Outgoing]:
+    """A refusal: to who asked, to the run that waits for a child, and for all to see."""
+    reason = Reason(code=rejection.code, message=rejection.message)
+    out = []
+    if isinstance(item, StartRecord) and item.parent is not None:
+        out.append(refused_child(item.parent, reason, partitions))
+    if item.reply is not None:
+        out.append(Outgoing(item.reply, json_encode(Refused(rejected=reason))))
+    rejected = Rejected(subject=origin(item), reason=reason)
+    out.append(Outgoing(subjects.rejected(item.namespace), json_encode(rejected)))
+    return out
+
+
+def started(item: StartRecord, run_id: bytes, version: int, *, existing: bool) -> list[Outgoing]:
+    """The run of a start, for who asked."""
+    if item.reply is None:
+        return []
+    answer = Started(
+        run_id=run_id_text(run_id), workflow=item.workflow, version=version, existing=existing
+    )
+    return [Outgoing(item.reply, json_encode(answer))]
+
+
+def controlled(item: Addressed) -> list[Outgoing]:
+    """That a control was carried out, for who asked."""
+    if item.reply is None or not isinstance(item.command, Control):
+        return []
+    answer = Controlled(run_id=run_id_text(item.run_id), command=item.command.request.command)
+    return [Outgoing(item.reply, json_encode(answer))]
