@@ -100,11 +100,6 @@ class CatchingUp:
         """Whether something is being read again."""
         return self._rebuild is not None or self._recheck_after is not None
 
-    @property
-    def events(self) -> int:
-        """How many events were read again so far."""
-        return self._state.events
-
     async def begin(self) -> None:
         """Find out where we were, and whether something was missed since."""
         kept = await self._store.state(STATE_POSITION)

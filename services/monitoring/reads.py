@@ -82,25 +82,23 @@ class Reads:
         return json_encode(RunPage(runs=[summary(r, now_us) for r in page], next=following))
 
     async def show(self, data: bytes) -> bytes:
-        """One run with its steps; what is not in Postgres yet is read from the log."""
+        """One run with its steps; what is not in Postgres is read from the log."""
         request = _read(ShowRequest, data)
         run_id = _run_id(request.run_id)
         found = await self._store.row(run_id)
-        payloads = Payloads()
         if found is None:
-            run = RunProjection(run_id, "", "", 0, None)
-            payloads = payloads_of(await self._read_log(run, must=True))
+            run, steps_seq = RunProjection(run_id, "", "", 0, None), 0
         else:
             run, steps_seq = found
-            with_payloads = request.payloads and run.last_seq <= MAX_EVENTS_WITH_PAYLOADS
-            if with_payloads or steps_seq < run.last_seq or not run.closed:
-                if with_payloads or steps_seq == 0:
-                    run.restore([], 0)
-                else:
-                    run.restore(list(run.steps.values()), steps_seq)
-                events = await self._read_log(run, must=False)
-                if with_payloads:
-                    payloads = payloads_of(events)
+        with_payloads = request.payloads and run.last_seq <= MAX_EVENTS_WITH_PAYLOADS
+        payloads = Payloads()
+        if with_payloads or not run.closed or steps_seq < run.last_seq:
+            after_seq = 0 if with_payloads else steps_seq
+            events = await self._read_log(run_id, after_seq, must=found is None)
+            if events is not None:
+                run.restore(list(run.steps.values()) if after_seq else [], after_seq)
+                fold(events, run)
+                payloads = payloads_of(events) if with_payloads else payloads
         return json_encode(view(run, payloads, self._clock.now_us()))
 
     async def stats(self, data: bytes) -> bytes:
@@ -132,22 +130,19 @@ class Reads:
         await self._store.set_state(STATE_WANTED, json_encode(ALL))
         return json_encode({"accepted": True})
 
-    async def _read_log(self, run: RunProjection, must: bool) -> list[LoggedEvent]:
-        """Bring a run up to date from the log; without it what is known is shown."""
+    async def _read_log(
+        self, run_id: bytes, after_seq: int, must: bool
+    ) -> list[LoggedEvent] | None:
+        """The events of a run after one; None if they cannot be had, and need not be."""
         try:
-            events = list(await self._log.of_run(run.run_id, run.last_seq))
-        except Rejected as error:
+            return list(await self._log.of_run(run_id, after_seq))
+        except (Rejected, TransientError) as error:
             if must:
-                raise Refusal(error.code, error.message) from error
-            return []
-        except TransientError as error:
-            if must:
-                text = f"expected run {run_id_text(run.run_id)} to be known, but it is not"
-                raise Refusal("run_unknown", text) from error
+                code = error.code if isinstance(error, Rejected) else "run_unknown"
+                text = f"expected run {run_id_text(run_id)} to be known, but it is not"
+                raise Refusal(code, text) from error
             logger.info("shown without the log", extra={LOG_REASON: error.message})
-            return []
-        fold(events, run)
-        return events
+            return None
 
 
 def query_of(request: ListRequest) -> Query:

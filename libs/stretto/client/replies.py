@@ -25,11 +25,6 @@ class ReplyBox:
         self._number = 0
         self._open = False
 
-    @property
-    def waiting(self) -> int:
-        """How many answers are outstanding."""
-        return len(self._waiting)
-
     async def open(self) -> None:
         """Subscribe; a second time does nothing."""
         if not self._open:

@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from services.monitoring import catching_up, intake
+from services.monitoring import catching_up, history, intake, reads
 from services.monitoring.service import main
 from services.monitoring.settings import MonitoringSettings
 from stretto.bus.api import Answer, ask_api
@@ -390,3 +390,70 @@ def _cancelled() -> object:
     from stretto.contracts.failures import Failure
 
     return RunCancelled(failure=Failure(type="Cancelled"))
+
+
+async def test_a_run_is_shown_without_the_log_as_it_is_kept(
+    client: Client, monitoring: Monitoring, workflow: FakeWorkflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await client.start("echo", [1], id="k")
+    held = await client.start("hold", wait_accepted=True)
+    await eventually(client.stats, lambda s: s.runs == {"completed": 1, "running": 1})
+    monkeypatch.setattr(history, "TIMEOUT_S", 0.2)
+    workflow.deaf = True
+    shown = await client.show(run.id)
+    assert [s.status for s in shown.steps] == ["completed", "completed"]
+    assert shown.run.steps == {"completed": 2} and shown.input == msgspec.Raw(b"null")
+    assert (await client.show(held.id)).run.status == "running"
+    with pytest.raises(Rejected) as caught:
+        await client.show("019aaaaa-0000-7000-8000-0000000000ff")
+    assert caught.value.code == "run_unknown"
+
+
+async def test_a_large_run_is_shown_without_payloads(
+    client: Client, monitoring: Monitoring, workflow: FakeWorkflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reads, "MAX_EVENTS_WITH_PAYLOADS", 3)
+    run = await client.start("echo", [1])
+    held = await client.start("hold", [1], wait_accepted=True)
+    await eventually(client.stats, lambda s: s.runs == {"completed": 1, "running": 1})
+    asked = workflow.asked.get("history", 0)
+    assert len((await client.show(run.id)).steps) == 2
+    assert workflow.asked.get("history", 0) == asked  # all of it is kept
+    await held.signal("go")
+    shown = await client.show(held.id)
+    assert shown.run.status == "completed"
+
+
+async def test_a_rebuild_waits_for_the_workflow_service_and_survives_a_restart(
+    settings: MonitoringSettings,
+    client: Client,
+    workflow: FakeWorkflow,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(history, "TIMEOUT_S", 0.1)
+    monkeypatch.setattr(catching_up, "RETRY_S", 0.05)
+    workflow._logs = False
+    for n in range(3):
+        await workflow.start("echo", n)
+    damaged = await workflow.start("echo", 4)
+    seq, type_, at, _, step = damaged.log[1]
+    damaged.log[1] = (seq, type_, at, b'{"step":7}', step)
+    workflow.deaf = True
+    for last in (False, True):
+        async with hosted("monitoring", settings, main) as host:
+            await host.ready()
+            workflow.deaf = not last
+            if last:
+                await eventually(client.stats, lambda s: s.runs == {"completed": 4})
+
+
+async def test_a_running_instance_hears_of_a_stream_that_was_deleted_before_it_looks(
+    client: Client, monitoring: Monitoring
+) -> None:
+    """The position of the stream that is gone is not that of the new one."""
+    await client.start("echo")
+    await eventually(client.runs, lambda p: len(p.runs) == 1)
+    for n in range(3):
+        await _delete_stream(client)
+        await client.start("echo", wait_accepted=True)
+        await eventually(client.runs, lambda p, n=n: len(p.runs) == n + 2)  # type: ignore[misc]

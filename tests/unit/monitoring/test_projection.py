@@ -1,0 +1,169 @@
+"""The fold of a run: what each event changes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from services.monitoring.core.projection import NEVER, RunProjection, Step, Took
+from stretto.contracts import events as ev
+from stretto.contracts.codec import json_encode
+from stretto.contracts.failures import Failure
+
+START_US = 1_000_000
+FAILURE = Failure(type="Broken", message="m")
+LATER = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+def folded(*events: ev.Event) -> RunProjection:
+    """Fold events that are a millisecond apart."""
+    run = RunProjection(b"r" * 16, "", "", 0, None)
+    for n, event in enumerate(events):
+        run.apply(n + 1, event.type, START_US + n * 1000, json_encode(event))
+    return run
+
+
+def started() -> ev.RunStarted:
+    return ev.RunStarted(
+        namespace="ns",
+        workflow="w",
+        version=3,
+        input=msgspec.Raw(b'{"a":1}'),
+        id="key",
+        labels={"l": "m"},
+    )
+
+
+def test_a_run_has_what_its_start_says() -> None:
+    run = folded(started())
+    assert (run.namespace, run.workflow, run.version, run.key) == ("ns", "w", 3, "key")
+    assert (run.status, run.started_us, run.closed, run.labels) == (
+        "running",
+        START_US,
+        False,
+        {"l": "m"},
+    )
+
+
+def test_a_step_goes_through_its_life() -> None:
+    run = folded(
+        started(),
+        ev.StepActivated(step="a"),
+        ev.StepScheduled(step="a", attempt=1, task="t", queue="q"),
+        ev.StepStarted(step="a", attempt=1, worker="w1"),
+        ev.StepFailed(step="a", attempt=1, failure=FAILURE, retry_at=LATER, worker="w1"),
+    )
+    assert run.counts == {"open": 1}
+    step = run.steps["a"]
+    assert (step.status, step.began, step.ended, step.task, step.queue) == (
+        "retrying",
+        1000,
+        NEVER,
+        "t",
+        "q",
+    )
+    [attempt] = step.attempts
+    assert (attempt.status, attempt.accepted, attempt.ended, attempt.worker) == (
+        "failed",
+        3000,
+        4000,
+        "w1",
+    )
+    assert attempt.failure == FAILURE and attempt.retry_at
+
+    more = (
+        ev.StepScheduled(step="a", attempt=2, task="t"),
+        ev.StepCompleted(step="a", attempt=2, started_at="2030-01-01T00:00:00Z"),
+    )
+    took: Took | None = None
+    for n, event in enumerate(more, 5):
+        took = run.apply(n + 1, event.type, START_US + n * 1000, json_encode(event))
+    assert took == ("t", 1000)
+    assert run.counts == {"completed": 1} and run.last_seq == 7
+    assert (step.status, step.ended) == ("completed", 6000)
+    assert [a.status for a in step.attempts] == ["failed", "completed"]
+    assert step.attempts[1].started_at == "2030-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("event", "status"),
+    [
+        (ev.StepActivated(step="a"), "deciding"),
+        (ev.StepExpanded(step="a", items=[]), "running"),
+        (ev.StepWaiting(step="a", until=LATER), "waiting"),
+        (ev.StepChosen(step="a", branch=0), "completed"),
+        (ev.StepSkipped(step="a", reason="condition"), "skipped"),
+        (ev.StepCancelled(step="a", reason="run_failing"), "cancelled"),
+        (ev.StepFailed(step="a", failure=FAILURE), "failed"),
+        (ev.StepCompleted(step="a"), "completed"),
+        (ev.StepStarted(step="a", attempt=1), "running"),
+    ],
+)
+def test_every_event_of_a_step_gives_it_a_status(event: ev.Event, status: str) -> None:
+    step = folded(started(), event).steps["a"]
+    assert step.status == status
+    assert (step.ended != NEVER) == (status in {"completed", "failed", "cancelled", "skipped"})
+
+
+@pytest.mark.parametrize(
+    ("event", "status"),
+    [
+        (ev.RunCompleted(), "completed"),
+        (ev.RunFailed(failure=FAILURE), "failed"),
+        (ev.RunCancelled(failure=FAILURE), "cancelled"),
+        (ev.RunTerminated(failure=FAILURE), "terminated"),
+    ],
+)
+def test_every_end_closes_the_run(event: ev.Event, status: str) -> None:
+    run = folded(started(), ev.RunFailing(ending="failed", failure=FAILURE), event)
+    assert (run.status, run.closed, run.closed_us) == (status, True, START_US + 2000)
+    assert run.failure == FAILURE
+
+
+def test_a_cancelled_attempt_ends_with_its_step() -> None:
+    run = folded(
+        started(),
+        ev.StepScheduled(step="a", attempt=1, task="t"),
+        ev.StepScheduled(step="a", attempt=2, task="t"),
+        ev.StepCancelled(step="a", reason="timeout", attempt=1),
+    )
+    assert [a.status for a in run.steps["a"].attempts] == ["cancelled", "scheduled"]
+    assert run.steps["a"].reason == "timeout"
+
+
+def test_a_step_that_goes_on_after_its_end_is_open_again() -> None:
+    run = folded(
+        started(),
+        ev.StepFailed(step="a", failure=FAILURE),
+        ev.StepScheduled(step="a", attempt=2, task="t"),
+    )
+    assert run.counts == {"open": 1} and run.steps["a"].ended == NEVER
+
+
+def test_what_this_build_does_not_know_changes_nothing_but_the_position() -> None:
+    run = folded(started())
+    assert run.apply(2, "step.teleported", START_US, b'{"step":"a"}') is None
+    assert run.apply(3, "compensation.started", START_US, b'{"steps":["a"]}') is None
+    assert (run.last_seq, run.steps) == (3, {})
+
+
+def test_data_that_is_no_event_is_refused() -> None:
+    with pytest.raises(msgspec.DecodeError):
+        folded(started()).apply(2, "step.completed", START_US, b'{"step":7}')
+
+
+def test_steps_come_back_from_where_they_were_kept() -> None:
+    run = folded(
+        started(),
+        ev.StepScheduled(step="a", attempt=1, task="t"),
+        ev.StepCompleted(step="a", attempt=1),
+        ev.StepSkipped(step="b", reason="condition"),
+        ev.StepWaiting(step="c", until=LATER),
+    )
+    kept = json_encode(list(run.steps.values()))
+    again = RunProjection(run.run_id, "ns", "w", 3, None)
+    again.restore(msgspec.json.decode(kept, type=list[Step]), run.last_seq)
+    assert again.steps == run.steps
+    assert again.counts == run.counts == {"completed": 1, "skipped": 1, "open": 1}
