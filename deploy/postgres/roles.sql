@@ -20,6 +20,6 @@ grant stretto_workflow, stretto_monitoring to stretto_owner with admin option;
 
 select current_database() as database \gset
 alter database :"database" owner to stretto_owner;
-revoke all on database :"database" from public;
+revoke all on database :"database", postgres, template1 from public;
 grant connect on database :"database" to workflow, monitoring;
 revoke all on schema public from public;
