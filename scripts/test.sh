@@ -9,7 +9,7 @@ if (($#)); then
 fi
 "$bin/coverage" erase
 status=0
-"$bin/coverage" run -m pytest --numprocesses 2 --dist loadfile || status=$?
+"$bin/coverage" run -m pytest --numprocesses 2 --dist worksteal || status=$?
 "$bin/coverage" combine --quiet
 "$bin/coverage" report || status=$((status ? status : $?))
 exit "$status"
