@@ -109,11 +109,14 @@ class Join(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ForEach(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A step per item of a list. `ask` gives the items; the step's own ask is put for each item."""
+    """A step per item of a list. `ask` gives the items; the step's own ask is put for each item.
+    `runs_on`: when enough items have completed, those that have begun run on, unheeded (else they
+    are cancelled)."""
 
     ask: Ask
     max_parallel: int | None = None
     join: Join = Join()
+    runs_on: bool = False
 
 
 class TaskPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -146,7 +146,13 @@ class _Compiler:
         if draft.expand is None:
             return None
         ask = draft.expand.settled(self.draft.text.workflow, self.version)
-        return ForEach(ask=ask, max_parallel=draft.text.max_parallel, join=draft.text.join)
+        text = draft.text
+        return ForEach(
+            ask=ask,
+            max_parallel=text.max_parallel,
+            join=text.join,
+            runs_on=text.rest == "run",
+        )
 
     def _compensation(
         self, text: CompensateText | None, undo: TaskDraft | None

@@ -188,6 +188,7 @@ class StepText(msgspec.Struct, frozen=True, kw_only=True):
     for_each: Located[Node] | None = None
     max_parallel: int | None = None
     join: Join = Join()
+    rest: Literal["cancel", "run"] = "cancel"
     retry: RetryText = RetryText()
     timeout: TimeoutText = TimeoutText()
     compensate: CompensateText | None = None

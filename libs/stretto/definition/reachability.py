@@ -83,9 +83,12 @@ def warn_of_dead_handlers(steps: Sequence[StepText], report: Report) -> None:
 
 
 def warn_of_unused(steps: Sequence[StepText], used: Collection[int], report: Report) -> None:
-    """Warn of values that are worked out and never read; `used` are the steps that are."""
+    """Warn of values that are worked out and never read; `used` are the steps that are. One that
+    works out nothing is a place where others meet."""
     for number, step in enumerate(steps):
-        if step.kind == "set" and number not in used and step.compensate is None:
+        template = step.body.template
+        says = step.kind == "set" and template is not None and template.node.size > 1
+        if says and number not in used and step.compensate is None:
             report.warn(
                 step.node,
                 step.path,

@@ -29,7 +29,7 @@ from stretto.definition.policies import (
     TIMEOUT,
 )
 from stretto.definition.records import read_fields, unknown_keys
-from stretto.definition.scalar_shapes import Number, Text
+from stretto.definition.scalar_shapes import Choice, Number, Text
 from stretto.definition.shapes import Field, wrong_type
 from stretto.definition.texts import Condition, Items
 
@@ -83,6 +83,13 @@ FIELDS: dict[str, Field] = {
         "How many items are worked on at once. Default: all.",
     ),
     "join": Field(JOIN, "How many items must complete. Default: all."),
+    "rest": Field(
+        Choice(
+            "what becomes of the other items",
+            {"cancel": "They are cancelled.", "run": "Those that have begun run on, unheeded."},
+        ),
+        "What becomes of the other items when enough have completed. Default cancel.",
+    ),
     "with": _WITH,
     "queue": _QUEUE,
     "retry": _RETRY,
@@ -115,7 +122,7 @@ def read_step(name: str, node: Node, path: Path, report: Report) -> StepText:
             _check_timeout(spec, node, path, report)
         body = Body() if value is None else spec.body(value, values)
     if "for_each" not in node.entries:
-        for field in ("max_parallel", "join"):
+        for field in ("max_parallel", "join", "rest"):
             if field in node.entries:
                 _not_without_for_each(field, node, path, report)
     return StepText(
@@ -133,7 +140,7 @@ def read_step(name: str, node: Node, path: Path, report: Report) -> StepText:
 
 
 _AS_THEY_ARE = (
-    "max_parallel", "join", "retry", "timeout", "compensate", "labels", "description",
+    "max_parallel", "join", "rest", "retry", "timeout", "compensate", "labels", "description",
 )  # fmt: skip
 
 

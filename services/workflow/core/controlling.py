@@ -171,7 +171,9 @@ def _go_back(run: Run, request: ControlRequest, steps: list[str]) -> Outcome:
     cancelled: list[ev.Event] = []
     for index in sorted(again):
         node = scope.nodes[index]
-        if node is not None and node.path in run.open:
+        if node is not None and node.straggles:
+            cancelled += [_cancelled(n) for n in open_inside(node)]
+        elif node is not None and node.path in run.open:
             cancelled += [_cancelled(n) for n in [*open_inside(node), node]]
     return [
         *cancelled,

@@ -170,7 +170,7 @@ def _each_step(node: Node, now_us: int) -> ev.Event:
     each = node.each
     assert each is not None
     settled = each.stopping or node.stop or len(each.nodes) == len(each.items)
-    if each.active == 0 and settled:
+    if each.passed or (each.active == 0 and settled):
         if each.completed >= each.needed:
             return ev.StepCompleted(step=node.path)
         if node.stop and each.failure is None:
@@ -257,6 +257,8 @@ def open_inside(node: Node) -> list[Node]:
     if node.round is not None:
         parts.append(node.round)
     for part in parts:
-        if part.status is not NodeStatus.PENDING and not part.ended:
+        if part.straggles:
+            found += open_inside(part)
+        elif part.status is not NodeStatus.PENDING and not part.ended:
             found += [*open_inside(part), part]
     return found

@@ -39,7 +39,7 @@ def rewind(run: Run, paths: list[str]) -> None:
         _reset(run, scope, index)
     for index in again:
         _count_needs(scope, index)
-    scope.open = sum(1 for n in scope.nodes if n is None or not n.ended)
+    scope.open = sum(1 for n in scope.nodes if n is None or not n.ended or n.straggles)
     run.undo = [path for path in run.undo if path in run.nodes and run.nodes[path].ended]
     run.failure = None
     run.ending = ""

@@ -42,13 +42,24 @@ def end(run: Run, node: Node, status: NodeStatus, at_us: int, hurt: str | None =
 
 
 def _step_ended(run: Run, scope: Scope, index: int, hurt: str | None) -> None:
-    scope.open -= 1
+    node = scope.nodes[index]
+    if node is None or not node.straggles:
+        scope.open -= 1
     for dependent in scope.plan.steps[index].dependents:
         need_ended(run, scope, dependent, index, hurt)
         if scope.waiting[dependent] == 0 and scope.is_pending(dependent):
             run.todo[scope.path(dependent)] = None
     if scope.open == 0:
         scope_ended(run, scope)
+
+
+def _straggler_ended(run: Run, outer: Node) -> None:
+    """An item has ended whose for_each has completed before: the last one lets the scope end."""
+    assert outer.each is not None
+    if outer.each.active == 0:
+        outer.scope.open -= 1
+        if outer.scope.open == 0:
+            scope_ended(run, outer.scope)
 
 
 def need_ended(run: Run, scope: Scope, index: int, need: int, hurt: str | None) -> None:
@@ -109,13 +120,19 @@ def _item_ended(run: Run, node: Node) -> None:
     assert outer is not None and outer.each is not None
     each = outer.each
     each.active -= 1
+    if outer.ended:
+        _straggler_ended(run, outer)
+        return
     if node.status is NodeStatus.COMPLETED:
         each.completed += 1
     else:
         each.lost += 1
         each.failure = each.failure or node.failure
     settled = each.completed >= each.needed or len(each.items) - each.lost < each.needed
-    if settled:
+    plan = outer.plan.for_each
+    if settled and plan is not None and plan.runs_on and each.completed >= each.needed:
+        each.stopping = each.passed = True
+    elif settled:
         _settle(run, each)
     each_todo(run, outer)
 
@@ -134,7 +151,7 @@ def each_todo(run: Run, node: Node) -> None:
     each = node.each
     assert each is not None
     if each.stopping or node.stop or len(each.nodes) == len(each.items):
-        wanted = each.active == 0
+        wanted = each.active == 0 or each.passed
     else:
         limit = node.plan.for_each.max_parallel if node.plan.for_each is not None else None
         wanted = limit is None or each.active < limit
@@ -169,7 +186,8 @@ def stop_node(run: Run, node: Node) -> None:
 def stop_scope(run: Run, scope: Scope) -> None:
     """Nothing new begins in the scope, but for what asks for it; what is open is cancelled."""
     for node in scope.nodes:
-        if node is not None and node.status is not NodeStatus.PENDING and not node.ended:
+        begun = node is not None and node.status is not NodeStatus.PENDING
+        if node is not None and begun and (not node.ended or node.straggles):
             stop_node(run, node)
     _drop_pending(run, scope)
     if scope.open == 0:

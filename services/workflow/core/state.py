@@ -136,11 +136,18 @@ class Node:
     def ended(self) -> bool:
         return self.status >= NodeStatus.COMPLETED
 
+    @property
+    def straggles(self) -> bool:
+        """Whether it is a for_each that has completed while items of it run on."""
+        return self.each is not None and self.each.active > 0 and self.ended
+
 
 class Each:
     """The items of a for_each and how far it is."""
 
-    __slots__ = ("active", "completed", "failure", "items", "lost", "needed", "nodes", "stopping")
+    __slots__ = (
+        "active", "completed", "failure", "items", "lost", "needed", "nodes", "passed", "stopping",
+    )  # fmt: skip
 
     def __init__(self, items: list[bytes], needed: int) -> None:
         self.items = items
@@ -154,6 +161,8 @@ class Each:
         """Items that ended otherwise."""
         self.stopping = False
         """The outcome is settled: no item begins, those that are out are cancelled."""
+        self.passed = False
+        """Enough have completed, and those that are out run on."""
         self.failure: Failure | None = None
 
 

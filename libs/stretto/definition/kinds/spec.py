@@ -10,7 +10,7 @@ from stretto.definition.shapes import Shape
 ANY_STEP = frozenset({"needs", "if", "labels", "description"})
 """Fields that every kind takes."""
 
-PER_ITEM = frozenset({"for_each", "max_parallel", "join"})
+PER_ITEM = frozenset({"for_each", "max_parallel", "join", "rest"})
 """Fields of kinds that can be done for every item of a list."""
 
 UNDOABLE = frozenset({"compensate"})

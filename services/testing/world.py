@@ -1,0 +1,313 @@
+"""A world of runs: definitions, runs, their children, mocked tasks, and a clock that is moved."""
+
+from collections.abc import Callable, Mapping
+from heapq import heappop, heappush
+from typing import Any
+
+import msgspec
+
+from services.decision.core.evaluate import ABSENT, FrameValues, evaluate
+from services.decision.core.plans import PlanCache
+from services.testing.scripts import Attempt, Fails, Held, Reply, Takes, reply_to
+from services.workflow.core import CONTINUE, Rejection, Run, apply, decide, effects
+from services.workflow.core import commands as cm
+from services.workflow.core.effects import (
+    Ask,
+    CancelChild,
+    Dispatch,
+    Effect,
+    Emit,
+    StartChild,
+    Timer,
+    Withdraw,
+)
+from services.workflow.core.state import RunPhase
+from services.workflow.core.values import value_of
+from stretto.contracts import events as ev
+from stretto.contracts.codec import decode_event, json_encode
+from stretto.contracts.failures import Failure, FailureType
+from stretto.contracts.frames import DecideRecord
+from stretto.contracts.graph import Graph
+from stretto.contracts.ids import AttemptId, parse_attempt_id, uuid7
+from stretto.contracts.public import ControlRequest
+from stretto.definition import compile_graph, load, validate_input
+
+BEGIN_US = 1_900_000_000_000_000
+"""When a world begins: in March 2030."""
+
+MAX_EVENTS = 200_000
+"""Of one world: a workflow that never comes to an end is told so, not waited for."""
+
+MAX_CHILD_DEPTH = 32
+"""Runs inside one another, as in the service."""
+
+
+class TestedRun:
+    """A run of a world, with its log. Reads only: what happens to it is said to the world."""
+
+    __test__ = False
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.log: list[tuple[int, ev.Event]] = []
+        """Instants (µs) and events."""
+        self.rejections: list[Rejection] = []
+
+    @property
+    def status(self) -> str:
+        return self.run.phase.word
+
+    @property
+    def output(self) -> Any:
+        return msgspec.json.decode(self.run.output)
+
+    @property
+    def failure(self) -> Failure | None:
+        return self.run.failure
+
+    def step(self, path: str) -> str:
+        """The status of a step; `pending` where the run has not come to it."""
+        node = self.run.nodes.get(path)
+        return "pending" if node is None else node.status.word
+
+    def output_of(self, path: str) -> Any:
+        """The output of a step; None where it has none."""
+        node = self.run.nodes.get(path)
+        return None if node is None or node.output is None else msgspec.json.decode(node.output)
+
+    @property
+    def steps(self) -> dict[str, str]:
+        """The status of every step that the run has come to."""
+        return {path: node.status.word for path, node in self.run.nodes.items()}
+
+    def story(self, *types: str) -> list[str]:
+        """The events of some types (all) with their steps: `completed a`, `started` …"""
+        told = []
+        for _, event in self.log:
+            step = getattr(event, "step", "")
+            kind = event.type.removeprefix("step.")
+            if not types or kind in types:
+                told.append(f"{kind} {step}".strip())
+        return told
+
+    def at(self, told: str) -> float:
+        """Seconds from the start of the run to an event, as `story` tells it (the first such)."""
+        begin = self.log[0][0]
+        for (at_us, _), each in zip(self.log, self.story(), strict=True):
+            if each == told:
+                return (at_us - begin) / 1e6
+        raise AssertionError(f"expected {told!r} to have happened, but it has not: {self.story()}")
+
+
+class World:
+    """Definitions, runs and a clock. `tasks`: task → what it answers (default: `{}` at once)."""
+
+    def __init__(self, *definitions: str, tasks: Mapping[str, Reply] | None = None) -> None:
+        self.graphs: dict[str, Graph] = {}
+        self.tasks = dict(tasks or {})
+        self.now_us = BEGIN_US
+        self.runs: dict[bytes, TestedRun] = {}
+        self.emitted: list[tuple[str, Any]] = []
+        """Step and data of what steps of kind `emit` have said."""
+        self.attempts: list[Attempt] = []
+        """Every attempt that was sent out, in order."""
+        self._queue: list[tuple[int, int, Callable[[], None]]] = []
+        self._count = 0
+        self._events = 0
+        self._plans = PlanCache()
+        for text in definitions:
+            self.define(text)
+
+    def define(self, text: str) -> Graph:
+        """Register a definition; an AssertionError names its mistakes."""
+        loaded = load(text)
+        assert loaded.definition is not None, "\n".join(str(m) for m in loaded.mistakes)
+        graph = compile_graph(loaded.definition, 1)
+        self.graphs[graph.name] = graph
+        return graph
+
+    def start(self, workflow: str | None = None, value: Any = None) -> TestedRun:
+        """Start a run and let it go as far as it goes without the clock."""
+        name = next(iter(self.graphs)) if workflow is None else workflow
+        run_id = uuid7(self.now_us // 1_000, b"%d" % len(self.runs))
+        run = self._start(run_id, self.graphs[name], json_encode(value or {}))
+        self.settle()
+        return run
+
+    def _start(
+        self, run_id: bytes, graph: Graph, value: bytes, parent: str | None = None, depth: int = 0
+    ) -> TestedRun:
+        problems = validate_input(graph.input_schema)(value)
+        assert not problems, problems
+        run = self.runs[run_id] = TestedRun(Run(run_id, graph))
+        self._give(run, cm.Start(namespace="default", input=value, parent=parent, depth=depth))
+        return run
+
+    def children(self, run: TestedRun) -> list[TestedRun]:
+        """The runs that a run has started, detached ones as well."""
+        ids = {n.child_run for n in run.run.nodes.values() if n.child_run is not None}
+        return [each for run_id, each in self.runs.items() if run_id in ids]
+
+    # --- what the outside does
+
+    def complete(self, run: TestedRun, path: str, output: Any = None) -> None:
+        """Answer an attempt that is held."""
+        self._result(run, path, json_encode({} if output is None else output), None)
+        self.settle()
+
+    def fail(self, run: TestedRun, path: str, fails: Fails | None = None) -> None:
+        """Fail an attempt that is held."""
+        self._result(run, path, b"null", (fails or Fails()).failure())
+        self.settle()
+
+    def signal(self, run: TestedRun, name: str, payload: Any = None) -> None:
+        """Send a signal."""
+        self.control(run, "signal", name=name, payload=msgspec.Raw(json_encode(payload)))
+
+    def control(self, run: TestedRun, command: str, **fields: Any) -> None:
+        """Give a person's command (`cancel`, `approve` with `by`, `skip` with `step` …)."""
+        self._give(run, cm.Control(request=ControlRequest(command=command, **fields)))
+        self.settle()
+
+    # --- the clock
+
+    def settle(self) -> None:
+        """Let everything happen that is due now."""
+        self.advance(0)
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock on, stopping at each instant at which something is due."""
+        until_us = self.now_us + round(seconds * 1_000_000)
+        while self._queue and self._queue[0][0] <= until_us:
+            self.now_us = max(self.now_us, self._queue[0][0])
+            heappop(self._queue)[2]()
+        self.now_us = until_us
+
+    def finish(self, run: TestedRun | None = None) -> TestedRun:
+        """Move the clock on until a run (the first one) has ended or nothing is due any more."""
+        wanted = next(iter(self.runs.values())) if run is None else run
+        while self._queue and not wanted.run.closed:
+            self.now_us = max(self.now_us, self._queue[0][0])
+            heappop(self._queue)[2]()
+        self.settle()
+        return wanted
+
+    def _at(self, due_us: int, act: Callable[[], None]) -> None:
+        self._count += 1
+        heappush(self._queue, (max(due_us, self.now_us), self._count, act))
+
+    # --- the shell around the core
+
+    def _give(self, run: TestedRun, command: cm.Command) -> None:
+        outcome = decide(run.run, command, self.now_us)
+        if isinstance(outcome, Rejection):
+            run.rejections.append(outcome)
+            return
+        while outcome:
+            for event in outcome:
+                self._append(run, event)
+            if run.run.closed:
+                self._closed(run)
+                return
+            again = decide(run.run, CONTINUE, self.now_us)
+            assert not isinstance(again, Rejection), again
+            outcome = again
+
+    def _append(self, run: TestedRun, event: ev.Event) -> None:
+        self._events += 1
+        assert self._events <= MAX_EVENTS, f"expected at most {MAX_EVENTS} events"
+        stored = decode_event(event.type, json_encode(event))
+        apply(run.run, stored, run.run.seq + 1, self.now_us)
+        run.log.append((self.now_us, stored))
+        for effect in effects(run.run, stored):
+            self._act(run, effect)
+
+    def _act(self, run: TestedRun, effect: Effect) -> None:
+        match effect:
+            case Ask():
+                self._ask(run, effect)
+            case Dispatch():
+                self._dispatch(run, effect)
+            case StartChild():
+                self._at(self.now_us, lambda: self._start_child(run, effect))
+            case CancelChild():
+                request = ControlRequest(command="cancel", reason=effect.reason)
+                self._at(self.now_us, lambda: self._cancel_child(effect.child_id, request))
+            case Emit():
+                self.emitted.append((effect.path, msgspec.json.decode(effect.data)))
+            case Timer():
+                fired = cm.TimerFired(path=effect.path, kind=effect.kind, attempt=effect.attempt)
+                self._at(effect.due_us, lambda: self._give(run, fired))
+            case Withdraw():
+                pass  # the attempt's late answer is rejected, as it is in a world with workers
+
+    def _ask(self, run: TestedRun, effect: Ask) -> None:
+        node = run.run.nodes.get(effect.path)
+        values = [value_of(run.run, node, ref) for ref in effect.ask.refs]
+        indices = tuple(ABSENT if value is None else at for at, value in enumerate(values))
+        frame = FrameValues([value or b"null" for value in values])
+        record = DecideRecord(run.run.id, effect.path, effect.turn, 0, 0, indices)
+        answer = evaluate(self._plans.get(effect.ask.plan), frame, record)
+        self._at(self.now_us, lambda: self._give(run, cm.Decided(record=answer)))
+
+    def _dispatch(self, run: TestedRun, effect: Dispatch) -> None:
+        given = msgspec.json.decode(effect.input)
+        attempt = Attempt(effect.task.name, effect.path, effect.attempt, given)
+        self.attempts.append(attempt)
+        reply = reply_to(self.tasks.get(effect.task.name, {}), attempt)
+        if isinstance(reply, Held):
+            return
+        seconds, reply = (reply.seconds, reply.then) if isinstance(reply, Takes) else (0.0, reply)
+        failure = reply.failure() if isinstance(reply, Fails) else None
+        output = b"null" if failure is not None else json_encode(reply)
+        result = cm.Result(
+            path=effect.path, attempt=effect.attempt, output=output, failure=failure, worker="test"
+        )
+        self._at(self.now_us + round(seconds * 1e6), lambda: self._give(run, result))
+
+    def _result(self, run: TestedRun, path: str, output: bytes, failure: Failure | None) -> None:
+        node = run.run.nodes.get(path)
+        assert node is not None, f"expected an attempt of {path!r} to be out: {list(run.run.open)}"
+        self._give(run, cm.Result(path=path, attempt=node.attempt, output=output, failure=failure))
+
+    def _start_child(self, run: TestedRun, effect: StartChild) -> None:
+        graph, depth = self.graphs.get(effect.child.workflow), run.run.depth + 1
+        parent = str(AttemptId(run.run.id, effect.path, effect.attempt))
+        if graph is None or depth > MAX_CHILD_DEPTH:
+            why = "is not defined" if graph is None else "would be nested too deep"
+            text = f"expected {effect.child.workflow!r} to start, but it {why}"
+            failure = Failure(type="ChildRefused", message=text, retryable=False)
+            self._give(run, cm.Result(path=effect.path, attempt=effect.attempt, failure=failure))
+            return
+        waits = parent if effect.child.wait else None
+        self._start(effect.child_id, graph, effect.input, waits, depth)
+
+    def _cancel_child(self, child_id: bytes, request: ControlRequest) -> None:
+        child = self.runs.get(child_id)
+        if child is not None:
+            self._give(child, cm.Control(request=request))
+
+    def _closed(self, run: TestedRun) -> None:
+        self._replay(run)
+        if run.run.parent is None:
+            return
+        parent = parse_attempt_id(run.run.parent)
+        done = run.run.phase is RunPhase.COMPLETED
+        failure = run.run.failure or Failure(type=FailureType.CANCELLED, message="it ended")
+        result = cm.Result(
+            path=parent.path,
+            attempt=parent.attempt,
+            output=run.run.output,
+            failure=None if done else failure,
+        )
+        self._at(self.now_us, lambda: self._give(self.runs[parent.run_id], result))
+
+    def _replay(self, run: TestedRun) -> None:
+        """Fold the log again: the state must be that of the run."""
+        again = Run(run.run.id, run.run.graph)
+        for seq, (at_us, event) in enumerate(run.log, 1):
+            apply(again, event, seq, at_us)
+        assert again.phase is run.run.phase
+        assert {p: n.status for p, n in again.nodes.items()} == {
+            p: n.status for p, n in run.run.nodes.items()
+        }
