@@ -87,7 +87,7 @@ class World:
     ) -> AsyncIterator[Hosted[WorkflowSettings]]:
         """Run an instance until the block ends, then stop it in order."""
         read = WorkflowSettings(
-            **{"nats_url": self.nats_url, "postgres_dsn": self.dsn, "partitions": 4, **settings}
+            **{"nats_url": self.nats_url, "postgres_dsn": self.dsn, "partitions": 2, **settings}
         )
         async with hosted("workflow", read, main, instance=instance) as host:
             await host.ready()

@@ -1,0 +1,69 @@
+"""The workflows of these tests."""
+
+TWO = """
+workflow: two
+steps:
+  one: {task: echo, with: {n: "${{ input.n }}"}}
+  two: {needs: [one], task: echo, with: {got: "${{ steps.one.output.n }}"}}
+output: {answer: "${{ steps.two.output.got }}"}
+"""
+
+ONE = """
+workflow: one
+input:
+  type: object
+  properties: {n: {type: integer}}
+steps:
+  do: {task: work}
+"""
+
+RETRIED = """
+workflow: retried
+steps:
+  do: {task: work, retry: {max_attempts: 3, interval: 1h}}
+  after: {needs: [do], task: echo}
+"""
+
+WAITS = """
+workflow: waits
+input:
+  type: object
+  properties: {for: {type: number}}
+steps:
+  pause: {wait: {for: "${{ input.for }}"}}
+  after: {needs: [pause], task: echo}
+"""
+
+ASKS = """
+workflow: asks
+steps:
+  told: {signal: {name: go}}
+  allowed: {approval: {by: [ops]}}
+output: {told: "${{ steps.told.output }}", by: "${{ steps.allowed.output.by }}"}
+"""
+
+PARENT = """
+workflow: parent
+steps:
+  child: {workflow: child, with: {n: "${{ input.n }}"}}
+output: {got: "${{ steps.child.output }}"}
+"""
+
+CHILD = """
+workflow: child
+steps:
+  do: {task: work, with: {n: "${{ input.n }}"}}
+output: {n: "${{ steps.do.output.n }}"}
+"""
+
+ENDLESS = """
+workflow: endless
+steps:
+  again: {workflow: endless}
+"""
+
+SAYS = """
+workflow: says
+steps:
+  say: {emit: {words: "${{ input.words }}"}}
+"""
