@@ -5,7 +5,8 @@
     event   ──► effects(run, event)         ──► asks, dispatches, timers …   reads
 
 A run is a tree of nodes. A node is a step, a `for_each` (EACH) with its items (ITEM), or the
-compensation of a completed step (COMPENSATION). The life of a node:
+compensation of a completed step (COMPENSATION), or a round of a loop (ROUND); a group, a round and
+a handler hold steps of their own (`Scope`). The life of a node:
 
                     ┌──────────────────────────── skipped
                     │ condition false, need skipped, not chosen

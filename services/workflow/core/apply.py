@@ -8,6 +8,7 @@ from services.workflow.core.policy import child_id, needed
 from services.workflow.core.rewinding import rewind
 from services.workflow.core.scopes import (
     complete_items,
+    drop_inside,
     each_todo,
     end,
     item_begun,
@@ -269,6 +270,7 @@ def _scope_failed(run: Run, node: Node, event: ev.StepFailed) -> None:
 
 def _handle(run: Run, node: Node, handler: int, at_us: int) -> None:
     """A `catch` takes over: its steps are the node's inside from now on."""
+    drop_inside(run, node)
     node.handler = handler
     node.finishing = False
     body = node.plan.catch[handler].body or _NOTHING

@@ -29,6 +29,8 @@ def end(run: Run, node: Node, status: NodeStatus, at_us: int, hurt: str | None =
     node.status = status
     node.since_us = at_us
     run.open.pop(node.path, None)
+    if status is not NodeStatus.COMPLETED:
+        drop_inside(run, node)
     match node.role:
         case Role.ITEM:
             _item_ended(run, node)
@@ -39,6 +41,19 @@ def end(run: Run, node: Node, status: NodeStatus, at_us: int, hurt: str | None =
             undo_next(run)
         case Role.STEP | Role.EACH:
             _step_ended(run, node.scope, node.index, hurt)
+
+
+def drop_inside(run: Run, node: Node) -> None:
+    """Forget what would be done next inside a node that ends, or is taken over, before it is."""
+    if node.body is not None:
+        for index, inner in enumerate(node.body.nodes):
+            run.todo.pop(node.body.path(index), None)
+            if inner is not None:
+                drop_inside(run, inner)
+    parts = [] if node.each is None else node.each.nodes
+    for part in [*parts, *([] if node.round is None else [node.round])]:
+        run.todo.pop(part.path, None)
+        drop_inside(run, part)
 
 
 def _step_ended(run: Run, scope: Scope, index: int, hurt: str | None) -> None:

@@ -54,5 +54,7 @@ def take(run: Run, node: Node, index: int) -> bytes:
         other = run.nodes[path]
         if other.candidate > index:
             other.candidate -= 1
+        elif other.candidate == index and other.status is NodeStatus.DECIDING:
+            other.status = NodeStatus.WAITING  # what it was asked about is gone: it looks again
     offer(run, name)
     return payload

@@ -443,8 +443,8 @@ output: {x: "${{ steps.b.output }}", y: "${{ item }}", z: "${{ failed() }}"}
                 "only in a step with for_each"
             ),
             (
-                "4:59: output.z: expected no always(), failed(), cancelled() or succeeded() but in a "
-                "step, and got one in what a run, a group or a loop gives; set it in a step and "
+                "4:59: output.z: expected no always(), failed(), cancelled() or succeeded() but in "
+                "a step, and got one in what a run, a group or a loop gives; set it in a step and "
                 "give that step's output"
             ),
         ),

@@ -15,8 +15,8 @@ steps:
 """,
         (
             (
-                "3:6: steps.a: expected a step to have a kind (task, set, switch, "
-                "wait, signal, approval, workflow, steps, repeat, emit, cancel, fail), but it has none"
+                "3:6: steps.a: expected a step to have a kind (task, set, switch, wait, signal, "
+                "approval, workflow, steps, repeat, emit, cancel, fail), but it has none"
             ),
         ),
     ),
