@@ -113,6 +113,7 @@ class WorkflowService:
             for work in (
                 self._timers.run(),
                 self._definitions.run(),
+                self._sender.run(),
                 self._sweep.run(),
                 self._parking.run(),
                 self._republisher.run(),
