@@ -31,6 +31,8 @@ from stretto.contracts.answers import (
 from stretto.contracts.public import Defined, Presence
 
 URL_VARIABLE = "STRETTO_NATS_URL"
+INBOX_VARIABLE = "STRETTO_NATS_INBOX_PREFIX"
+DEFAULT_INBOX = "_INBOX"
 DEFAULT_URL = "nats://127.0.0.1:4222"
 CONNECT_TIMEOUT_S = 5.0
 
@@ -80,6 +82,7 @@ class Client:
         *,
         name: str = "stretto-client",
         credentials: Credentials | None = None,
+        inbox_prefix: str | None = None,
         timeout_s: float = CONNECT_TIMEOUT_S,
     ) -> Connecting:
         """Connect: `async with Client.connect() as client`, or `client = await Client.connect()`.
@@ -89,6 +92,8 @@ class Client:
                 STRETTO_NATS_URL, or this machine.
             namespace: where runs are started and looked for.
             name: shown by the server's monitoring.
+            inbox_prefix: where answers come back, for a user with few permissions; None: the
+                variable STRETTO_NATS_INBOX_PREFIX, or `_INBOX`.
             timeout_s: how long to try when the server is not there.
 
         Raises:
@@ -96,7 +101,8 @@ class Client:
             PermanentError: it refused our credentials, or the URL is wrong.
         """
         where = url or os.environ.get(URL_VARIABLE) or DEFAULT_URL
-        return Connecting(where, namespace, name, credentials, timeout_s)
+        inbox = inbox_prefix or os.environ.get(INBOX_VARIABLE) or DEFAULT_INBOX
+        return Connecting(where, namespace, name, credentials, inbox, timeout_s)
 
     @property
     def namespace(self) -> str:
@@ -313,6 +319,7 @@ class Connecting:
         namespace: str,
         name: str,
         credentials: Credentials | None,
+        inbox_prefix: str,
         timeout_s: float,
     ) -> None:
         check_name("namespace", namespace)
@@ -320,6 +327,7 @@ class Connecting:
         self._namespace = namespace
         self._name = name
         self._credentials = credentials
+        self._inbox_prefix = inbox_prefix
         self._timeout_s = timeout_s
         self._client: Client | None = None
 
@@ -341,7 +349,11 @@ class Connecting:
 
     async def _connect(self) -> Client:
         connection = await connect(
-            self._url, self._name, credentials=self._credentials, timeout_s=self._timeout_s
+            self._url,
+            self._name,
+            credentials=self._credentials,
+            inbox_prefix=self._inbox_prefix,
+            timeout_s=self._timeout_s,
         )
         client = Client(connection, self._namespace)
         client._owned = connection

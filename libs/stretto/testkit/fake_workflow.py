@@ -77,7 +77,7 @@ class FakeWorkflow:
     Attributes:
         runs: all runs, by the text of their id.
         quiet: publish neither events nor closings, as if every message were lost.
-        deaf: take nothing: starts and controls stay unanswered.
+        deaf: take nothing: starts and controls stay unanswered; `ignored` is set by the first.
         asked: how often each operation was asked.
     """
 
@@ -93,6 +93,7 @@ class FakeWorkflow:
         self.runs: dict[str, FakeRun] = {}
         self.quiet = False
         self.deaf = False
+        self.ignored = asyncio.Event()
         self.asked: dict[str, int] = {}
 
     async def __aenter__(self) -> FakeWorkflow:
@@ -184,7 +185,9 @@ class FakeWorkflow:
     async def _serve(self) -> None:
         while True:
             handler, subject, reply, block, data = await self._work.get()
-            if not self.deaf:
+            if self.deaf:
+                self.ignored.set()
+            else:
                 await handler(subject, reply, block, data)
 
     async def _say(self, reply: str | None, answer: object) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from stretto.bus.connection import connect
+from stretto.bus.service import Service
 from stretto.client import Client, DefinitionMistakes, NotReachable, Rejected
 from stretto.client import client as client_module
 from stretto.client import run as run_module
 from stretto.contracts import subjects
-from stretto.runtime.errors import PermanentError
+from stretto.runtime.errors import PermanentError, TransientError
 from stretto.testkit.fake_workflow import FakeWorkflow
 from stretto.testkit.servers import NatsServer
 
@@ -21,9 +22,11 @@ from .conftest import ECHO
 
 async def test_connect_can_be_awaited(nats_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRETTO_NATS_URL", nats_url)
+    monkeypatch.setenv("STRETTO_NATS_INBOX_PREFIX", "_INBOX_mine")
     client = await Client.connect(namespace="elsewhere")
     assert client.namespace == "elsewhere"
     assert client.connection.is_connected
+    assert client.connection.inbox_prefix == "_INBOX_mine"
     await client.close()
     await client.close()
     assert client.connection.is_closed
@@ -153,3 +156,45 @@ def run_output(workflow: FakeWorkflow, run_id: str) -> object:
 def test_the_variable_and_the_default_are_those_of_the_design() -> None:
     assert client_module.URL_VARIABLE == "STRETTO_NATS_URL"
     assert client_module.DEFAULT_URL == "nats://127.0.0.1:4222"
+
+
+async def test_queues_and_devices_are_asked_of_execution(nats_url: str, client: Client) -> None:
+    async def queues(_data: bytes) -> bytes:
+        return b'{"queues":[{"namespace":"default","queue":"q","waiting":3}]}'
+
+    async def devices(_data: bytes) -> bytes:
+        return b'{"devices":[{"device":"d","tasks":["t"],"slots":2}]}'
+
+    async with await connect(nats_url, "execution") as connection:
+        service = Service(connection, "execution", {"queues": queues, "devices": devices})
+        async with asyncio.TaskGroup() as group:
+            serving = group.create_task(service.run())
+            await service.ready.wait()
+            [queue] = await client.queues()
+            [device] = await client.devices()
+            serving.cancel()
+    assert (queue.queue, queue.waiting, queue.slots) == ("q", 3, 0)
+    assert (device.device, device.slots) == ("d", 2)
+
+
+async def test_a_service_that_is_cut_off_is_asked_again(nats_url: str, client: Client) -> None:
+    tries = 0
+
+    async def flaky(_data: bytes) -> bytes:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise TransientError("postgres.unavailable", "being restarted")
+        return b'{"queues":[]}'
+
+    async with await connect(nats_url, "execution") as connection:
+        service = Service(connection, "execution", {"queues": flaky})
+        async with asyncio.TaskGroup() as group:
+            serving = group.create_task(service.run())
+            await service.ready.wait()
+            assert await client.queues() == []
+            tries = -100
+            with pytest.raises(NotReachable, match="being restarted"):
+                await client._link.asks.ask("execution", "queues", {}, dict, 0.3)
+            serving.cancel()
+    assert tries > -100
