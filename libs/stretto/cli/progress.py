@@ -22,8 +22,8 @@ class Row:
     """One line. `total` is the number of items of a `for_each`; 0 for a step of its own."""
 
     name: str
+    began: datetime
     status: str = "waiting"
-    began: datetime | None = None
     ended: datetime | None = None
     attempt: int = 0
     note: str = ""
@@ -36,10 +36,8 @@ class Row:
     def done(self) -> bool:
         return self.status in DONE
 
-    def seconds(self, now: datetime) -> float | None:
-        """How long it took, or has taken until now; None before it began."""
-        if self.began is None:
-            return None
+    def seconds(self, now: datetime) -> float:
+        """How long it took, or has taken until now."""
         return max(0.0, ((self.ended or now) - self.began).total_seconds())
 
 
@@ -98,9 +96,7 @@ class Progress:
 
     def _take_step(self, event: RunEvent, path: str) -> Row:
         name = row_name(path)
-        row = self.rows.setdefault(name, Row(name))
-        if row.began is None:
-            row.began = event.at
+        row = self.rows.setdefault(name, Row(name, event.at))
         if is_item(path):
             self._take_item(row, event)
         else:

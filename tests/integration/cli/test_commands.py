@@ -52,6 +52,25 @@ def test_run_applies_starts_and_watches_to_the_output(dev: Dev) -> None:
     assert lines[-1].startswith("hello completed in ")
 
 
+def test_on_a_terminal_the_run_is_drawn(dev: Dev) -> None:
+    ours, theirs = os.openpty()
+    with subprocess.Popen(
+        [*COMMAND, "run", str(EXAMPLES / "hello" / "workflow.yaml"), "-i", "name=Ada"],
+        env={**dev.environment, "TERM": "xterm", "COLUMNS": "100"},
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        text=True,
+    ) as process:
+        output, _ = process.communicate(timeout=60)
+    os.close(theirs)
+    drawn = os.read(ours, 65_536).decode()
+    os.close(ours)
+    assert json.loads(output) == "Hello, Ada!"
+    assert "\x1b[" in drawn
+    assert "greet" in drawn.rpartition("hello")[2]
+    assert "completed" in drawn.rpartition("hello")[2]
+
+
 def test_run_ends_with_1_when_the_run_failed(dev: Dev, tmp_path: Path) -> None:
     file = tmp_path / "w.yaml"
     file.write_text(BROKEN)
@@ -149,6 +168,7 @@ def test_runs_are_listed_and_shown(dev: Dev, definitions: None) -> None:
     said = eventually(dev, "list", "hello", "--search", run_id, until="completed")
     assert run_id in said
     assert "1/1" in said
+    assert "more: --before" in dev.call("list", "--limit", "1").stderr
     page = dev.json("list", "--status", "completed", "--limit", "1")
     assert len(page["runs"]) == 1
     said = dev.call("show", run_id).stdout

@@ -54,6 +54,18 @@ def test_a_signal_ends_everything_in_order(
     assert not (data_dir / "r.json").exists()
 
 
+def test_logs_are_shown_while_it_runs(data_dir: Path) -> None:
+    file = data_dir / "w.py"
+    file.write_text("raise SystemExit('no worker today')")
+    with begin(data_dir, "--logs", "--worker", str(file)) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("worker ") and "no worker today" in line:
+                break
+        end(process)
+    assert process.returncode == 0
+
+
 def test_a_second_signal_ends_everything_at_once(
     running: subprocess.Popen[str], data_dir: Path
 ) -> None:

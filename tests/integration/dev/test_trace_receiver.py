@@ -36,8 +36,8 @@ def export(url: str, compression: Compression) -> str:
     )
     tracer = provider.get_tracer("test")
     with tracer.start_as_current_span("run", attributes={"n": 1, "x": 1.5, "ok": True}) as root:
-        with tracer.start_as_current_span("step", attributes={"tags": ["a", "b"]}):
-            pass
+        with tracer.start_as_current_span("step", attributes={"tags": ["a", "b"]}) as step:
+            step.add_event("looked")
         try:
             with tracer.start_as_current_span("broken"):
                 raise ValueError("no luck")
@@ -60,6 +60,7 @@ async def test_spans_of_the_sdk_arrive_as_a_tree(
     step, broken = (child.span for child in root.children)
     assert step.attributes == {"tags": ["a", "b"]}
     assert step.error is None
+    assert step.events == ["looked"]
     assert broken.events == ["exception: no luck"]
     assert broken.error is not None
     assert root.span.start_ns <= step.start_ns <= step.end_ns <= root.span.end_ns

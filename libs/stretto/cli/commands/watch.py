@@ -12,16 +12,26 @@ from rich.markup import escape
 from stretto.cli.calling import Call, bus_command, run_of
 from stretto.cli.commands.starting import show_end
 from stretto.cli.exits import EXIT_OK, EXIT_RUN_FAILED
-from stretto.cli.printing import out, print_line
+from stretto.cli.printing import note, out, print_line
 from stretto.cli.progress import Progress
 from stretto.cli.story import sentence
 from stretto.cli.watching import watch
 from stretto.client import Client, Run, RunEvent
-from stretto.contracts import codec, subjects
+from stretto.contracts import subjects
 from stretto.contracts.public import RunHead
 
 WAITING_MESSAGES = 10_000
 """Kept for a slow terminal; beyond it messages are left out and counted."""
+
+
+class _Message(msgspec.Struct):
+    """An `EventsMessage`, with its events as a person looks at them."""
+
+    run: RunHead
+    events: list[RunEvent]
+
+
+_decode = msgspec.json.Decoder(_Message).decode
 
 
 @click.command("watch")
@@ -53,32 +63,37 @@ async def events_command(call: Call, workflow: str, limit: int | None) -> None:
     """Print events of all runs as they happen, until Ctrl-C. With --json: an event a line."""
     client: Client
     async with call.client() as client:
-        waiting: asyncio.Queue[bytes] = asyncio.Queue(WAITING_MESSAGES)
-        left_out = 0
-
-        def heard(_subject: bytes, _reply: bytes, _headers: bytes, data: bytes) -> None:
-            nonlocal left_out
-            if waiting.full():
-                left_out += 1
-            else:
-                waiting.put_nowait(data)
-
+        tap = Tap()
         subject = subjects.events(client.namespace, workflow, "*")
-        await client.connection.subscribe(subject, heard)
+        await client.connection.subscribe(subject, tap.heard)
         printed = 0
         while limit is None or printed < limit:
-            message = codec.decode_events(await waiting.get())
+            message = _decode(await tap.next())
             for event in message.events[: None if limit is None else limit - printed]:
-                read = msgspec.convert(
-                    {f: getattr(event, f) for f in ("seq", "type", "at", "step")}
-                    | {"data": msgspec.json.decode(event.data)},
-                    RunEvent,
-                )
-                _print(message.run, read, call.json)
+                _print(message.run, event, call.json)
                 printed += 1
-            if left_out:
-                click.echo(f"… {left_out} messages were left out", err=True)
-                left_out = 0
+
+
+class Tap:
+    """Keeps the messages that were heard and not printed yet, up to a limit."""
+
+    def __init__(self, limit: int = WAITING_MESSAGES) -> None:
+        self._waiting: asyncio.Queue[bytes] = asyncio.Queue(limit)
+        self._left_out = 0
+
+    def heard(self, _subject: bytes, _reply: bytes, _headers: bytes, data: bytes) -> None:
+        """Keep a message, or count it."""
+        if self._waiting.full():
+            self._left_out += 1
+        else:
+            self._waiting.put_nowait(data)
+
+    async def next(self) -> bytes:
+        """Give the next message; say how many were left out since the last."""
+        if self._left_out:
+            note(f"… {self._left_out} messages were left out")
+            self._left_out = 0
+        return await self._waiting.get()
 
 
 def _print(run: RunHead, event: RunEvent, as_json: bool) -> None:
