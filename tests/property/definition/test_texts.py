@@ -17,7 +17,10 @@ WORDS = st.sampled_from(
         "with", "for_each", "join", "retry", "timeout", "compensate", "input", "output", "defaults",
         "a", "b", "5s", "${{ steps.a.output }}", "${{ item }}", "${{ input.x + }}", "all", "true",
         "${{", "}}", "type", "object", "$ref", "#/a", "properties", "max_attempts", "on_failure",
-        "{at_least: 2}", "1", "-1", "null", "approval", "route", "labels", "<<", "*x", "&x", "\x00",
+        "{at_least: 2}", "1", "-1", "null", "approval", "route", "labels", "<<", "repeat",
+        "until", "signal", "where", "workflow", "emit", "cancel", "catch", "on", "any", "of",
+        "at_least", "rest", "complete", "limit", "${{ error.type }}", "${{ loop.output }}",
+        "${{ signal }}", "*x", "&x", "\x00",
     ]
 )  # fmt: skip
 

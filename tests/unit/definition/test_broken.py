@@ -6,10 +6,11 @@ from stretto.definition import check, load
 from tests.unit.definition.broken import Broken
 from tests.unit.definition.broken_documents import DOCUMENTS
 from tests.unit.definition.broken_expressions import EXPRESSIONS
+from tests.unit.definition.broken_groups import GROUPS
 from tests.unit.definition.broken_kinds import KINDS
 from tests.unit.definition.broken_policies import POLICIES
 
-ALL = (*DOCUMENTS, *EXPRESSIONS, *KINDS, *POLICIES)
+ALL = (*DOCUMENTS, *EXPRESSIONS, *GROUPS, *KINDS, *POLICIES)
 
 
 @pytest.mark.parametrize("broken", ALL, ids=lambda broken: broken.name)

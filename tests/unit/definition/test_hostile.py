@@ -24,6 +24,21 @@ def json_of_steps(count: int) -> str:
     return '{"workflow":"w","steps":{' + ",".join(f'"{i:x}":{{}}' for i in range(count)) + "}}"
 
 
+def many(count: int, field: str = "") -> str:
+    return ", ".join(f"s{i}: {{task: t, {field}}}" for i in range(count))
+
+
+def nested(levels: int) -> str:
+    return HEAD + "  a: " + "{steps: {a: " * levels + "{task: t}" + "}}" * levels + "\n"
+
+
+def handlers(levels: int) -> str:
+    inner = "{task: t}"
+    for _ in range(levels):
+        inner = "{task: t, catch: [{steps: {a: " + inner + "}}]}"
+    return HEAD + "  a: " + inner + "\n"
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [
@@ -53,12 +68,25 @@ def json_of_steps(count: int) -> str:
          "too_large"),
         (HEAD + "  a: {switch: [" + "{else: a}," * 2_000 + "]}\n", "out_of_range"),
         (HEAD + "  a: {task: t, retry: {except: [" + "a," * 2_000 + "]}}\n", "too_large"),
+        (nested(9), "too_deep"),
+        (nested(50), "too_deep"),
+        (handlers(9), "too_deep"),
+        (HEAD + "".join(f"  g{i}: {{steps: {{{many(300)}}}}}\n" for i in range(50)), "too_large"),
+        (HEAD + f"  g: {{steps: &s {{{many(500)}}}}}\n"
+         + "".join(f"  g{i}: {{steps: *s}}\n" for i in range(150)), "too_large"),
+        (HEAD + f"  g: {{steps: {{{many(5_000, 'needs: x')}}}}}\n", "too_many_mistakes"),
+        (HEAD + f"  g: {{steps: {{{many(3_000, 'if: steps.gg.output')}}}}}\n", "too_many_mistakes"),
+        (HEAD + "  a: {task: t, catch: [" + "{output: 1}," * 2_000 + "]}\n", "too_large"),
+        (HEAD + "  a: {approval: {by: [" + "a," * 2_000 + "]}}\n", "too_large"),
+        (HEAD + "  a: {repeat: {steps: {b: {task: t}}, until: true, limit: 1000000}}\n",
+         "out_of_range"),
+        (HEAD + "  a: {signal: " + "s" * 1_000 + "}\n", "too_large"),
         ("\0" * 1000, "yaml"),
         ("%YAML 9.9\n---\na: b", "yaml"),
         ("a: !!python/object/apply:os.system [ls]", "yaml"),
         ("a: 1" + "0" * 5_000, "out_of_range"),
     ],
-    ids=range(29),
+    ids=range(40),
 )  # fmt: skip
 def test_a_hostile_text_is_refused_fast(text: str, code: str) -> None:
     began = time.process_time()
