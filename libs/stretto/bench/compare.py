@@ -148,7 +148,7 @@ def table(rows: Sequence[Compared], rev: str) -> Table:
 @click.command()
 @click.argument("rev")
 @click.argument("letters", nargs=-1, type=click.Choice(list(WORKLOADS), case_sensitive=False))
-@click.option("--rounds", type=click.IntRange(1, 20), default=ROUNDS, show_default=True)
+@click.option("--rounds", type=click.IntRange(2, 20), default=ROUNDS, show_default=True)
 @click.option(
     "--tree",
     type=click.Path(path_type=Path, file_okay=False, exists=True),

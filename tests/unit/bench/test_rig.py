@@ -25,7 +25,7 @@ STUBBORN = (
 
 def rig_of(*pids: int) -> Rig:
     """A rig whose stack is these processes."""
-    stack = SimpleNamespace(pids=lambda: {"service": list(pids)})
+    stack = SimpleNamespace(pids=lambda: {"service": list(pids)}, data=Path("somewhere"))
     return Rig(cast(Any, stack), cast(Any, None), [])
 
 
@@ -59,6 +59,7 @@ async def test_a_stack_that_is_never_idle_is_given_up() -> None:
 
 
 def test_the_bench_process_is_a_part_of_its_own() -> None:
+    assert rig_of(7).data == Path("somewhere")
     assert rig_of(7).parts() == {"service": [7], "worker": [], "bench": [os.getpid()]}
 
 

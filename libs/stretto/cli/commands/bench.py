@@ -81,7 +81,7 @@ def bench_command(
     logging.getLogger("stretto").addHandler(logging.NullHandler())
     if profile:
         py_spy()
-    report = _run(options, _profile if profile else None)
+    report = _run(options, profiling if profile else None)
     if out_path is not None:
         out_path.parent.mkdir(parents=True, exist_ok=True)
         out_path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
@@ -117,7 +117,8 @@ def sizes_of(short: bool, seconds: float | None, in_flight: int | None) -> Sizes
 
 
 @asynccontextmanager
-async def _profile(letter: str, rig: Rig) -> AsyncIterator[None]:
+async def profiling(letter: str, rig: Rig) -> AsyncIterator[None]:
+    """Profile what runs in the context, and print where the time went."""
     folder = PROFILE_FOLDER / letter
     async with profiled(rig.parts(), folder):
         yield
