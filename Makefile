@@ -43,6 +43,14 @@ images: ## build a container image of each service
 	    --tag stretto-$$service .; \
 	done
 
+.PHONY: compose-check
+compose-check: $(VENV)/.local ## kill and remove containers under a run, which must complete (Docker)
+	@$(BIN)/python -m scripts.compose_check
+
+.PHONY: proto
+proto: $(VENV)/.local ## write anew what is made from the code: proto/, deploy/nats/users.conf
+	@$(BIN)/python -m scripts.generate
+
 .PHONY: test
 test: $(VENV)/.dev ## run all tests on real servers, with coverage; TESTS=path runs some, without
 	@scripts/test.sh $(TESTS)
