@@ -58,10 +58,15 @@ class Definitions:
         self._dead_letters = DeadLetters(publisher, "workflow")
         self._asked: asyncio.Queue[tuple[str, str, bytes]] = asyncio.Queue(MAX_WAITING)
 
-    async def run(self) -> None:
-        """Read the stream, answer requests and follow announcements, until cancelled."""
+    async def open(self) -> None:
+        """Take requests and announcements from here on: whoever finds the service ready is
+        heard."""
         await self._connection.subscribe("stretto.definitions.*", self._ask, queue=QUEUE_GROUP)
         await self._connection.subscribe(subjects.DEFINED, self._announced)
+        await self._connection.flush()
+
+    async def run(self) -> None:
+        """Answer requests and read the stream, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._answer())
             group.create_task(self._read())

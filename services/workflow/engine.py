@@ -238,18 +238,17 @@ class Engine:
         return None
 
     async def _refuse_starts(self, items: list[Item], error: TransientError) -> list[Item]:
-        """Refuse the starts of those who wait for an answer; the other items."""
+        """Refuse the starts of those who wait for an answer, also in the inbox; the other items."""
         rejection = Rejection(
             code="no_room",
             message=f"expected room for another run, but {error.message}; try again later",
         )
-        kept: list[Item] = []
-        for item in items:
-            if isinstance(item, StartRecord) and item.reply and not item.parent:
+        later = self._inbox.remove(lambda arrival: all(map(is_waited_for, arrival.items)))
+        for item in [*items, *(item for arrival in later for item in arrival.items)]:
+            if is_waited_for(item):
                 await self._sender.answers(answers.refused(item, rejection, self._partitions))
-            else:
-                kept.append(item)
-        return kept
+        ack_all([a.message for a in later if a.message is not None])
+        return [item for item in items if not is_waited_for(item)]
 
     def _forget(self, batch: Batch) -> None:
         """Nothing in memory of a batch that is not committed may be believed."""
@@ -465,6 +464,11 @@ class Engine:
             self._loaded(loaded)
             await self._resend(loaded, timers=False)
             return len(loaded)
+
+
+def is_waited_for(item: Item) -> bool:
+    """Whether somebody waits for the answer to a start (a parent waits for its run instead)."""
+    return isinstance(item, StartRecord) and item.reply is not None and item.parent is None
 
 
 def give_back(arrivals: Iterable[Arrival]) -> None:

@@ -14,6 +14,7 @@ from services.workflow.core.effects import (
     StartChild,
     Timer,
     Withdraw,
+    is_asked,
 )
 from services.workflow.core.state import Role, RunPhase
 from services.workflow.core.values import value_of
@@ -42,6 +43,11 @@ from stretto.runtime.clock import rfc3339
 from stretto.runtime.topology import lane_of
 from stretto.telemetry.trace_ids import step_span_id, traceparent
 
+SMALL_FRAME_RECORDS = 8
+"""Up to so many records a frame is published without acknowledgement."""
+
+_DECIDE = subjects.decide().encode()
+
 MAX_FRAME_RECORDS = 256
 """Larger frames would only wait: the reader handles a frame in one go."""
 
@@ -64,6 +70,8 @@ class Asks:
     def __init__(self, now_us: int) -> None:
         self._now_us = now_us
         self.frames: list[bytes] = []
+        self.count = 0
+        """Asks so far, in all frames."""
         self._clear()
 
     def _clear(self) -> None:
@@ -76,6 +84,8 @@ class Asks:
     def add(self, slot: Slot, effect: Ask) -> int:
         """Add an ask to the frame in the making; 0, or the bytes of one that is too large."""
         run = slot.run
+        if not is_asked(run, effect):
+            return 0
         node = run.nodes[effect.path] if effect.path else None
         values = [value_of(run, node, ref) for ref in effect.ask.refs]
         plan = effect.ask.plan
@@ -85,6 +95,7 @@ class Asks:
             return own
         if self._bytes + own > MAX_FRAME_BYTES or len(self._records) >= MAX_FRAME_RECORDS:
             self.cut()
+        self.count += 1
         indices = tuple(-1 if value is None else self._value(value) for value in values)
         plan_index = self._plans.setdefault(plan, len(self._plans))
         parent = _parent(slot, effect.path)
@@ -160,8 +171,28 @@ class Frames:
                 case _:
                     raise AssertionError(f"an effect of type {type(effect).__name__}")
 
+    def quiet(self) -> list[bytes]:
+        """Take out the frames that are published without acknowledgement, as they go on the wire.
+
+        A small frame means that there is room everywhere; its acknowledgement would cost as much as
+        the frame. Should it be lost all the same, the sweep sends it again, as after any other
+        loss.
+        """
+        self._asks.cut()
+        found: list[bytes] = []
+        frames = self._asks.frames
+        if len(frames) == 1 and self._asks.count <= SMALL_FRAME_RECORDS:
+            found.append(publish_command(_DECIDE, b"", b"", frames.pop()))
+        for lane, records in list(self._dispatches.items()):
+            if len(records) <= SMALL_FRAME_RECORDS and lane not in self._withdrawn:
+                frame = pack(DispatchFrame(records, [], self._now_us))
+                if len(frame) <= MAX_FRAME_BYTES:
+                    found.append(publish_command(subjects.dispatch(lane).encode(), b"", b"", frame))
+                    del self._dispatches[lane]
+        return found
+
     def messages(self) -> list[Outgoing]:
-        """The frames, ready to be published."""
+        """The frames, ready to be published with acknowledgement."""
         self._asks.cut()
         out = [Outgoing(subjects.decide(), frame) for frame in self._asks.frames]
         out += self._others
@@ -250,7 +281,9 @@ def emitted_message(slot: Slot, path: str, data: bytes) -> Outgoing:
 
 def is_emit(slot: Slot, path: str) -> bool:
     node = slot.run.nodes.get(path)
-    return node is not None and node.plan.kind == "emit" and node.role is not Role.COMPENSATION
+    if node is None or node.plan.kind != "emit" or node.handler >= 0:
+        return False
+    return node.role in (Role.STEP, Role.ITEM)
 
 
 def refused_child(parent: str, reason: Reason, partitions: int) -> Outgoing:

@@ -52,6 +52,7 @@ class Republisher:
 
     def _cut_off(self) -> None:
         self._sender.untold = True
+        self._sender.must_resend.set()  # small frames are sent without acknowledgement
 
     def own(self, partitions: set[int]) -> None:
         """These are to be caught up."""

@@ -77,6 +77,10 @@ class Sender:
 
     async def effects(self, frames: Frames) -> None:
         """Send asks, dispatches and withdrawals. Waits only while the window is full."""
+        try:
+            await self._publisher.publish_encoded(frames.quiet())
+        except StrettoError as error:
+            self._failed("a frame", error)
         await self._send(frames.messages())
 
     async def _send(self, messages: Iterable[Outgoing]) -> None:

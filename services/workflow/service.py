@@ -107,6 +107,7 @@ class WorkflowService:
         """Work until the process is told to stop."""
         context = self._context
         await context.wait_for("partitions", self._ownership.refresh)
+        await context.wait_for("definitions", self._definitions.open)
         engine = self._group.create_task(self._engine.run())
         beside = [
             self._group.create_task(work)
