@@ -97,6 +97,17 @@ async def test_each_service_is_told_what_it_needs_and_no_more(
         assert "STRETTO_INSTANCE" not in environment
 
 
+async def test_spans_go_where_the_environment_says(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://elsewhere:4318")
+    async with dev_stack(options(data_dir, stand_in("decision"))) as stack:
+        assert stack.endpoints.otlp is None
+        told = json.loads(said(stack, "decision")[0])["environment"]
+    assert told["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://elsewhere:4318"
+    assert not stack.trace_dir.exists()
+
+
 async def test_a_killed_service_and_killed_servers_come_back_at_the_same_place(
     data_dir: Path,
 ) -> None:

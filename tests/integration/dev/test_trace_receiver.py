@@ -35,7 +35,9 @@ def export(url: str, compression: Compression) -> str:
         BatchSpanProcessor(OTLPSpanExporter(f"{url}/v1/traces", compression=compression))
     )
     tracer = provider.get_tracer("test")
-    with tracer.start_as_current_span("run", attributes={"n": 1, "x": 1.5, "ok": True}) as root:
+    with tracer.start_as_current_span(
+        "run", attributes={"n": 1, "x": 1.5, "ok": True, "raw": b"\1"}
+    ) as root:
         with tracer.start_as_current_span("step", attributes={"tags": ["a", "b"]}) as step:
             step.add_event("looked")
         try:
@@ -55,6 +57,7 @@ async def test_spans_of_the_sdk_arrive_as_a_tree(
     [root] = tree_of(TraceStore.read_from(tmp_path, trace))
     assert root.span.name == "run"
     assert root.span.service == "shop"
+    assert "bytes_value" in str(root.span.attributes.pop("raw"))
     assert root.span.attributes == {"n": 1, "x": 1.5, "ok": True}
     assert root.span.error == "it failed"
     step, broken = (child.span for child in root.children)

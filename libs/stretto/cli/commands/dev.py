@@ -117,7 +117,7 @@ async def _dev(options: DevOptions, logs: bool) -> None:
     terminal = Terminal(console)
     began = time.monotonic()
     view = LogView(options.data / "logs")
-    signals = _Signals(console)
+    _Signals(console)
     try:
         async with dev_stack(options, terminal) as stack:
             _tell(console, stack, time.monotonic() - began)
@@ -125,9 +125,7 @@ async def _dev(options: DevOptions, logs: bool) -> None:
                 await view.follow(terminal.log)
             await asyncio.Event().wait()
     except asyncio.CancelledError:
-        if not signals.heard:
-            raise
-    console.print("stopped", highlight=False)
+        console.print("stopped", highlight=False)
 
 
 class _Signals:
