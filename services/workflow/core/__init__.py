@@ -42,7 +42,7 @@ Invariants
 from services.workflow.core.apply import apply
 from services.workflow.core.commands import CONTINUE, Command, Rejection
 from services.workflow.core.decide import decide
-from services.workflow.core.effects import effects, open_effects
+from services.workflow.core.effects import effects, is_asked, open_effects
 from services.workflow.core.state import Run
 
 __all__ = [
@@ -53,5 +53,6 @@ __all__ = [
     "apply",
     "decide",
     "effects",
+    "is_asked",
     "open_effects",
 ]

@@ -162,6 +162,15 @@ def _ask(node: Node) -> Ask:
     return Ask(node.path, node.turn, ask_of(node))
 
 
+def is_asked(run: Run, ask: Ask) -> bool:
+    """Tell whether an ask is still open: what came after it in the same commit may have ended, or
+    reset, the node that asked, and its values are then not to be read."""
+    if not ask.path:
+        return run.phase is RunPhase.FINISHING and run.turn == ask.turn
+    node = run.nodes.get(ask.path)
+    return node is not None and node.status is NodeStatus.DECIDING and node.turn == ask.turn
+
+
 def ask_of(node: Node) -> AskOf:
     """Which question a node that is being decided has put."""
     plan = node.plan

@@ -35,7 +35,8 @@ def value_of(run: Run, node: Node | None, ref: Ref) -> bytes | None:
             return _loop(node)
         case "signal":
             assert node is not None and node.plan.signal is not None
-            return run.signals[node.plan.signal.name][node.candidate]
+            signals = run.signals.get(node.plan.signal.name, [])
+            return signals[node.candidate] if node.candidate < len(signals) else None
         case "run":
             return _run_value(run)
         case "outcome":

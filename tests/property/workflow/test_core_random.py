@@ -163,8 +163,8 @@ def move(story: Story, rng: random.Random) -> None:
     if run.paused and rng.random() < 0.3:
         give(story, "resume")
     if rng.random() < 0.03:
-        name = rng.choice(("cancel", "pause", "skip", "rewind", "signal", "signal"))
-        step = rng.choice([*run.open, "s0", "s1"]) if name in ("skip", "rewind") else None
+        name = rng.choice(("cancel", "pause", "skip", "rewind", "retry", "signal", "signal"))
+        step = rng.choice([*run.open, "s0", "s1"]) if name in ("skip", "rewind", "retry") else None
         give(story, name, step=step, name=rng.choice(SIGNALS))
         return
     if not run.open:

@@ -6,7 +6,7 @@ import pytest
 
 from services.testing import Attempt, Takes, World
 from tests.unit.patterns import test_branching
-from tests.unit.patterns.patterns import SECTIONS, definitions
+from tests.unit.patterns.patterns import SECTIONS, TEXT, definitions
 from tests.unit.patterns.test_branching import held, out
 
 DAY_S = 86_400.0
@@ -333,7 +333,15 @@ def test_every_pattern_has_a_section_and_every_definition_a_test() -> None:
     there = [name for name in vars(test_branching) if name.startswith("test_")]
     tested = {int(name[5:7]) for name in (*here, *there) if name[5:7].isdigit()}
 
+    part = [number for number, (_, body) in SECTIONS.items() if "\nIn part" in body]
+    not_shown = [number for number, (_, body) in SECTIONS.items() if "\nNot shown" in body]
+    shown = 43 - len(part) - len(not_shown)
+
     assert set(SECTIONS) == set(range(1, 44))
+    assert (
+        f"Shown: {shown}. In part: {len(part)} ({', '.join(map(str, sorted(part)))}). "
+        f"Not: {len(not_shown)} ({', '.join(map(str, sorted(not_shown)))})"
+    ) in TEXT
     assert tested == {number for number in SECTIONS if definitions(number)}
 
 
