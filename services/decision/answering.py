@@ -54,6 +54,9 @@ SUSPECT_DELIVERIES = 4
 GIVE_UP_DELIVERIES = 8
 """A single record that was delivered so often is answered with an error."""
 
+SMALL_ANSWER_BYTES = 2_000
+"""Answers of so few bytes in all are published without acknowledgement."""
+
 ENVELOPE_BYTES = 4 * 1024
 """Room in a message beside the records: subject, headers, the frame's own bytes."""
 
@@ -245,7 +248,13 @@ class Answering:
                 self._published += 1
                 msg_id = f"{self._life}-{self._published}"
                 outgoing.append(Outgoing(subject, data, msg_id))
-        if outgoing:
+        if sum(len(message.data) for message in outgoing) <= SMALL_ANSWER_BYTES:
+            # There is room everywhere, and an acknowledgement would cost as much as the answer.
+            # Lost
+            # all the same, it is asked for again (the sweep of the workflow service).
+            for message in outgoing:
+                await self._context.publisher.publish_core(message.subject, message.data)
+        elif outgoing:
             await self._context.publisher.publish_many(outgoing)
 
     async def _stats(self, _request: bytes) -> bytes:
