@@ -17,37 +17,49 @@ CLOSED_STATUSES = ("completed", "failed", "cancelled", "terminated")
 
 
 class StartRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`stretto.start.<ns>.<workflow>`. `id` is the caller's own key: while a run with it is open, a
-    start with it is that run. `run_id` lets the caller know the run before it exists. `parent` and
-    `depth` are set by the workflow service, for children."""
+    """`stretto.start.<ns>.<workflow>`: start a run of the workflow."""
 
     input: msgspec.Raw = NULL
+    """What the run works on; must fit the `input` schema of the definition."""
     id: str | None = None
+    """The caller's own key: while a run with it is open, a start with it is that run."""
     run_id: str | None = None
+    """A UUID for the run, so that the caller knows it before it exists; else one is made."""
     version: int | None = None
+    """Of the workflow; left out: the latest."""
     labels: dict[str, str] = {}
     parent: str | None = None
+    """The attempt of another run that waits for this one; set by the workflow service."""
     depth: int = 0
+    """How deep a child run is nested; set by the workflow service."""
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The answer to a start that asked for one. `existing`: the id was open already."""
+    """The answer to a start that asked for one."""
 
     run_id: str
     workflow: str
     version: int
     existing: bool = False
+    """A run with that `id` was open already: it is this one."""
 
 
 class ControlRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`stretto.control.<ns>.<run_id>`. Further fields belong to the command."""
+    """`stretto.control.<ns>.<run_id>`: tell a run to do something. Fields belong to the command."""
 
     command: str
+    """`cancel`, `terminate`, `pause`, `resume`, `signal`, `approve`, `reject`, `retry`, `skip`,
+    `rewind`; another one is refused."""
     reason: str | None = None
+    """Why, for people and the log."""
     by: str | None = None
+    """Who asks."""
     step: str | None = None
+    """The path of the step that is meant: approve, reject, retry, skip, rewind."""
     name: str | None = None
+    """The name of the signal."""
     payload: msgspec.Raw = NULL
+    """What the signal brings."""
 
 
 class Controlled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -58,61 +70,75 @@ class Controlled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Defined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The answer to a definition: its version (`created=False`: that very one existed already)."""
+    """The answer to a definition that was registered."""
 
     workflow: str
     version: int
     created: bool = True
+    """False: that very definition existed already, as this version."""
     warnings: list[dict[str, Any]] = []
+    """What is allowed and probably not meant, each with its place: as mistakes are told."""
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer to anything that was understood and refused."""
 
     rejected: Reason
+    """Why."""
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`stretto.rejected.<ns>`: what was understood and refused, for all to see."""
 
     subject: str
+    """Where the message was published."""
     reason: Reason
+    """Why it was refused."""
     request: msgspec.Raw = NULL
+    """The message itself, where it was JSON and not too large."""
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One attempt for a worker. `id` fences it and is the idempotency key of its effects.
-
-    `accept`: the worker sends `{"accepted": id, "worker": name}` to `reply` when it begins.
-    `deadline`
-    (RFC 3339): a result after it is refused. `timeout_s`: the same from when the worker begins.
-    """
+    """One attempt for a worker."""
 
     id: str
+    """`run_id:step:attempt`: fences the attempt, and is the idempotency key of its effects."""
     run_id: str
     step: str
     attempt: int
     task: str
     input: msgspec.Raw
+    """The step's `with`, every expression replaced by its value."""
     reply: str
+    """Where results go. Its form may change: publish to it as it is."""
     deadline: str | None = None
+    """RFC 3339: a result after it is refused."""
     timeout_s: float | None = None
+    """Seconds from when the worker begins; a result after it is refused."""
     heartbeat_s: float | None = None
+    """A sign of life is expected at least so often, in seconds: `stretto.progress…`."""
     traceparent: str | None = None
+    """W3C trace context, where the run is traced: the parent of the worker's span."""
     accept: bool = False
+    """When it begins, the worker sends `{"accepted": id, "worker": name}` to `reply`."""
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
-    """`stretto.work.<ns>.<queue>` and `stretto.device.<ns>.<device>`."""
+    """`stretto.work.<ns>.<queue>` and `stretto.device.<ns>.<device>`: attempts to be done."""
 
     tasks: list[Task]
 
 
 class TaskResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one attempt."""
+
     id: str
+    """The attempt's, as it came."""
     status: Literal["completed", "failed"]
     output: msgspec.Raw = NULL
+    """Of a completed attempt: what later steps see as `steps.<name>.output`."""
     failure: Failure | None = None
+    """Of a failed attempt: why."""
     worker: str | None = None
     started_at: str | None = None
     finished_at: str | None = None
@@ -122,44 +148,63 @@ class Results(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is sent to a task's `reply`: results, or that an attempt was accepted."""
 
     results: list[TaskResult] = []
+    """Several attempts' at once are fine, when their `reply` is the same."""
     accepted: str | list[str] | None = None
+    """Ids of attempts that the worker has begun; only for those that asked (`accept`)."""
     worker: str | None = None
 
 
 class Presence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`stretto.presence.<ns>.<device>`, every few seconds; `gone` at the end. `queue`: the queue
-    it pulls
-    from, None for a device that is only addressed singly."""
+    """`stretto.presence.<ns>.<device>`, every few seconds: who is there, and for what."""
 
     device: str = ""
+    """Its name; left out: the one in the subject."""
     tasks: list[str] = []
+    """The tasks that it has handlers for."""
     queue: str | None = None
+    """The queue it pulls from; left out for a device that is only addressed singly."""
     capabilities: list[str] = []
+    """What it can do, for `route.where`."""
     attributes: dict[str, Any] = {}
+    """Facts about it, for `route.where`."""
     labels: dict[str, str] = {}
     slots: int = 1
+    """Attempts that it runs at once."""
     busy: int = 0
+    """Attempts that it runs now."""
     gone: bool = False
+    """It ends in order: nothing more comes from it."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`stretto.progress.<ns>.<run_id>`: a sign of life of an attempt. `progress` is 0–1."""
+    """`stretto.progress.<ns>.<run_id>`: a sign of life of an attempt."""
 
     id: str
+    """The attempt's."""
     progress: float | None = None
+    """The share that is done: 0 to 1."""
     message: str | None = None
+    """What is being done, for people."""
     worker: str | None = None
 
 
 class PublicEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One fact of a run, as the log has it."""
+
     seq: int
+    """Its number in the run, from 1, without gaps."""
     type: str
+    """What happened: `step.completed` and so on; names the form of `data`."""
     at: str
+    """When, RFC 3339."""
     data: msgspec.Raw
+    """What belongs to it: an object whose form `type` names."""
     step: str | None = None
 
 
 class RunHead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The run that events are about, as it is after them."""
+
     run_id: str
     namespace: str
     workflow: str
@@ -174,6 +219,7 @@ class EventsMessage(msgspec.Struct, frozen=True, kw_only=True):
 
     run: RunHead
     events: list[PublicEvent]
+    """In order, at least one."""
 
 
 class Closed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -189,13 +235,19 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`stretto.dlq.<service>`: what could not be understood. `excerpt` is its beginning, as
-    text."""
+    """`stretto.dlq.<service>`: what could not be understood."""
 
     service: str
+    """Who could not."""
     subject: str
+    """Where the message was published."""
     reason: Reason
+    """What is wrong with it."""
     excerpt: str = ""
+    """Its beginning, as text."""
     size_bytes: int = 0
+    """How long it is in all."""
     headers: dict[str, str] = {}
+    """Its headers."""
     at: str = ""
+    """When it was given up, RFC 3339."""
