@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.workflow.core import commands as cm
-from services.workflow.core.effects import open_effects
+from services.workflow.core.effects import is_asked, open_effects
 from services.workflow.core.state import OUT, Node, NodeStatus, RunPhase
+from services.workflow.core.values import value_of
 from services.workflow.sweeping import has_cause
 from stretto.contracts.failures import Failure
 from stretto.contracts.graph import (
@@ -19,6 +20,7 @@ from stretto.contracts.graph import (
     Catch,
     ChildPlan,
     Compensation,
+    Ref,
     Repeat,
     ScopePlan,
     SignalPlan,
@@ -26,7 +28,8 @@ from stretto.contracts.graph import (
 )
 from stretto.contracts.public import ControlRequest
 from tests.unit.workflow.builders import (
-    ASK,
+    Ask,
+    AskOf,
     Case,
     ForEach,
     Graph,
@@ -41,6 +44,10 @@ from tests.unit.workflow.builders import (
     graph,
     task,
 )  # fmt: skip
+
+ASK_HERE = AskOf(plan=b"{}", refs=(Ref(root="input"), Ref(root="outcome"), Ref(root="run")))
+ASK = AskOf(plan=b"{}", refs=(*ASK_HERE.refs, Ref(root="step"), Ref(root="step", part="status")))
+"""What every step may ask for, as there is a first step in every scope."""
 
 MAX_MOVES = 4_000
 JOINS = (Join(), Join(mode="any"), Join(mode="count", count=2), Join(mode="share", share=0.5))
@@ -74,7 +81,11 @@ def random_handlers(rng: random.Random, depth: int) -> tuple[Catch, ...]:
     body = random_scope(rng, depth + 1) if depth < 2 and rng.random() < 0.6 else None
     return (
         Catch(on=("Other",), output_value=b"1"),
-        Catch(body=body, output=rng.choice((None, ASK)), output_value=rng.choice((None, b"2"))),
+        Catch(
+            body=body,
+            output=rng.choice((None, ASK_HERE if body is None else ASK)),
+            output_value=rng.choice((None, b"2")),
+        ),
     )
 
 
@@ -198,6 +209,16 @@ def decide_something(story: Story, rng: random.Random, node: Node) -> None:
         story.decided(node.path, output=b"{}", items=items, branch=rng.randint(-1, 1))
 
 
+def look_at_asks(story: Story) -> None:
+    """What is asked can be read: now, and of an earlier effect as long as it is asked."""
+    run = story.run
+    for effect in (*open_effects(run), *story.effects[-20:]):
+        if isinstance(effect, Ask) and is_asked(run, effect):
+            node = run.nodes[effect.path] if effect.path else None
+            for ref in effect.ask.refs:
+                value_of(run, node, ref)
+
+
 @pytest.mark.parametrize("start", range(4))
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -210,5 +231,6 @@ def test_every_run_ends_and_replays_exactly(start: int, seed: int) -> None:
         assert has_cause(story.run), story.types()
         assert not story.run.todo or story.run.paused
         move(story, rng)
+        look_at_asks(story)
     assert story.run.closed, (story.types(), list(story.run.open))
     assert facts(story.replayed()) == facts(story.run)
