@@ -39,7 +39,7 @@ _OPERATORS: Mapping[str, str] = {
 
 _GLOBAL = (
     "has", "size", "matches", "int", "uint", "double", "string", "bytes", "bool", "timestamp",
-    "duration", "type", "dyn", *STATUS_FUNCTIONS, *FUNCTIONS,
+    "duration", "type", "dyn", *STATUS_FUNCTIONS,
 )  # fmt: skip
 _METHODS = (
     "all", "exists", "exists_one", "filter", "map", "transformList", "contains", "startsWith",
@@ -114,7 +114,7 @@ def _said_again(message: str) -> tuple[str, str | None, int]:
             return f"expected `{name}` on a value (`value.{name}(...)`)", None, len(name)
         if name in _GLOBAL:
             return f"expected arguments that `{name}` takes, but got others", None, len(name)
-        meant = nearest(name, (*_GLOBAL, *_METHODS))
+        meant = nearest(name, (*_GLOBAL, *_METHODS, *FUNCTIONS))
         return f"expected a known function, but `{name}` is not", meant, len(name)
     if found := _MISMATCHED.match(message):
         return f"expected {_wanted(found[2])}, but {_got(found[1])}", None, 0

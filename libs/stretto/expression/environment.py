@@ -25,11 +25,11 @@ import ctypes
 import platform
 import sys
 import threading
-from functools import cache
+from functools import lru_cache
 
 from cel_expr_python import cel
 
-from stretto.expression.functions import FUNCTIONS
+from stretto.expression.functions import FUNCTIONS, Function
 from stretto.expression.scope import ROOTS, STATUS_FUNCTIONS
 from stretto.expression.spelling import SPELLED
 
@@ -64,6 +64,16 @@ STAND_INS = {
 """Variables of known types: a typed reference is checked in the place of one. The names are as
 short as the shortest root, so that a source keeps its columns."""
 
+_NATIVE = {
+    "dyn": cel.Type.DYN,
+    "string": cel.Type.STRING,
+    "int": cel.Type.INT,
+    "bool": cel.Type.BOOL,
+    "list": cel.Type.List(cel.Type.DYN),
+    "map": cel.Type.Map(cel.Type.DYN, cel.Type.DYN),
+}
+"""The types of what our own functions take and give."""
+
 _NONE_IS_COUNTED = sys.version_info < (3, 12) and platform.python_implementation() == "CPython"
 
 _SPARE_REFERENCES = 1 << 40
@@ -75,14 +85,17 @@ _lock = threading.Lock()
 def environment() -> cel.Env:
     """The environment of this process."""
     with _lock:
-        return _make()
+        return _make(len(FUNCTIONS))
 
 
-@cache
-def _make() -> cel.Env:
+@lru_cache(maxsize=1)
+def _make(_functions: int) -> cel.Env:
+    """Make the environment, anew when functions were added (of which there are so many now)."""
     _protect_none()
-    declared = [_declaration(name, (0,), cel.Type.BOOL) for name in STATUS_FUNCTIONS]
-    declared += [_declaration(f.name, f.arities, cel.Type.DYN) for f in FUNCTIONS.values()]
+    declared = [
+        cel.FunctionDecl(name, [_overload(name, [], cel.Type.BOOL)]) for name in STATUS_FUNCTIONS
+    ]
+    declared += [_declaration_of(function) for function in FUNCTIONS.values()]
     return cel.NewEnv(
         config=cel.NewEnvConfigFromYaml(_CONFIGURATION),
         variables=dict.fromkeys((*ROOTS, *SPELLED.values()), cel.Type.DYN) | STAND_INS,
@@ -90,12 +103,15 @@ def _make() -> cel.Env:
     )
 
 
-def _declaration(name: str, arities: tuple[int, ...], returns: cel.Type) -> cel.FunctionDecl:
-    return cel.FunctionDecl(name, [_overload(name, arity, returns) for arity in arities])
+def _declaration_of(function: Function) -> cel.FunctionDecl:
+    takes = [_NATIVE[parameter.type.native] for parameter in function.parameters]
+    gives = _NATIVE[function.returns.native]
+    overloads = [_overload(function.name, takes[:arity], gives) for arity in function.arities]
+    return cel.FunctionDecl(function.name, overloads)
 
 
-def _overload(name: str, arity: int, returns: cel.Type) -> cel.Overload:
-    return cel.Overload(f"{name}_{arity}", return_type=returns, parameters=[cel.Type.DYN] * arity)
+def _overload(name: str, takes: list[cel.Type], gives: cel.Type) -> cel.Overload:
+    return cel.Overload(f"{name}_{len(takes)}", return_type=gives, parameters=takes)
 
 
 def _protect_none() -> None:

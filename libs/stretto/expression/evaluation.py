@@ -184,14 +184,14 @@ def _name_of(value: PathInput | CallInput | LoopInput) -> str:
 def _term(term: NumbersInput, found: Found) -> _Fill:
     """Hand in the numbers of a term, as doubles if one of them is one."""
     members = tuple(
-        (variable, member if isinstance(member, int) else _admitted(member, found))
+        (variable, member if isinstance(member, int | float) else _admitted(member, found))
         for variable, member in zip(term.variables, term.members, strict=True)
     )
 
     def fill(scope: Scope, variables: dict[str, Any], failures: _Failures) -> None:
         values: dict[str, Any] = {}
         for variable, member in members:
-            if isinstance(member, int):
+            if isinstance(member, int | float):
                 values[variable] = member
                 continue
             try:

@@ -56,17 +56,6 @@ class PathInput:
 
 
 @dataclass(frozen=True, slots=True)
-class NumbersInput:
-    """Variables of one arithmetic term: paths, sizes and whole literals.
-
-    If all are numbers and one of them is a double, all are handed in as doubles.
-    """
-
-    variables: tuple[str, ...]
-    members: tuple[PathInput | int, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class CallInput:
     """A variable that stands for a call of one of our functions."""
 
@@ -77,6 +66,17 @@ class CallInput:
     @property
     def variables(self) -> tuple[str, ...]:
         return (self.variable,)
+
+
+@dataclass(frozen=True, slots=True)
+class NumbersInput:
+    """Variables of one arithmetic term: paths, sizes, calls of ours and literals.
+
+    If all are numbers and one of them is a double, all are handed in as doubles.
+    """
+
+    variables: tuple[str, ...]
+    members: tuple[PathInput | CallInput | int | float, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ from stretto.expression.inputs import (
     Use,
 )
 from stretto.expression.macros import Macro, macro_of
-from stretto.expression.names import NAMESPACES, TYPE_NAMES
+from stretto.expression.names import NATIVE_NAMESPACES, TYPE_NAMES, namespaces
 from stretto.expression.paths import Segments
 from stretto.expression.scope import ROOTS, STATUS_FUNCTIONS, STATUS_ROOT, ScopeTypes
 from stretto.expression.shapes import shape_at
@@ -227,8 +227,8 @@ class _Rewriter:
     # Arithmetic
 
     def leaves(self, node: Node, bound: frozenset[str]) -> list[Node] | None:
-        """The paths and numbers that a term of nothing else is made of, or None."""
-        if self.leaf(node, bound) is not None:
+        """The paths, calls of ours and numbers that a term of nothing else is made of, or None."""
+        if self.leaf(node, bound) is not None or self.own(node, bound) is not None:
             return [node]
         match node:
             case Const(value=int() | float() as value) if not isinstance(value, bool):
@@ -246,7 +246,12 @@ class _Rewriter:
     def term(self, node: Node, leaves: list[Node], bound: frozenset[str]) -> Node | None:
         """Rewrite a term so that its numbers are of one kind; None where they are anyway."""
         paths = [leaf for node in leaves if (leaf := self.leaf(node, bound)) is not None]
-        if not paths or len(leaves) == 1:
+        if len(leaves) == 1:
+            return None
+        if any(self.own(leaf, bound) is not None for leaf in leaves):
+            self.found.mixes = True
+            return self.together(node, bound)
+        if not paths:
             return None
         numbers = [leaf.value for leaf in leaves if isinstance(leaf, Const)]
         doubles = any(isinstance(number, float) for number in numbers)
@@ -267,7 +272,7 @@ class _Rewriter:
 
     def together(self, node: Node, bound: frozenset[str]) -> Node:
         """Make one input of all leaves of a term."""
-        members: list[PathInput | int] = []
+        members: list[PathInput | CallInput | int | float] = []
         variables: list[str] = []
         prefix = f"@{len(self.inputs)}"
 
@@ -276,10 +281,11 @@ class _Rewriter:
             if leaf is not None:
                 chain, ask = leaf
                 members.append(PathInput(variables[-1], self.use(chain), ask))
-            else:
-                assert isinstance(node, Const)
-                assert isinstance(node.value, int)
+            elif isinstance(node, Const):
+                assert isinstance(node.value, int | float)
                 members.append(node.value)
+            else:
+                members.append(self.call_input(variables[-1], node, bound))
             return Ident(node.id, variables[-1])
 
         replaced = self.replaced(node, bound, member)
@@ -290,7 +296,7 @@ class _Rewriter:
         self, node: Node, bound: frozenset[str], replace: Callable[[Node, _Leaf | None], Node]
     ) -> Node:
         leaf = self.leaf(node, bound)
-        if leaf is not None or not isinstance(node, Call):
+        if leaf is not None or not isinstance(node, Call) or self.own(node, bound) is not None:
             return replace(node, leaf)
         args = tuple(self.replaced(arg, bound, replace) for arg in node.args)
         return Call(node.id, node.function, args)
@@ -318,8 +324,13 @@ class _Rewriter:
             return term
         name, namespaced = self.function_name(node, bound)
         self.found.functions.add(name)
-        if name in FUNCTIONS and (namespaced or node.target is None):
-            return self.own_call(node, FUNCTIONS[name], bound)
+        if self.own(node, bound) is not None:
+            return self.variable(
+                node.id, (name, node.id), lambda variable: self.call_input(variable, node, bound)
+            )
+        if namespaced and name.partition(".")[0] not in NATIVE_NAMESPACES:
+            message = f"expected a known function, but `{name}` is not"
+            raise self.error(node, message, nearest(name, FUNCTIONS), back=len(node.function))
         if name in _WITHOUT_IMPLEMENTATION:
             wanted = _WITHOUT_IMPLEMENTATION[name]
             raise self.error(node, f"expected a macro that works, but `{wanted}` does not yet")
@@ -331,7 +342,7 @@ class _Rewriter:
     def function_name(self, node: Call, bound: frozenset[str]) -> tuple[str, bool]:
         """The name of a function, and whether its target is only a namespace."""
         match node.target:
-            case Ident(name=space) if space not in bound and space in NAMESPACES:
+            case Ident(name=space) if space not in bound and space in namespaces():
                 return f"{space}.{node.function}", True
         return node.function, False
 
@@ -342,12 +353,27 @@ class _Rewriter:
         segments = (STATUS_ROOT, node.function)
         return self.variable(node.id, segments, lambda name: PathInput(name, segments))
 
-    def own_call(self, node: Call, function: Function, bound: frozenset[str]) -> Ident:
+    def own(self, node: Node, bound: frozenset[str]) -> Function | None:
+        """The function of ours that a node calls, or None."""
+        if not isinstance(node, Call):
+            return None
+        name, namespaced = self.function_name(node, bound)
+        return FUNCTIONS.get(name) if namespaced or node.target is None else None
+
+    def call_input(self, variable: str, node: Node, bound: frozenset[str]) -> CallInput:
+        """What a variable for a call of ours stands for."""
+        assert isinstance(node, Call)
+        function = self.own(node, bound)
+        assert function is not None
         assert not self.depends(node, bound)
+        self.found.functions.add(function.name)
+        count, arities = len(node.args), function.arities
+        if count not in arities:
+            wanted = " to ".join(dict.fromkeys(map(str, (arities[0], arities[-1]))))
+            message = f"expected {wanted} arguments for `{function.signature}`, but got {count}"
+            raise self.error(node, message, back=len(node.function))
         args = tuple(_Rewriter(self.expression, self.local).finish(arg) for arg in node.args)
-        return self.variable(
-            node.id, (function.name, node.id), lambda name: CallInput(name, function, args)
-        )
+        return CallInput(variable, function, args)
 
     def depends(self, node: Node, names: frozenset[str]) -> bool:
         """Whether a call of ours somewhere in a node depends on one of the names."""
@@ -375,7 +401,8 @@ class _Rewriter:
     def loop(self, node: Loop, bound: frozenset[str]) -> Node:
         names = {node.item_name, node.second_name, node.result_name} - {""}
         for name in sorted(names):
-            if name in ROOTS or name in NAMESPACES or name.startswith("__"):
+            taken = name in ROOTS or name in NATIVE_NAMESPACES or name.startswith("__")
+            if taken or _calls_by(name, node):
                 raise self.error(
                     node, f"expected another name for the loop variable, but `{name}` is taken"
                 )
@@ -411,7 +438,7 @@ class _Rewriter:
         name = root_of(node.name)
         if name in bound or name in TYPE_NAMES:
             return
-        known = (*ROOTS, *NAMESPACES, *sorted(bound | self.local))
+        known = (*ROOTS, *sorted(namespaces()), *sorted(bound | self.local))
         message = f"expected a declared name, but `{name}` is not"
         if (dashed := self.dashed(node)) is not None:
             message = f'{message} (a name with dashes is written `["{dashed}"]`)'
@@ -427,5 +454,19 @@ class _Rewriter:
     def offset(self, node: Node) -> int:
         return self.expression.positions.get(node.id, 0)
 
-    def error(self, node: Node, message: str, suggestion: str | None = None) -> ExpressionError:
-        return error_at(self.expression.source, self.offset(node), message, suggestion)
+    def error(
+        self, node: Node, message: str, suggestion: str | None = None, back: int = 0
+    ) -> ExpressionError:
+        offset = max(0, self.offset(node) - back)
+        return error_at(self.expression.source, offset, message, suggestion)
+
+
+def _calls_by(name: str, loop: Loop) -> bool:
+    """Whether a function of ours is called by a namespace that a loop takes for a variable."""
+    return any(
+        isinstance(part, Call)
+        and isinstance(part.target, Ident)
+        and part.target.name == name
+        and f"{name}.{part.function}" in FUNCTIONS
+        for part in walk(loop)
+    )
