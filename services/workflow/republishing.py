@@ -48,10 +48,14 @@ class Republisher:
         self._partitions = partitions
         self._behind: set[int] = set()
         self._caught_up: set[int] = set()
-        connection.on_change(lost=self._cut_off, back=lambda: None)
+        connection.on_change(lost=self._cut_off, back=self._back)
 
     def _cut_off(self) -> None:
         self._sender.untold = True
+
+    def _back(self) -> None:
+        """Frames that are published without acknowledgement may be lost with the connection."""
+        self._sender.must_resend.set()
         self._sender.must_resend.set()  # small frames are sent without acknowledgement
 
     def own(self, partitions: set[int]) -> None:

@@ -106,8 +106,8 @@ class WorkflowService:
     async def run(self) -> None:
         """Work until the process is told to stop."""
         context = self._context
-        await context.wait_for("partitions", self._ownership.refresh)
         await context.wait_for("definitions", self._definitions.open)
+        await context.wait_for("partitions", self._ownership.refresh)
         engine = self._group.create_task(self._engine.run())
         beside = [
             self._group.create_task(work)
