@@ -12,8 +12,11 @@ import json
 import shutil
 import signal
 import sys
+import tempfile
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +37,7 @@ from stretto.dev.traces import TraceStore
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "docs" / "examples" / "backup"
-DATA = Path(".stretto") / "demo"
+KEPT = Path(".stretto")
 RUN_TIMEOUT_S = 120.0
 POLL_S = 0.01
 KEPT_BACKUPS = 3
@@ -51,22 +54,42 @@ async def demo(source: Path, keep: bool) -> int:
     say("[bold]Starting everything on this machine[/]")
     began = time.monotonic()
     services = [*SERVICES, worker_plan(str(EXAMPLE / "worker.py"))]
-    async with dev_stack(DevOptions(data=DATA, services=services), Terminal(console)) as stack:
-        say(f"ready in {seconds(time.monotonic() - began)}\n")
-        async with Client.connect(stack.endpoints.nats) as client:
-            progress = await backup(stack, client, source)
-        tell(stack, progress)
-        if keep:
-            say("\nEverything goes on running. Ctrl-C ends it.")
-            await until_interrupted()
-    trace = TraceStore.read_from(stack.trace_dir, progress.run_id.replace("-", ""))
-    say(f"trace     {len(trace)} spans: .venv/bin/stretto trace {progress.run_id} --data {DATA}")
+    with state() as data:
+        async with dev_stack(DevOptions(data=data, services=services), Terminal(console)) as stack:
+            say(f"ready in {seconds(time.monotonic() - began)}\n")
+            async with Client.connect(stack.endpoints.nats) as client:
+                progress = await backup(stack, client, source)
+            tell(stack, progress)
+            if keep:
+                say("\nEverything goes on running; Ctrl-C ends it. To look at it:")
+                say(f"  export STRETTO_NATS_URL={stack.endpoints.nats}; .venv/bin/stretto list")
+                await until_interrupted()
+        keep_trace(stack.trace_dir, progress.run_id)
     return 0 if progress.status == "completed" else 1
+
+
+@contextmanager
+def state() -> Iterator[Path]:
+    """Give a directory for what the servers keep: gone afterwards, but left where it failed."""
+    data = Path(tempfile.mkdtemp(prefix="stretto-demo-"))
+    try:
+        yield data
+    except BaseException:
+        say(f"the logs are in {data / 'logs'}")
+        raise
+    shutil.rmtree(data, ignore_errors=True)
+
+
+def keep_trace(found: Path, run_id: str) -> None:
+    """Put the trace of the run where `stretto trace` of this folder looks."""
+    spans = TraceStore.read_from(found, run_id.replace("-", ""))
+    TraceStore(KEPT / "traces").add(spans)
+    say(f"trace     {len(spans)} spans: .venv/bin/stretto trace {run_id}")
 
 
 async def backup(stack: DevStack, client: Client, source: Path) -> Progress:
     """Register the workflow, publish a start event with plain NATS, watch the run."""
-    target = stack.data / "backups"
+    target = (KEPT / "backups").resolve()
     forget_old(target)
     defined = await client.register((EXAMPLE / "workflow.yaml").read_text())
     say(f"registered {defined.workflow} version {defined.version}")
@@ -75,9 +98,14 @@ async def backup(stack: DevStack, client: Client, source: Path) -> Progress:
     await publish(stack.endpoints.nats, "stretto.start.default.backup", start)
     say(f"published on stretto.start.default.backup: [dim]{escape(json.dumps(start))}[/]\n")
     run = client.get(run_id, "backup")
-    async with asyncio.timeout(RUN_TIMEOUT_S):
-        await taken(run)
-        return await watch(run, console)
+    try:
+        async with asyncio.timeout(RUN_TIMEOUT_S):
+            await taken(run)
+            return await watch(run, console)
+    except TimeoutError:
+        raise TimeoutError(
+            f"expected run {run_id} to end within {RUN_TIMEOUT_S:g} s, but it did not"
+        ) from None
 
 
 async def taken(run: Run) -> None:

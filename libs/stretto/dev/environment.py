@@ -10,7 +10,7 @@ from stretto.dev.plan import DEV_TRACE_RATIO, Endpoints
 
 OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
-_KEEP_A_LOG = frozenset({"workflow", "monitoring"})
+KEEP_A_LOG = frozenset({"workflow", "monitoring"})
 """The services that have tables; the others are not told where Postgres is."""
 
 
@@ -41,7 +41,7 @@ def service_environment(
 
     def of(service: str) -> dict[str, str]:
         own: dict[str, str] = {}
-        if service in _KEEP_A_LOG:
+        if service in KEEP_A_LOG:
             own["STRETTO_POSTGRES_DSN"] = endpoints.postgres
         if service == "gateway" and endpoints.http is not None:
             own["STRETTO_HTTP_PORT"] = str(urlsplit(endpoints.http).port)

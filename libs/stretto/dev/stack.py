@@ -8,18 +8,20 @@ import os
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from stretto.dev.environment import OTLP_ENDPOINT, service_environment
+from stretto.dev.environment import KEEP_A_LOG, OTLP_ENDPOINT, service_environment
 from stretto.dev.keeping import Kept, Report, keep
-from stretto.dev.plan import USUAL_HTTP_PORT, DevOptions, Endpoints, port_near
-from stretto.dev.process import ServiceProcess
+from stretto.dev.plan import USUAL_HTTP_PORT, DevOptions, Endpoints, ServicePlan, port_near
+from stretto.dev.process import NotStarted, ServiceProcess
 from stretto.dev.ready_file import FILE_NAME, read_ready, remove_ready, write_ready
 from stretto.dev.servers import Nats, Postgres, Server
 from stretto.dev.traces import TraceReceiver
 from stretto.runtime.errors import PermanentError
-from stretto.testkit.ports import LOOPBACK
+from stretto.testkit.ports import LOOPBACK, free_port, is_free
 
 GATEWAY = "gateway"
 
@@ -99,7 +101,7 @@ class DevStack:
         """
         self.log_dir.mkdir(parents=True, exist_ok=True)
         remove_ready(self._files)
-        await _all([self._timed(self._nats), self._timed(self._postgres)])
+        await self._timed(self._nats)
         if not (self.options.environment.get(OTLP_ENDPOINT) or os.environ.get(OTLP_ENDPOINT)):
             self._receiver = TraceReceiver(self.trace_dir)
             await self._receiver.start()
@@ -107,23 +109,46 @@ class DevStack:
         has_gateway = any(service.name == GATEWAY for service, _ in instances)
         self._endpoints = Endpoints(
             nats=self._nats.url,
-            postgres=self._postgres.dsn,
-            http=f"http://{LOOPBACK}:{port_near(USUAL_HTTP_PORT)}" if has_gateway else None,
+            postgres="",
+            http=_http_url(port_near(USUAL_HTTP_PORT)) if has_gateway else None,
             otlp=self._receiver.url if self._receiver else None,
         )
-        environment_of = service_environment(self._endpoints, self.options.environment)
-        for service, name in instances:
-            log = self.log_dir / f"{name}.log"
-            process = ServiceProcess(
-                name,
-                service.command,
-                log,
-                environment_of(service.name),
-                answers=service.answers,
-            )
-            self._services.append((service.name, process))
-        await _all(self._timed(process) for _, process in self._services)
+        # Making a cluster takes as long as importing a service: those without tables need not wait.
+        without = [each for each in instances if each[0].name not in KEEP_A_LOG]
+        await _all([self._start_services(without), self._start_log(instances)])
         write_ready(self._files, self.endpoints, self.pids())
+
+    async def _start_log(self, instances: list[tuple[ServicePlan, str]]) -> None:
+        """Start Postgres, then the services that have tables in it."""
+        await self._timed(self._postgres)
+        self._endpoints = replace(self.endpoints, postgres=self._postgres.dsn)
+        await self._start_services([each for each in instances if each[0].name in KEEP_A_LOG])
+
+    async def _start_services(self, instances: list[tuple[ServicePlan, str]]) -> None:
+        await _all(self._start_service(service, name) for service, name in instances)
+
+    async def _start_service(self, service: ServicePlan, name: str, tries: int = 3) -> None:
+        environment_of = service_environment(self.endpoints, self.options.environment)
+        process = ServiceProcess(
+            name,
+            service.command,
+            self.log_dir / f"{name}.log",
+            environment_of(service.name),
+            answers=service.answers,
+        )
+        self._services.append((service.name, process))
+        try:
+            await self._timed(process)
+        except NotStarted:
+            if service.name != GATEWAY or tries == 1 or self._http_port_is_free():
+                raise
+            # Somebody took the port between our look and the start.
+            self._services.remove((service.name, process))
+            self._endpoints = replace(self.endpoints, http=_http_url(free_port()))
+            await self._start_service(service, name, tries - 1)
+
+    def _http_port_is_free(self) -> bool:
+        return is_free(urlsplit(self.endpoints.http or "").port or 0)
 
     async def _timed(self, one: Server | ServiceProcess) -> None:
         began = time.monotonic()
@@ -208,6 +233,10 @@ def _locked(data: Path) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+def _http_url(port: int) -> str:
+    return f"http://{LOOPBACK}:{port}"
 
 
 async def _all(work: Iterable[Coroutine[Any, Any, None]]) -> None:

@@ -1,7 +1,8 @@
 """A program in place of a service: answers `/readyz`, and does as it is told by arguments.
 
 `stand_in.py ok` is ready at once. `never` is never ready. `exit` ends with code 7 before it is
-ready. `deaf` is ready and ignores SIGTERM. What it was given is written as JSON to its output.
+ready. `deaf` is ready and ignores SIGTERM. `page` listens on `STRETTO_HTTP_PORT`, too.
+What it was given is written as JSON to its output.
 """
 
 import asyncio
@@ -25,6 +26,8 @@ async def _main() -> None:
     if sys.argv[1] == "exit":
         print("cannot go on", flush=True)
         sys.exit(7)
+    if sys.argv[1] == "page":
+        await asyncio.start_server(_answer, "127.0.0.1", int(os.environ["STRETTO_HTTP_PORT"]))
     port = int(os.environ["STRETTO_HEALTH_PORT"])
     server = await asyncio.start_server(_answer, "127.0.0.1", port)
     stop = asyncio.Event()

@@ -164,6 +164,27 @@ async def test_taken_ports_are_passed_over(data_dir: Path) -> None:
             assert not stack.endpoints.nats.endswith(f":{USUAL_NATS_PORT}")
 
 
+async def test_a_port_that_is_taken_before_the_gateway_has_it_is_passed_over(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = stand_in("gateway", "page", alone=True)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        # As if it had been free when it was looked at.
+        monkeypatch.setattr("stretto.dev.stack.port_near", lambda usual: port)
+        async with dev_stack(options(data_dir, gateway)) as stack:
+            assert stack.endpoints.http is not None
+            assert not stack.endpoints.http.endswith(f":{port}")
+            assert len(stack.pids()["gateway"]) == 1
+    assert json.loads(said(stack, "gateway")[-2])["environment"]["STRETTO_HTTP_PORT"] != str(port)
+
+
+async def test_a_gateway_that_fails_for_another_reason_has_failed(data_dir: Path) -> None:
+    with pytest.raises(NotStarted, match="ended with exit code 7"):
+        async with dev_stack(options(data_dir, stand_in("gateway", "exit", alone=True))):
+            raise AssertionError("not reached")
+
+
 async def test_a_second_stack_on_the_same_data_is_refused(data_dir: Path) -> None:
     async with dev_stack(options(data_dir)) as stack:
         with pytest.raises(DataDirInUse, match="another `stretto dev` runs there") as refused:

@@ -97,6 +97,18 @@ async def test_what_is_no_export_is_refused(
     assert answer.status_code == status
 
 
+async def test_a_second_receiver_takes_another_port(
+    listening: TraceReceiver, tmp_path: Path
+) -> None:
+    second = TraceReceiver(tmp_path / "second")
+    await second.start()
+    assert second.url != listening.url
+    async with httpx.AsyncClient() as client:
+        answer = await client.post(f"{second.url}/v1/traces", headers=PROTOBUF, content=b"")
+    assert answer.status_code == 200
+    await second.stop()
+
+
 async def test_a_request_without_a_length_is_refused(listening: TraceReceiver) -> None:
     async def endless() -> AsyncIterator[bytes]:
         yield b"x"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 
-from stretto.dev.plan import USUAL_OTLP_PORT, port_near
+from stretto.dev.plan import USUAL_OTLP_PORT
 from stretto.dev.traces.span import read_request
 from stretto.dev.traces.store import TraceStore
 from stretto.testkit.ports import LOOPBACK
@@ -57,12 +57,16 @@ class TraceReceiver:
         """The value for `OTEL_EXPORTER_OTLP_ENDPOINT`."""
         return f"http://{LOOPBACK}:{self._port}"
 
-    async def start(self, port: int | None = None) -> None:
-        """Listen on a port: the usual one when it is free."""
-        self._port = port_near(USUAL_OTLP_PORT) if port is None else port
-        self._server = await asyncio.start_server(
-            self._serve, LOOPBACK, self._port, limit=MAX_HEAD_BYTES
-        )
+    async def start(self) -> None:
+        """Listen on the usual port, or on a free one when somebody has it."""
+        try:
+            self._server = await self._listen(USUAL_OTLP_PORT)
+        except OSError:
+            self._server = await self._listen(0)
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    async def _listen(self, port: int) -> asyncio.Server:
+        return await asyncio.start_server(self._serve, LOOPBACK, port, limit=MAX_HEAD_BYTES)
 
     async def stop(self) -> None:
         """Stop listening and cut off who is still connected."""
