@@ -211,6 +211,7 @@ steps:
   c: {task: t, needs: {at_least: 3, of: [a]}}
   d: {task: t, needs: {any: [a, a], rest: drop}}
   e: {task: t, needs: {of: [a]}}
+  f: {task: t, needs: {any: 5}}
 """,
         (
             '4:23: steps.b.needs: expected needs to have either "any", or "at_least" and "of", but '
@@ -221,6 +222,8 @@ steps:
             '"drop"',
             '7:23: steps.e.needs: expected needs to have either "any", or "at_least" and "of", but '
             "it has not; steps that must all complete are a list",
+            "8:29: steps.f.needs.any: expected the name of a step or a list of them, but got the "
+            "integer 5",
         ),
     ),
     Broken(

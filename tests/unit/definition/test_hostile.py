@@ -74,8 +74,8 @@ def handlers(levels: int) -> str:
         (HEAD + "".join(f"  g{i}: {{steps: {{{many(300)}}}}}\n" for i in range(50)), "too_large"),
         (HEAD + f"  g: {{steps: &s {{{many(500)}}}}}\n"
          + "".join(f"  g{i}: {{steps: *s}}\n" for i in range(150)), "too_large"),
-        (HEAD + f"  g: {{steps: {{{many(5_000, 'needs: x')}}}}}\n", "too_many_mistakes"),
-        (HEAD + f"  g: {{steps: {{{many(3_000, 'if: steps.gg.output')}}}}}\n", "too_many_mistakes"),
+        (HEAD + f"  g: {{steps: {{{many(2_000, 'needs: x')}}}}}\n", "too_many_mistakes"),
+        (HEAD + f"  g: {{steps: {{{many(1_500, 'if: steps.gg.output')}}}}}\n", "too_many_mistakes"),
         (HEAD + "  a: {task: t, catch: [" + "{output: 1}," * 2_000 + "]}\n", "too_large"),
         (HEAD + "  a: {approval: {by: [" + "a," * 2_000 + "]}}\n", "too_large"),
         (HEAD + "  a: {repeat: {steps: {b: {task: t}}, until: true, limit: 1000000}}\n",
