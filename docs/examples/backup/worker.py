@@ -21,7 +21,7 @@ from stretto.worker import Context, NonRetryable
 
 worker = Worker(queue="backup", slots=32)
 
-LEFT_OUT = frozenset({".git", ".venv", ".stretto", "node_modules", "__pycache__"})
+LEFT_OUT = frozenset({".git", ".venv", ".stretto", ".hypothesis", "node_modules", "__pycache__"})
 """Folders that can be made again."""
 CHUNK_BYTES = 1024 * 1024
 
