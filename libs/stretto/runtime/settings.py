@@ -66,6 +66,10 @@ class ServiceSettings(BaseSettings):
     otlp_endpoint: str | None = Field(None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
     """Where spans go (OTLP, http/protobuf, without the path). Not set: nothing is traced."""
 
+    functions: str = Field("", max_length=4_096)
+    """Functions of installed packages that expressions may use (see `docs/functions.md`): `1` for
+    all, or names; the same for the decision and the workflow service."""
+
     stats_interval_s: float = Field(5.0, ge=0.1, le=3_600.0)
     shutdown_timeout_s: float = Field(10.0, gt=0.0, le=600.0)
     """After a signal the service has this long to finish what it holds; then it is cancelled."""

@@ -146,14 +146,14 @@ EVENTS = Stream(
     storage="memory",
     discard="old",
     max_age_s=HOUR_S,
-    max_bytes=128 * MIB,
+    max_bytes=32 * MIB,
     duplicate_window_s=SHORT_WINDOW_S,
     # A subject each run would make every consumer slow: stored without the run id.
     subject_transform=SubjectTransform(
         source="stretto.events.*.*.*",
         destination="stretto.events.{{wildcard(1)}}.{{wildcard(2)}}",
     ),
-    description="events of runs, for anybody; kept for an hour",
+    description="events of runs, for anybody who comes a little late; the log has them all",
 )
 CLOSED = Stream(
     name=subjects.STREAM_CLOSED,
