@@ -52,6 +52,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RunPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A page of `monitoring.list`."""
+
     runs: list[RunSummary]
     next: str | None = None
 
@@ -96,6 +98,8 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StatsRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`monitoring.stats`: of which runs; left out: of all."""
+
     namespace: str | None = None
     workflow: str | None = None
 

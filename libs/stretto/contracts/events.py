@@ -60,6 +60,8 @@ class RunFailing(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RunCompleted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The run has ended as it should."""
+
     type: ClassVar[str] = "run.completed"
     output: msgspec.Raw = NULL
 
@@ -73,6 +75,8 @@ class RunFailed(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RunCancelled(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The run was cancelled, and what was to be undone is undone."""
+
     type: ClassVar[str] = "run.cancelled"
     failure: Failure
     uncompensated: list[str] = []
@@ -190,6 +194,8 @@ class StepSkipped(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StepCancelled(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The step was open and is not wanted any more."""
+
     type: ClassVar[str] = "step.cancelled"
     step: str
     reason: str
@@ -263,6 +269,8 @@ class RunPaused(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RunResumed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """What was held back begins."""
+
     type: ClassVar[str] = "run.resumed"
     by: str | None = None
     reason: str | None = None
