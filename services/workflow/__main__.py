@@ -7,6 +7,7 @@ import sys
 from services.workflow.service import main
 from services.workflow.settings import WorkflowSettings
 from services.workflow.store import MIGRATIONS, ROLE, SCHEMA
+from stretto.expression.functions.plugins import load_functions_or_exit
 from stretto.postgres import migrate
 from stretto.runtime.service import run_service
 from stretto.runtime.settings import settings_or_exit
@@ -19,6 +20,7 @@ def run() -> int:
         version = asyncio.run(migrate(settings.postgres_dsn, SCHEMA, MIGRATIONS, ROLE))
         sys.stdout.write(f"schema {SCHEMA} is at version {version}\n")
         return 0
+    load_functions_or_exit(settings.functions)
     return run_service("workflow", settings, main)
 
 

@@ -143,6 +143,9 @@ class Engine:
             except Abandoned:
                 logger.warning("round abandoned", extra={"records": len(self._held)})
                 give_back(self._held)
+            except asyncio.CancelledError:
+                give_back(self._held)  # whether it is committed the next owner sees in the log
+                raise
             else:
                 ack_all([a.message for a in self._held if a.message is not None])
             self._held = []

@@ -110,10 +110,10 @@ class Store:
         """
         events = (rows.run_ids, rows.seqs, rows.types, rows.instants_us, rows.data)
         if not rows.started and not rows.closed:
-            await self._db.execute(_APPEND_EVENTS, *events)
+            await self._db.commit(_APPEND_EVENTS, *events)
             return
         started = rows.started
-        await self._db.execute(
+        await self._db.commit(
             _APPEND,
             *events,
             [r.run_id for r in started],

@@ -14,7 +14,7 @@ from stretto.bus.publisher import Publisher
 from stretto.bus.store_watch import StoreWatch
 from stretto.contracts.frames import ServiceName
 from stretto.runtime.clock import Clock, SystemClock
-from stretto.runtime.context import ServiceContext
+from stretto.runtime.context import COMPONENT_SERVICE, ServiceContext
 from stretto.runtime.health import Health
 from stretto.runtime.settings import ServiceSettings
 from stretto.runtime.topology import topology_for
@@ -80,6 +80,7 @@ async def hosted(
                 stopping=asyncio.Event(),
                 group=group,
             )
+            context.health.component(COMPONENT_SERVICE)  # not ready until `main` says so
             host = Hosted(context)
             names = [stream.name for stream in topology.streams]
             watch = StoreWatch(connection, names, context.store_lost, interval_s=WATCH_S)

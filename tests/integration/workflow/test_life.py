@@ -91,7 +91,7 @@ async def test_two_starts_with_one_id_in_one_round_are_one_run(world: World) -> 
     body = b'{"id": "k"}'
 
     for _ in range(20):
-        await world.bus.publish("stretto.start.default.one", body)
+        await world.publisher.publish("stretto.start.default.one", body)
 
     await until(lambda: world.execution.held)
     await world.try_start("one", id="k")
@@ -106,7 +106,7 @@ async def test_one_run_id_twice_in_one_round_is_started_once(world: World) -> No
     body = json.dumps({"run_id": run}).encode()
 
     for _ in range(20):
-        await world.bus.publish("stretto.start.default.one", body)
+        await world.publisher.publish("stretto.start.default.one", body)
     answer = await world.try_start("one", run_id=run)
 
     assert answer["existing"] is True

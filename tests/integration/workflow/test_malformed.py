@@ -106,7 +106,7 @@ async def test_starts_whose_input_cannot_be_stored_are_refused_alone(world: Worl
     await world.define(ONE)
 
     for _ in range(5):
-        await world.bus.publish("stretto.start.default.one", b"{}")
+        await world.publisher.publish("stretto.start.default.one", b"{}")
     answers = [
         await world.ask("stretto.start.default.free", b'{"input": %b}' % value)
         for value in BAD_VALUES

@@ -23,6 +23,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let instances look around more often."""
     monkeypatch.setattr(service, "OWNERSHIP_S", 0.1)
     monkeypatch.setattr(service, "SETTLE_S", 0.1)
+    monkeypatch.setattr(service, "DRAIN_S", 0.5)
 
 
 async def test_instances_share_partitions_evenly_as_they_come_and_go(alone: World) -> None:
@@ -63,7 +64,7 @@ async def test_what_is_for_another_owner_is_forwarded(alone: World) -> None:
         ids = [run_id_text(uuid7(1_700_000_000_000, b"%d" % n)) for n in range(8)]
         for run in ids:
             body = json.dumps({"run_id": run, "input": {"more": big}}).encode()
-            await alone.bus.publish("stretto.start.default.one", body)
+            await alone.publisher.publish("stretto.start.default.one", body)
         await until(lambda: len(alone.execution.held) == 8)
 
         answers = [await alone.control(run, "cancel") for run in ids]

@@ -227,7 +227,7 @@ async def test_a_tidy_end_commits_what_it_holds_and_gives_back_the_rest(alone: W
         await alone.define(TWO)
         for n in range(50):
             body = b'{"input": {"n": %d}}' % n
-            await alone.bus.publish("stretto.start.default.two", body)
+            await alone.publisher.publish("stretto.start.default.two", body)
         await alone.bus.flush()
 
     async with alone.service("second"):

@@ -20,7 +20,7 @@ from stretto.runtime.topology import streams_for
 from stretto.testkit.service_host import Hosted, hosted
 from tests.integration.workflow.partners import Decision, Execution
 
-WITHIN_S = 15.0
+WITHIN_S = 30.0
 POLL_S = 0.01
 
 T = TypeVar("T")
