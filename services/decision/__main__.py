@@ -4,6 +4,7 @@ import sys
 
 from services.decision.answering import Answering
 from services.decision.settings import DecisionSettings
+from stretto.expression.functions.plugins import load_functions_or_exit
 from stretto.runtime.service import ServiceContext, run_service
 from stretto.runtime.settings import settings_or_exit
 
@@ -14,4 +15,6 @@ async def main(context: ServiceContext[DecisionSettings]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_service("decision", settings_or_exit(DecisionSettings), main))
+    settings = settings_or_exit(DecisionSettings)
+    load_functions_or_exit(settings.functions)
+    sys.exit(run_service("decision", settings, main))
