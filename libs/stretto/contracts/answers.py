@@ -136,6 +136,8 @@ class QueueView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     in_flight: int = 0
     workers: int = 0
     slots: int = 0
+    busy: int = 0
+    """Slots that are taken, as the workers say."""
 
 
 class DefinitionSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
