@@ -29,7 +29,7 @@ import random
 import time
 from datetime import datetime, timedelta
 from random import choice
-from typing import Any
+from typing import Any, Literal
 
 kept = 0
 
@@ -48,6 +48,14 @@ def liar(x: int) -> str:
 def odd(x: int) -> Any:
     """Gives what is not JSON."""
     return {1, x}
+
+def flag(on: bool, names: list[str] = None) -> bool:
+    """Turns a flag round."""
+    return not on
+
+def strange(x: Literal[[1]]) -> int:
+    """Takes what nothing is."""
+    return 1
 
 async def waits(x: int) -> int:
     """Waits."""
@@ -178,6 +186,17 @@ def test_instants_and_durations_are_read_and_written() -> None:
     assert later.evaluate({}) == "2026-11-22T01:30:00Z"
 
 
+def test_a_parameter_may_be_a_bool() -> None:
+    add_functions([entry("acme.flag", "flag")])
+
+    assert compile_expression("acme.flag(input.on)").evaluate({"input": {"on": False}}) is True
+    with pytest.raises(EvaluationError, match="a bool as `on`"):
+        compile_expression("acme.flag(input.on)").evaluate({"input": {"on": 1}})
+    assert FUNCTIONS["acme.flag"].signature == (
+        "acme.flag(on: bool, names?: list of strings = null) -> bool"
+    )
+
+
 @pytest.mark.parametrize(
     ("attribute", "source", "message"),
     [
@@ -207,6 +226,7 @@ def test_what_it_does_wrong_is_an_error_of_the_evaluation(
         ("unhinted", "type hint for the parameter `x`"),
         ("without_result", "type hint for the result"),
         ("foreign", "for the parameter `x`, but got `set`"),
+        ("strange", "for the parameter `x`"),
         ("unknown", "type hints that can be read"),
         ("many", "`x` has none"),
         ("shared", "default of `x` that nobody can change"),

@@ -4,6 +4,7 @@ There is no `now`: what a decision gives must not depend on when it is worked ou
 run is in its scope.
 """
 
+from calendar import monthrange
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any, Literal
@@ -91,7 +92,7 @@ def _add_months(instant: datetime, months: int) -> datetime:
     if not 1 <= year <= 9999:
         raise _out_of_range("months", months)
     first = instant.replace(year=year, month=month + 1, day=1)
-    return first.replace(day=min(instant.day, _days_in(first)))
+    return first.replace(day=min(instant.day, monthrange(first.year, first.month)[1]))
 
 
 @function(
@@ -137,10 +138,7 @@ def _truncate(instant: datetime, period: _Period, zone: str = "UTC") -> datetime
     there = there.replace(hour=0, fold=0)
     match period:
         case "week":
-            try:
-                return there - timedelta(days=there.weekday())
-            except OverflowError:
-                raise _out_of_range("instant", write_instant(instant)) from None
+            return there - timedelta(days=there.weekday())  # the year 1 began on a Monday
         case "month":
             return there.replace(day=1)
         case "quarter":
@@ -251,12 +249,6 @@ def _read_zone(name: str) -> ZoneInfo | None:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
         return None
-
-
-def _days_in(first: datetime) -> int:
-    return (first.replace(day=28) + timedelta(days=4)).replace(
-        day=1
-    ).toordinal() - first.toordinal()
 
 
 def _out_of_range(parameter: str, value: object) -> Refusal:

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from functools import total_ordering
 from itertools import zip_longest
 
 __all__ = ["Version", "read_version", "satisfies"]
@@ -24,7 +23,6 @@ _AFTER_OPERATOR = re.compile(r"(\^|~|>=|<=|>|<|=) +")
 _Numbers = tuple[int, int, int]
 
 
-@total_ordering
 @dataclass(frozen=True, slots=True)
 class Version:
     """A version. What comes after `+` does not count."""
@@ -32,9 +30,6 @@ class Version:
     numbers: _Numbers
     pre: tuple[str, ...] = ()
     build: str = ""
-
-    def __lt__(self, other: "Version") -> bool:
-        return self.order(other) < 0
 
     def order(self, other: "Version") -> int:
         """-1, 0 or 1: before, the same, after (semver.org, 11)."""
