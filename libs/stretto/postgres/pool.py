@@ -1,6 +1,7 @@
 """A pool of connections with the types as the log wants them: ids and JSON as bytes, instants as
 µs."""
 
+import asyncio
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,6 +18,8 @@ again."""
 
 MAX_QUERIES = 10_000_000
 """A connection is not made anew before so many statements: preparing it takes several."""
+
+_DRIVERS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 _PG_EPOCH_US = 946_684_800_000_000
 _int64 = struct.Struct("!q")
@@ -45,6 +48,8 @@ class Database:
         self.pool = pool
         self.dsn = dsn
         self.role = role
+        self._writer: Any = None
+        self._writing = asyncio.Lock()
 
     @classmethod
     async def open(cls, dsn: str, role: str, *, size: int = 4) -> "Database":
@@ -57,19 +62,37 @@ class Database:
                 dsn,
                 min_size=1,
                 max_size=size,
-                timeout=CONNECT_TIMEOUT_S,
-                command_timeout=COMMAND_TIMEOUT_S,
                 init=_prepare,
                 reset=_leave_as_it_is,
                 max_queries=MAX_QUERIES,
-                server_settings={"role": role, "application_name": role, "jit": "off"},
+                **_settings(role),
             )
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except _DRIVERS as error:
             raise (translate(error) or error) from error
         return cls(pool, dsn, role)
 
     async def close(self) -> None:
+        async with self._writing:
+            if self._writer is not None:
+                await self._writer.close()
         await self.pool.close()
+
+    async def commit(self, sql: str, *args: object) -> None:
+        """Run one statement on the connection that is kept for this, one after the other.
+
+        For the one statement that is run all the time: to borrow and give back a connection costs
+        more than to send it. Raises as `connection`; after an error the next one is borrowed anew.
+        """
+        async with self._writing:
+            try:
+                if self._writer is None:
+                    self._writer = await self.pool.acquire(timeout=CONNECT_TIMEOUT_S)
+                await self._writer.execute(sql, *args)
+            except BaseException as error:
+                await self._give_back_writer()
+                if isinstance(error, _DRIVERS):
+                    raise (translate(error) or error) from error
+                raise
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
@@ -77,7 +100,7 @@ class Database:
         try:
             async with self.pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
                 yield connection
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except _DRIVERS as error:
             raise (translate(error) or error) from error
 
     async def fetch(self, sql: str, *args: object) -> list[Any]:
@@ -89,6 +112,14 @@ class Database:
     async def execute(self, sql: str, *args: object) -> None:
         async with self.connection() as connection:
             await connection.execute(sql, *args)
+
+
+def _settings(role: str) -> dict[str, Any]:
+    return {
+        "timeout": CONNECT_TIMEOUT_S,
+        "command_timeout": COMMAND_TIMEOUT_S,
+        "server_settings": {"role": role, "application_name": role, "jit": "off"},
+    }
 
 
 async def _leave_as_it_is(_connection: Any) -> None:
