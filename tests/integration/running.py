@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 START_TIMEOUT_S = 60.0
 COMMAND_TIMEOUT_S = 60.0
@@ -77,3 +79,16 @@ def end(process: subprocess.Popen[str], number: signal.Signals = signal.SIGINT) 
     process.send_signal(number)
     said, _ = process.communicate(timeout=COMMAND_TIMEOUT_S)
     return said
+
+
+def lives(text: str) -> list[str]:
+    """Return the command lines of running processes that hold a text."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            line = " ".join(process.cmdline())
+        except psutil.Error:
+            continue
+        if text in line:
+            found.append(line)
+    return found

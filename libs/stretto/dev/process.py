@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import signal
 import time
 from collections import deque
@@ -138,9 +140,14 @@ def tail_of(path: Path, lines: int = LOG_TAIL_LINES) -> str:
 
 
 def keep_small(path: Path) -> None:
-    """Put a log that became too large aside; the one that was aside before is dropped."""
+    """Put the content of a log that became too large aside; what was aside before is dropped.
+
+    Also while a process writes to it: it appends, so it goes on at the new beginning. What it
+    writes between the copy and the cut is lost.
+    """
     if path.exists() and path.stat().st_size > LOG_MAX_BYTES:
-        path.replace(path.with_name(path.name + ".1"))
+        shutil.copyfile(path, path.with_name(path.name + ".1"))
+        os.truncate(path, 0)
 
 
 async def _is_ready(port: int) -> bool:

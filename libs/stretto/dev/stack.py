@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from stretto.dev.environment import KEEP_A_LOG, OTLP_ENDPOINT, service_environment
 from stretto.dev.keeping import Kept, Report, keep
 from stretto.dev.plan import USUAL_HTTP_PORT, DevOptions, Endpoints, ServicePlan, port_near
-from stretto.dev.process import NotStarted, ServiceProcess
+from stretto.dev.process import NotStarted, ServiceProcess, keep_small
 from stretto.dev.ready_file import FILE_NAME, read_ready, remove_ready, write_ready
 from stretto.dev.servers import Nats, Postgres, Server
 from stretto.dev.traces import TraceReceiver
@@ -24,6 +24,8 @@ from stretto.runtime.errors import PermanentError
 from stretto.testkit.ports import LOOPBACK, free_port, is_free
 
 GATEWAY = "gateway"
+LOGS_LOOKED_AT_EVERY_S = 30.0
+"""How long a log may be larger than it should."""
 
 
 class DataDirInUse(PermanentError):
@@ -170,6 +172,13 @@ class DevStack:
         async with asyncio.TaskGroup() as group:
             for kept in [*own, *(process for _, process in self._services)]:
                 group.create_task(keep(kept, self._report, self._changed))
+            group.create_task(self._keep_logs_small())
+
+    async def _keep_logs_small(self) -> None:
+        while True:
+            for log in self.log_dir.glob("*.log"):
+                keep_small(log)
+            await asyncio.sleep(LOGS_LOOKED_AT_EVERY_S)
 
     def _changed(self, name: str, up: bool) -> None:
         """Write the ready file when all is up again, remove it while something is not."""

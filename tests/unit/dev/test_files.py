@@ -86,13 +86,15 @@ def test_a_line_without_end_does_not_hold_up_the_rest(
 def test_a_large_log_is_put_aside_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = tmp_path / "one.log"
     keep_small(log)
-    log.write_text("small\n")
-    keep_small(log)
-    assert log.exists()
-    monkeypatch.setattr(process, "LOG_MAX_BYTES", 3)
-    keep_small(log)
-    assert not log.exists()
-    assert (tmp_path / "one.log.1").read_text() == "small\n"
+    with log.open("a") as writing:
+        print("small", file=writing, flush=True)
+        keep_small(log)
+        assert log.read_text() == "small\n"
+        monkeypatch.setattr(process, "LOG_MAX_BYTES", 3)
+        keep_small(log)
+        assert (tmp_path / "one.log.1").read_text() == "small\n"
+        print("more", file=writing, flush=True)
+    assert log.read_text() == "more\n"
 
 
 def test_the_tail_of_a_log_is_its_last_lines(tmp_path: Path) -> None:
