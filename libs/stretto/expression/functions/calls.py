@@ -51,9 +51,12 @@ def checked(
     reads = tuple(parameter.type.read for parameter in parameters)
 
     def call(*values: Any) -> Any:
-        arguments = [read(value) for read, value in zip(reads, values, strict=False)]
-        if any(argument is UNFIT for argument in arguments):
-            raise _unfit(name, parameters, arguments, values)
+        arguments: list[Any] = []
+        for read, value in zip(reads, values, strict=False):
+            argument = read(value)
+            if argument is UNFIT:
+                raise _unfit(name, parameters[len(arguments)], value)
+            arguments.append(argument)
         try:
             result = body(*arguments)
         except Refusal as refusal:
@@ -75,11 +78,7 @@ def checked(
     return call_foreign if foreign else call
 
 
-def _unfit(
-    name: str, parameters: tuple[Parameter, ...], arguments: list[Any], values: tuple[Any, ...]
-) -> EvaluationError:
-    at = next(n for n, argument in enumerate(arguments) if argument is UNFIT)
-    parameter, value = parameters[at], values[at]
+def _unfit(name: str, parameter: Parameter, value: Any) -> EvaluationError:
     if not is_bounded(value):
         limit, what = (
             (MAX_VALUE_CHARS, "characters")
@@ -104,7 +103,7 @@ def _given(name: str, result: Any) -> Any:
     if isinstance(result, str):
         if len(result) > MAX_RESULT_CHARS:
             raise _too_large(name, MAX_RESULT_CHARS, "characters")
-    elif isinstance(result, list | dict):
+    elif isinstance(result, (list, dict)):  # a union is slow
         if len(result) > MAX_RESULT_NODES:
             raise _too_large(name, MAX_RESULT_NODES, "values")
     elif isinstance(result, datetime):

@@ -59,7 +59,7 @@ def is_bounded(value: Any) -> bool:
     """Whether a value is small enough to be given to a function, as far as O(1) tells."""
     if isinstance(value, str):
         return len(value) <= MAX_VALUE_CHARS
-    return not isinstance(value, list | dict) or len(value) <= MAX_VALUE_NODES
+    return not isinstance(value, (list, dict)) or len(value) <= MAX_VALUE_NODES
 
 
 def _string(value: Any) -> Any:
