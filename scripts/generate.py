@@ -3,6 +3,7 @@
 ================================== ==========================================
 `proto/`                           the public contract, from `stretto.proto`
 `tests/golden/contracts/*.json`    what was promised: grows, and nothing leaves it
+`docs/configuration.md`            its tables, from the settings classes
 `deploy/nats/users.conf`           who may do what, from `stretto.runtime.access`
 ================================== ==========================================
 """
@@ -11,6 +12,7 @@ import json
 import sys
 from pathlib import Path
 
+from scripts.configuration import PAGE, page
 from stretto.proto.documents import documents, schemas
 from stretto.proto.shapes import Shape, broken, extended, shape_of
 from stretto.runtime.access import USERS, UserName, access_of
@@ -25,7 +27,11 @@ PASSWORD_VARIABLE = "STRETTO_NATS_PASSWORD_"
 def files() -> dict[Path, str]:
     """Return the text of every generated file by its path below the project."""
     proto = {PROTO / path: text for path, text in documents().items()}
-    return proto | {PROMISED: as_json(extended(promised(), shapes())), USERS_CONF: users_conf()}
+    return proto | {
+        PROMISED: as_json(extended(promised(), shapes())),
+        PAGE: page((ROOT / PAGE).read_text(encoding="utf-8")),
+        USERS_CONF: users_conf(),
+    }
 
 
 def shapes() -> dict[str, Shape]:

@@ -23,7 +23,9 @@ class GatewaySettings(ServiceSettings):
     """See `docs/configuration.md`."""
 
     http_host: str = "127.0.0.1"
+    """Where HTTP is served; 0.0.0.0 for all addresses of this machine."""
     http_port: int = Field(DEFAULT_PORT, ge=0, le=65_535)
+    """Port of the API and the page; 0: a free one, logged."""
     api_tokens: str | None = Field(None, repr=False)
     """`name:secret` of everybody who may use the API, with commas between; none: this machine."""
     api_open: bool = False

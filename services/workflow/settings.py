@@ -9,5 +9,6 @@ class WorkflowSettings(ServiceSettings):
     """`STRETTO_POSTGRES_DSN` is required; see `docs/configuration.md`."""
 
     postgres_dsn: str = Field(repr=False)
+    """Where the log is: `postgresql://user:password@host:5432/name`."""
     migrate: bool = True
-    """Bring the schema up to date at the start (needs a login that may); else only check it."""
+    """At the start bring the schema up to date or, with a login that may not, check that it is."""

@@ -39,12 +39,15 @@ class ServiceSettings(BaseSettings):
     nats_url: str = Field("nats://127.0.0.1:4222", repr=False)
     """Where the bus is; several servers of a cluster with commas between them."""
     nats_user: str | None = None
+    """Who this process is on the bus, with its password: `deploy/nats` has a user for each."""
     nats_password: str | None = Field(None, repr=False)
+    """The password of `STRETTO_NATS_USER`."""
     nats_creds: str | None = None
     """Path of a credentials file, in place of user and password."""
     nats_inbox_prefix: str = Field("_INBOX", pattern=r"^[A-Za-z0-9_.-]+$")
     """Where answers come back: a bus user with few permissions has a prefix of its own."""
     postgres_dsn: str | None = Field(None, repr=False)
+    """Where the database is, `postgresql://user:password@host:5432/name`: workflow, monitoring."""
 
     instance: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)
     """The name of this process; not set: `<service>-<8 hex digits>`."""
@@ -56,11 +59,14 @@ class ServiceSettings(BaseSettings):
     """Copies of each stream, for a bus that is a cluster of at least so many servers."""
 
     health_host: str = "127.0.0.1"
+    """Where health is served; 0.0.0.0 for all addresses of this machine."""
     health_port: int | None = Field(None, ge=0, le=65_535)
     """Port of /healthz, /readyz and /metrics. Not set: none is opened; 0: a free one, logged."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least that is logged: debug, info, warning or error."""
     log_format: Literal["console", "json"] = "json"
+    """json: an object a line; console: for people."""
     trace_ratio: float = Field(0.01, ge=0.0, le=1.0)
     """The share of runs that are traced, decided by the run id, where the starter said nothing."""
     otlp_endpoint: str | None = Field(None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
@@ -71,6 +77,7 @@ class ServiceSettings(BaseSettings):
     all, or names; the same for the decision and the workflow service."""
 
     stats_interval_s: float = Field(5.0, ge=0.1, le=3_600.0)
+    """How often the process says what it does (`stretto.stats.<service>`)."""
     shutdown_timeout_s: float = Field(10.0, gt=0.0, le=600.0)
     """After a signal the service has this long to finish what it holds; then it is cancelled."""
 
