@@ -16,6 +16,9 @@ COMMAND_TIMEOUT_S = 30.0
 """A statement that takes longer is given up: the connection is closed and the caller tries
 again."""
 
+CLOSE_TIMEOUT_S = 3.0
+"""An idle connection closes at once; one whose server hangs must not hold the end of a service."""
+
 MAX_QUERIES = 10_000_000
 """A connection is not made anew before so many statements: preparing it takes several."""
 
@@ -72,27 +75,49 @@ class Database:
         return cls(pool, dsn, role)
 
     async def close(self) -> None:
-        async with self._writing:
-            if self._writer is not None:
-                await self._writer.close()
-        await self.pool.close()
+        """Close every connection; those whose server does not answer are dropped."""
+        if self._writer is not None:
+            self._writer.terminate()
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await self.pool.close()
+        except TimeoutError:
+            self.pool.terminate()
 
     async def commit(self, sql: str, *args: object) -> None:
-        """Run one statement on the connection that is kept for this, one after the other.
+        """Run one statement on a connection that is kept for this, one after the other.
 
         For the one statement that is run all the time: to borrow and give back a connection costs
-        more than to send it. Raises as `connection`; after an error the next one is borrowed anew.
+        more than to send it. Raises as `connection`; then the next one is made anew, unless the
+        server has answered.
         """
         async with self._writing:
             try:
-                if self._writer is None:
-                    self._writer = await self.pool.acquire(timeout=CONNECT_TIMEOUT_S)
+                if self._writer is None or self._writer.is_closed():
+                    self._writer = await self._new_writer()
                 await self._writer.execute(sql, *args)
+            except asyncpg.PostgresError as error:
+                raise (translate(error) or error) from error
             except BaseException as error:
-                await self._give_back_writer()
+                self._drop_writer()
                 if isinstance(error, _DRIVERS):
                     raise (translate(error) or error) from error
                 raise
+
+    async def _new_writer(self) -> Any:
+        writer = await asyncpg.connect(self.dsn, **_settings(self.role))
+        try:
+            await _prepare(writer)
+        except BaseException:
+            writer.terminate()
+            raise
+        return writer
+
+    def _drop_writer(self) -> None:
+        """What an answer that did not come belongs to must not be used again."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.terminate()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
