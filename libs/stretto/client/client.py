@@ -102,7 +102,14 @@ class Client:
         """
         where = url or os.environ.get(URL_VARIABLE) or DEFAULT_URL
         inbox = inbox_prefix or os.environ.get(INBOX_VARIABLE) or DEFAULT_INBOX
-        return Connecting(where, namespace, name, credentials, inbox, timeout_s)
+        return Connecting(
+            url=where,
+            namespace=namespace,
+            name=name,
+            credentials=credentials,
+            inbox_prefix=inbox,
+            timeout_s=timeout_s,
+        )
 
     @property
     def namespace(self) -> str:
@@ -315,6 +322,7 @@ class Connecting:
 
     def __init__(
         self,
+        *,
         url: str,
         namespace: str,
         name: str,

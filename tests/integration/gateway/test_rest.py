@@ -10,6 +10,10 @@ import pytest
 
 from services.gateway import gate as gate_module
 from services.gateway.problems import PROBLEM_TYPE
+from stretto.bus.api import Answer, ask_api
+from stretto.bus.topology import stream_config
+from stretto.runtime.errors import PermanentError
+from stretto.runtime.topology import STARTS
 from stretto.testkit.fake_workflow import FakeWorkflow
 from stretto.testkit.service_host import Hosted
 
@@ -294,3 +298,37 @@ async def test_the_openapi_document_is_whole(site: Site) -> None:
         o["summary"] and "503" in o["responses"] for o in operations if "health" not in o["tags"]
     )
     assert (await site.http.get("/openapi.json")).json() == document
+
+
+async def test_what_cannot_be_done_at_all_is_told_by_its_code(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object, **__: object) -> bytes:
+        raise PermanentError(code, "a reason")
+
+    monkeypatch.setattr(gate_module.Gate, "ask", broken)
+    for code, status in (("bus.message_too_large", 413), ("client.not_understood", 500)):
+        problem(await site.http.get("/api/v1/stats"), status, code)
+
+
+async def test_a_start_that_cannot_be_stored_is_not_taken_for_one(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(site.host.context.publisher, "_deadline_s", 0.2)
+    await ask_api(
+        site.host.context.connection,
+        "STREAM.UPDATE.STRETTO_STARTS",
+        {**stream_config(STARTS), "max_msgs": 1},
+        Answer,
+        asked="make the stream smaller",
+    )
+    for _ in range(2):
+        last = await site.http.post("/api/v1/runs", json={"workflow": "w", "wait": False})
+    problem(last, 503, "bus.publish_timeout")
+
+
+async def test_only_json_starts_a_run(site: Site) -> None:
+    answer = await site.http.post(
+        "/api/v1/runs", content="{}", headers={"content-type": "text/plain"}
+    )
+    problem(answer, 415, "media_type")
