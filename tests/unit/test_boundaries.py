@@ -154,7 +154,7 @@ def test_the_entry_of_a_service_only_wires() -> None:
 
 def test_no_tracked_file_names_a_place_of_one_machine() -> None:
     # Written so that this file does not find itself.
-    private = re.compile(r"/(root|work|home/[a-z]+)/[a-z]|/opt/(pypi|wheels)|\.pyenv")
+    private = re.compile(r"(?<!\w)/(root|work|home/[a-z]+)/[a-z]|/opt/(pypi|wheels)|\.pyenv")
     wrong = []
     for path in tracked():
         try:
