@@ -1,4 +1,4 @@
-"""`docker-compose.yml` and the images: every process is itself, and may do no more than it needs."""
+"""`docker-compose.yml` and the images: every process is itself and may do no more than it needs."""
 
 import re
 import tomllib
