@@ -18,15 +18,19 @@ logger = logging.getLogger(__name__)
 PROBLEM_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1
 
-STATUS_OF_CODE = {
-    "run_unknown": 404,
-    "workflow_unknown": 404,
-    "run_closed": 409,
-    "definition_contended": 409,
-    "definition_too_large": 413,
-    "client.too_large": 413,
-    "bus.message_too_large": 413,
+_CODES_OF_STATUS = {
+    403: ("not_allowed",),
+    404: ("run_unknown", "workflow_unknown", "step_unknown"),
+    409: (
+        *("run_exists", "run_id_taken", "run_closed", "definition_contended", "already_failing"),
+        *("not_paused", "not_running", "signals_full", "approval_not_open", "step_not_open"),
+        *("step_not_failed", "run_not_resumable", "run_compensated"),
+    ),
+    413: ("definition_too_large", "bus.message_too_large"),
+    500: ("run_at_fault", "definition_fault"),
+    503: ("no_room",),
 }
+STATUS_OF_CODE = {code: status for status, codes in _CODES_OF_STATUS.items() for code in codes}
 """Everything else that is refused is 422."""
 
 _TITLES = {
