@@ -9,6 +9,7 @@ count the instances and what each of them has. It is an arrangement for speed; `
 The session must be one (no pooler in transaction mode between).
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -26,14 +27,17 @@ MEMBER_CLASS = 0x5713
 CONNECT_TIMEOUT_S = 10.0
 STATEMENT_TIMEOUT_S = 5.0
 
+ALIVE_S = 5.0
+"""A session that waits for a take-over says something this often."""
+
 _SESSION = {
     "application_name": "stretto_workflow_partitions",
     # A machine that is cut off: its session ends after idle + interval · count seconds.
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
-    # A process that hangs: longer than the longest take-over, which the session sits through.
-    "idle_session_timeout": "60s",
+    # A process that hangs.
+    "idle_session_timeout": "30s",
 }
 
 _HELD = """
@@ -128,7 +132,21 @@ class Ownership:
         if gained:
             self.owned |= gained
             logger.info("partitions taken", extra={"partitions": sorted(gained)})
-            await self._gained(gained)
+            await self._while_alive(session, self._gained(gained))
+
+    async def _while_alive(
+        self, session: "asyncpg.Connection[asyncpg.Record]", work: Awaitable[object]
+    ) -> None:
+        """Wait for a take-over; the session must not look idle meanwhile."""
+        task = asyncio.ensure_future(work)
+        try:
+            while not (await asyncio.wait({task}, timeout=ALIVE_S))[0]:
+                await session.execute("select")
+            task.result()
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
 
 
 def to_give_up(partitions: int, held: Sequence[int], mine: int) -> int:

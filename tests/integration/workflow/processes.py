@@ -27,6 +27,10 @@ class Instance:
             [sys.executable, "-m", "services.workflow"], env=environment, stderr=subprocess.PIPE
         )
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 

@@ -60,7 +60,9 @@ async def test_events_that_a_killed_owner_did_not_publish_are_told(
             return
 
         with monkeypatch.context() as patch:
-            patch.setattr(Sender, "told", dies)  # killed after the commit, before it told
+            # Killed after the commit, before it told.
+            patch.setattr(Sender, "told", dies)
+            patch.setattr(Sender, "told_from_log", dies)
             says = await alone.start("says", {"words": "hi"})
             await alone.status(says, "completed")
             parent = await alone.start("parent", {"n": 1})
