@@ -14,7 +14,7 @@ LOOPBACK = "127.0.0.1"
 LOWEST_PORT = 20_000
 HIGHEST_PORT = 32_000
 _ATTEMPTS = 200
-# Not the module's generator: what seeds it (a property test) would give two sessions the same ports.
+# Not the module's generator: a property test that seeds it would give two sessions the same ports.
 _random = secrets.SystemRandom()
 
 

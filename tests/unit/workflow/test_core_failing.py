@@ -46,8 +46,8 @@ def test_a_failed_item_cancels_the_others_and_fails_the_for_each_and_the_run() -
     story = Story(graph(each("scan"))).decided("scan", items=[b"1", b"2", b"3"])
     story.fail("scan[1]")
     assert [e for e in story.effects if isinstance(e, Withdraw)] == [
-        Withdraw("scan[0]", 1, "join_settled"),
-        Withdraw("scan[2]", 1, "join_settled"),
+        Withdraw("scan[0]", 1, "settled"),
+        Withdraw("scan[2]", 1, "settled"),
     ]
     assert story.run.phase is RunPhase.FAILED
     assert story.run.failure is not None
