@@ -1,6 +1,7 @@
 """The users and roles of the deployment: enough for everything, and no more."""
 
 import asyncio
+import subprocess
 from pathlib import Path
 
 import asyncpg
@@ -14,6 +15,7 @@ from stretto.client import Client, Run
 from stretto.client.errors import RunFailed
 from stretto.runtime.access import inbox_prefix
 from stretto.runtime.errors import PermanentError, TransientError
+from stretto.testkit.postgres_server import find_postgres
 from tests.deployed import ROOT
 
 from .conftest import Deployed, acting_as
@@ -228,3 +230,17 @@ async def test_the_login_of_a_service_cannot_enter_another_database(deployed: De
     for name in ("postgres", "template1"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await asyncpg.connect(f"{server}/{name}")
+
+
+def test_a_login_that_may_not_migrate_is_told_who_must(deployed: Deployed) -> None:
+    # Given: a database without the schema
+    server, _, _ = deployed.database.dsn.rpartition("/")
+    psql = [str(find_postgres() / "psql"), "--quiet", "--command", "create database unmade"]
+    subprocess.run([*psql, "--dbname", f"{server}/postgres"], check=True)
+    own, _, _ = deployed.dsn_as("workflow").rpartition("/")
+    # When
+    command = ("-m", "services.workflow", "migrate")
+    deployed.begin("migrate-workflow", *command, STRETTO_POSTGRES_DSN=f"{own}/unmade")
+    # Then
+    assert deployed.processes.pop("migrate-workflow").wait(PATIENCE_S) != 0
+    assert "with an owner's DSN" in deployed.log("migrate-workflow")
