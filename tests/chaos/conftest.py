@@ -45,7 +45,8 @@ class World:
             await asyncio.sleep(0.02)
 
     async def all_complete_once(self) -> None:
-        """Every run that was started is completed, each of its steps once, nothing else is there."""
+        """Every run that was started is completed, each of its steps once, nothing else is
+        there."""
         deadline = time.monotonic() + END_TIMEOUT_S
         wanted = set(self.started)
         while True:

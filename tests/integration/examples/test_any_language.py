@@ -1,4 +1,5 @@
-"""A start and a worker without any of our code: a TCP socket and the NATS protocol, in JavaScript."""
+"""A start and a worker without any of our code: a TCP socket and the NATS protocol, in
+JavaScript."""
 
 import asyncio
 import json

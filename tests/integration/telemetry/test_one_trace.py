@@ -1,4 +1,5 @@
-"""A run is one trace over workflow, decision, execution and worker, read back as a tree of spans."""
+"""A run is one trace over workflow, decision, execution and worker, read back as a tree of
+spans."""
 
 import asyncio
 import os
@@ -50,7 +51,7 @@ async def test_a_run_is_one_trace_over_all_services(data_dir: Path) -> None:
             spans = await _spans(stack.trace_dir, run.id)
         finally:
             await stopped(worker)
-    assert WANTED <= edges(spans), edges(spans)
+    assert edges(spans) >= WANTED, edges(spans)
     attempts = [edge for edge in edges(spans) if edge[0].startswith("attempt")]
     assert {parent for _, _, parent in attempts} == {"step one", "step two"}
     assert not any(service.startswith("stretto-e") for _, service, _ in attempts), "of the worker"

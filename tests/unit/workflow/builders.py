@@ -1,4 +1,5 @@
-"""Graphs and runs for the tests of the core: `given(...)`, `Story` drives a run with its own clock."""
+"""Graphs and runs for the tests of the core: `given(...)`, `Story` drives a run with its own
+clock."""
 
 from collections.abc import Iterable
 
@@ -60,7 +61,8 @@ def graph(*steps: StepPlan, **fields: object) -> Graph:
 
 
 class Story:
-    """A run, driven by commands; remembers its events and effects, and checks replay at every step."""
+    """A run, driven by commands; remembers its events and effects, and checks replay at every
+    step."""
 
     def __init__(self, plan: Graph, value: bytes = b"{}") -> None:
         self.graph = plan
@@ -152,7 +154,27 @@ def types_of(events: Iterable[ev.Event]) -> list[str]:
 
 
 __all__ = [
-    "ASK", "Ask", "AskOf", "Case", "Compensation", "Dispatch", "Failure", "ForEach", "Graph", "Join",
-    "Ref", "Retry", "ScopePlan", "StepPlan", "Story", "TaskPlan", "Timeouts", "Timer", "facts",
-    "graph", "task", "types_of", "undoable",
-]  # fmt: skip
+    "ASK",
+    "Ask",
+    "AskOf",
+    "Case",
+    "Compensation",
+    "Dispatch",
+    "Failure",
+    "ForEach",
+    "Graph",
+    "Join",
+    "Ref",
+    "Retry",
+    "ScopePlan",
+    "StepPlan",
+    "Story",
+    "TaskPlan",
+    "Timeouts",
+    "Timer",
+    "facts",
+    "graph",
+    "task",
+    "types_of",
+    "undoable",
+]

@@ -9,7 +9,18 @@ from services.workflow.core.state import NodeStatus, RunPhase
 from stretto.contracts.graph import Compensation
 from stretto.contracts.public import ControlRequest
 from tests.unit.workflow.builders import (
-    ASK, ForEach, Graph, Join, Retry, StepPlan, Story, TaskPlan, Timeouts, facts, graph, task,
+    ASK,
+    ForEach,
+    Graph,
+    Join,
+    Retry,
+    StepPlan,
+    Story,
+    TaskPlan,
+    Timeouts,
+    facts,
+    graph,
+    task,
     undoable,
 )  # fmt: skip
 
