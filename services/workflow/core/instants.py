@@ -7,6 +7,7 @@ import msgspec
 from stretto.contracts.durations import parse_duration
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LONG_PAST = _EPOCH + timedelta(microseconds=1)
 
 
 class _Wait(msgspec.Struct, frozen=True):
@@ -43,4 +44,5 @@ def wait_until(value: bytes, now_us: int) -> datetime:
             raise ValueError("expected `until` or `for`, but there is neither")
         length = wait.for_s
         return instant(now_us, parse_duration(length) if isinstance(length, str) else length)
-    return wait.until if wait.until.tzinfo is not None else wait.until.replace(tzinfo=UTC)
+    until = wait.until if wait.until.tzinfo is not None else wait.until.replace(tzinfo=UTC)
+    return max(until, _LONG_PAST)  # in a run, 0 stands for no instant at all
