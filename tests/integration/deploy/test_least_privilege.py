@@ -21,6 +21,9 @@ from tests.deployed import ROOT
 from .conftest import Deployed, acting_as
 
 PATIENCE_S = 30.0
+SWEPT_S = 120.0
+"""What was lost with the store is sent again by the sweep at the latest, after a minute or so."""
+
 POLL_S = 0.05
 EXAMPLES = ROOT / "docs" / "examples"
 
@@ -82,7 +85,7 @@ async def test_the_users_may_make_everything_again_when_the_store_is_deleted(
     # Then
     async with Client.connect(deployed.nats) as client:
         await client.register((EXAMPLES / "hello" / "workflow.yaml").read_text())
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(SWEPT_S):
             run = await _start_when_possible(client)
             assert await run.result() == "Hello, Ada!"
     assert deployed.violations() == before
