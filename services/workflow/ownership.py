@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import asyncpg
 
 from stretto.postgres import translate
+from stretto.postgres.errors import DRIVER_ERRORS
 from stretto.runtime.errors import StrettoError
 
 logger = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ class Ownership:
         except StrettoError:
             await self.drop()
             raise
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except DRIVER_ERRORS as error:
             await self.drop()
             raise (translate(error) or error) from error
 

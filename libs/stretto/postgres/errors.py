@@ -50,12 +50,22 @@ def lacks_room(error: StrettoError) -> bool:
     return str(error.detail.get("sqlstate", ""))[:2] == _NO_ROOM_CLASS
 
 
+DRIVER_ERRORS = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that was cut in the middle of something
+    OSError,
+    TimeoutError,
+)
+"""What the driver and the network raise; `translate` knows each of them."""
+
+
 def translate(error: BaseException) -> StrettoError | None:
     """Say what an error of asyncpg means; None for one that is not the driver's or the
     network's."""
     if isinstance(error, asyncpg.PostgresError):
         return _by_sqlstate(error)
-    if isinstance(error, OSError | asyncpg.InterfaceError | TimeoutError | ConnectionError):
+    if isinstance(error, DRIVER_ERRORS):
         message = f"expected Postgres to answer, but it did not: {type(error).__name__}: {error}"
         return NotReachable("postgres.not_reachable", message)
     return None

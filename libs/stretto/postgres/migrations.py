@@ -6,7 +6,7 @@ from pathlib import Path
 
 import asyncpg
 
-from stretto.postgres.errors import translate
+from stretto.postgres.errors import DRIVER_ERRORS, translate
 from stretto.runtime.errors import PermanentError
 
 _FILE = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
@@ -38,7 +38,7 @@ async def migrate(dsn: str, schema: str, folder: Path, role: str) -> int:
             return await _migrate(connection, schema, migration_files(folder), role)
         finally:
             await connection.close()
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except DRIVER_ERRORS as error:
         raise (translate(error) or error) from error
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 
-from stretto.postgres.errors import translate
+from stretto.postgres.errors import DRIVER_ERRORS, is_unsure, translate
 
 CONNECT_TIMEOUT_S = 10.0
 COMMAND_TIMEOUT_S = 30.0
@@ -21,8 +21,6 @@ CLOSE_TIMEOUT_S = 3.0
 
 MAX_QUERIES = 10_000_000
 """A connection is not made anew before so many statements: preparing it takes several."""
-
-_DRIVERS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 _PG_EPOCH_US = 946_684_800_000_000
 _int64 = struct.Struct("!q")
@@ -70,7 +68,7 @@ class Database:
                 max_queries=MAX_QUERIES,
                 **_settings(role),
             )
-        except _DRIVERS as error:
+        except DRIVER_ERRORS as error:
             raise (translate(error) or error) from error
         return cls(pool, dsn, role)
 
@@ -96,12 +94,14 @@ class Database:
                 if self._writer is None or self._writer.is_closed():
                     self._writer = await self._new_writer()
                 await self._writer.execute(sql, *args)
-            except asyncpg.PostgresError as error:
-                raise (translate(error) or error) from error
-            except BaseException as error:
+            except DRIVER_ERRORS as error:
+                ours = translate(error)
+                assert ours is not None
+                if is_unsure(ours):
+                    self._drop_writer()
+                raise ours from error
+            except BaseException:
                 self._drop_writer()
-                if isinstance(error, _DRIVERS):
-                    raise (translate(error) or error) from error
                 raise
 
     async def _new_writer(self) -> Any:
@@ -125,7 +125,7 @@ class Database:
         try:
             async with self.pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
                 yield connection
-        except _DRIVERS as error:
+        except DRIVER_ERRORS as error:
             raise (translate(error) or error) from error
 
     async def fetch(self, sql: str, *args: object) -> list[Any]:

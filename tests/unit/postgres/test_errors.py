@@ -38,6 +38,7 @@ def test_every_error_of_the_driver_is_one_of_ours(kind: type[asyncpg.PostgresErr
         (asyncpg.ReadOnlySQLTransactionError("x"), TransientError),
         (asyncpg.ConnectionDoesNotExistError("x"), NotReachable),
         (asyncpg.InterfaceError("x"), NotReachable),
+        (asyncpg.InternalClientError("x"), NotReachable),
         (ConnectionRefusedError("x"), NotReachable),
         (TimeoutError("x"), NotReachable),
         (asyncpg.InsufficientPrivilegeError("x"), PermanentError),
