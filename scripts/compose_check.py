@@ -10,6 +10,7 @@ must complete, and its log must hold every step's completion once. Needs Docker 
 import argparse
 import asyncio
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -210,6 +211,8 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="leave everything running at the end")
     parser.add_argument("--no-build", action="store_true", help="use the images that are there")
     wanted = parser.parse_args()
+    # What the bus does while its container is away is meant.
+    logging.getLogger("stretto").addHandler(logging.NullHandler())
     for name, usual in USUAL_PORTS.items():
         if name not in os.environ and not is_free(usual):
             os.environ[name] = str(free_port())
