@@ -193,7 +193,7 @@ _decode_step = msgspec.json.Decoder(_OfStep).decode
 def _read(kind: type[Q], data: bytes) -> Q:
     try:
         return msgspec.json.decode(data or b"{}", type=kind)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise Refusal("request_invalid", f"expected a {kind.__name__}, but {error}") from error
 
 

@@ -13,6 +13,7 @@ from stretto.cli.calling import Call, bus_command
 from stretto.cli.exits import EXIT_OK, EXIT_USAGE
 from stretto.cli.printing import local_time, note, out, print_json, table
 from stretto.client import Client, DefinitionMistakes
+from stretto.contracts.public import Defined
 from stretto.definition import load
 
 MAX_SOURCE_BYTES = 4 * 1024 * 1024
@@ -65,6 +66,18 @@ def validate_command(files: tuple[Path, ...], as_json: bool) -> None:
     sys.exit(EXIT_USAGE if mistakes else EXIT_OK)
 
 
+async def register(call: Call, client: Client, file: Path, source: str) -> Defined:
+    """Register a definition; with mistakes, show each with its place in the file and end."""
+    try:
+        return await client.register(source)
+    except DefinitionMistakes as error:
+        if call.json:
+            print_json({"file": str(file), "mistakes": error.mistakes})
+        else:
+            show_mistakes(error.mistakes, file)
+        sys.exit(EXIT_USAGE)
+
+
 @click.command("apply")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @bus_command
@@ -74,14 +87,7 @@ async def apply_command(call: Call, files: tuple[Path, ...]) -> None:
     client: Client
     async with call.client() as client:
         for file, source in sources:
-            try:
-                defined = await client.register(source)
-            except DefinitionMistakes as error:
-                if call.json:
-                    print_json({"file": str(file), "mistakes": error.mistakes})
-                else:
-                    show_mistakes(error.mistakes, file)
-                sys.exit(EXIT_USAGE)
+            defined = await register(call, client, file, source)
             if call.json:
                 print_json({"file": str(file), **_fields(defined)})
             else:

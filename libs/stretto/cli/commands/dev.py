@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 from rich.console import Console
@@ -17,7 +18,7 @@ from stretto.cli.printing import seconds
 from stretto.dev import DevOptions, DevStack, dev_stack
 from stretto.dev.environment import OTLP_ENDPOINT
 from stretto.dev.log_view import LogView
-from stretto.dev.plan import DEFAULT_DATA, SERVICES, worker_plan
+from stretto.dev.plan import DEFAULT_DATA, SERVICES, USUAL_NATS_PORT, worker_plan
 
 _NAME_WIDTH = 12
 _EXIT_NAMES = {-int(number): number.name for number in signal.Signals}
@@ -162,4 +163,7 @@ def _tell(console: Console, stack: DevStack, took_s: float) -> None:
     for name, value in rows:
         if value:
             console.print(f"  {name:<7} {escape(value)}", highlight=False)
+    if urlsplit(where.nats).port != USUAL_NATS_PORT:
+        # Without this the commands of another terminal would find whoever has the usual port.
+        console.print(f"  in other terminals: export STRETTO_NATS_URL={escape(where.nats)}")
     console.print("Ctrl-C ends it.", style="dim", highlight=False)

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from stretto.cli.calling import Call, bus_command
-from stretto.cli.commands.definitions import read_source
+from stretto.cli.commands.definitions import read_source, register
 from stretto.cli.exits import EXIT_OK, EXIT_RUN_FAILED
 from stretto.cli.inputs import input_options, read_input
 from stretto.cli.printing import note, print_json
@@ -120,7 +120,7 @@ async def run_command(
     value = read_input(inputs, input_json)
     client: Client
     async with call.client() as client:
-        defined = await client.register(source)
+        defined = await register(call, client, file, source)
         run = await client.start(
             defined.workflow, value, key, version=defined.version, wait_accepted=True
         )
