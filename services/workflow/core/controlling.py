@@ -26,7 +26,7 @@ def control(run: Run, request: ControlRequest, now_us: int) -> Outcome:
         case "cancel":
             return _cancel(run, request)
         case "terminate":
-            return [ev.RunTerminated(failure=_asked(request), by=request.by)]
+            return _terminate(run, request)
         case "pause" | "resume":
             return _pause(run, request)
         case "signal":
@@ -58,6 +58,16 @@ def _cancel(run: Run, request: ControlRequest) -> Outcome:
             message=f"expected the run to be running, but it is {run.phase.word} already",
         )
     return [ev.RunFailing(ending="cancelled", failure=_asked(request), by=request.by)]
+
+
+def _terminate(run: Run, request: ControlRequest) -> Outcome:
+    """End at once: attempts and children that are out are withdrawn, nothing is undone."""
+    out: list[ev.Event] = [
+        ev.StepCancelled(step=node.path, reason="terminated", attempt=node.attempt)
+        for node in run.open.values()
+        if node.status in OUT
+    ]
+    return [*out, ev.RunTerminated(failure=_asked(request), by=request.by)]
 
 
 def _pause(run: Run, request: ControlRequest) -> Outcome:

@@ -221,6 +221,8 @@ def test_terminate_ends_at_once() -> None:
     story = Story(graph(undoable("a"), task("b", needs=(0,)), on_failure="compensate"))
     story.complete("a").give(control("terminate"))
     assert story.run.phase is RunPhase.TERMINATED
+    assert story.last(Withdraw) == Withdraw("b", 1, "terminated")
+    assert facts(story.replayed()) == facts(story.run)
     story.give(control("terminate"))
     assert story.rejections[-1].code == "run_closed"
 
