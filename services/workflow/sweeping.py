@@ -21,7 +21,7 @@ SWEEP_S = 5.0
 ASK_OVERDUE_S = 5.0
 """A decision takes milliseconds; after so long the ask or its answer was lost."""
 
-ATTEMPT_OVERDUE_S = 60.0
+ATTEMPT_OVERDUE_S = 20.0
 """How often an attempt that is out is put to execution again."""
 
 STALLED_S = 10.0
