@@ -93,8 +93,8 @@ async def test_measuring_gives_time_cpu_and_peak_memory_by_part() -> None:
             while time.process_time() - began < BURNT_S or not usage.peak_mb > 0:  # noqa: ASYNC110
                 await asyncio.sleep(0)
 
-    assert usage.seconds >= BURNT_S
-    assert usage.cpu_s["bench"] >= BURNT_S * 0.9
+    assert usage.seconds > 0  # less than was burnt, when other threads burnt some of it
+    assert usage.cpu_s["bench"] >= BURNT_S * 0.8  # told in ticks of 10 ms
     assert usage.cpu_s["idle"] < BURNT_S
     assert usage.total_cpu_s == pytest.approx(sum(usage.cpu_s.values()))
     assert usage.others_cpu_s >= 0
