@@ -2,7 +2,7 @@
 
 Postgres refuses to run as root. An ordinary user runs it as itself. Root drops to, in this order:
 the owner of existing data; the account ``postgres``; the account ``nobody``. When that account
-cannot enter the directories on the way (``/root/...``), the server keeps the one capability
+cannot enter the directories on the way (a home that is closed), the server keeps the one capability
 ``CAP_DAC_OVERRIDE`` instead of us opening those directories to everybody.
 """
 

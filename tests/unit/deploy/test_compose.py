@@ -101,7 +101,7 @@ def test_the_image_of_a_service_is_built_for_it_alone(service: str) -> None:
 
 
 def test_the_example_of_variables_is_complete_and_says_the_defaults() -> None:
-    example = (ROOT / ".env.example").read_text()
+    example = (ROOT / "deploy" / "compose.env.example").read_text()
     named = dict(re.findall(r"^#?(\w+)=(.*)$", example, re.MULTILINE))
     assert set(named) == variables()
     text = (ROOT / "docker-compose.yml").read_text()
