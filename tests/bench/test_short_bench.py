@@ -35,7 +35,7 @@ def test_short_workloads_complete(tmp_path: Path) -> None:
     parts = {"workflow", "decision", "execution", "monitoring", "gateway", "nats", "postgres"}
     assert set(b["cost"]["cpu_ms_per_step_by_part"]) == parts | {"worker", "bench"}
     assert json.loads(out.read_text()) == report
-    assert "B  10 sequential steps, 200 runs in flight, 2 s" in ended.stderr
+    assert "B  10 sequential steps, 50 runs in flight, 4 s" in ended.stderr
 
 
 async def test_fan_and_burst_complete_and_what_is_not_there_yet_is_counted(tmp_path: Path) -> None:

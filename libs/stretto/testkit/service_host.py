@@ -21,8 +21,10 @@ from stretto.runtime.topology import topology_for
 from stretto.telemetry.metrics import Metrics
 from stretto.telemetry.tracing import NoTracer
 
-READY_TIMEOUT_S = 20.0
-STOP_TIMEOUT_S = 20.0
+READY_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 60.0
+"""Far above what either takes: disks of shared machines stall for tens of seconds."""
+
 POLL_S = 0.01
 WATCH_S = 0.1
 
