@@ -40,6 +40,7 @@ class Batch:
         refused: runs of which a command was refused by what is in memory.
         unfinished: runs whose own steps go on in the next round.
         ended_children: runs that were asked for again by a parent and have ended already.
+        asked: whether its questions have been asked already, before the commit.
     """
 
     def __init__(self) -> None:
@@ -51,6 +52,7 @@ class Batch:
         self.refused: set[bytes] = set()
         self.unfinished: list[bytes] = []
         self.ended_children: list[bytes] = []
+        self.asked = False
 
     def run(self, slot: Slot, command: Command) -> Rejection | None:
         """Decide a command, apply what follows, and all that follows from that by itself."""

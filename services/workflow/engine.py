@@ -25,12 +25,12 @@ from services.workflow import answers
 from services.workflow.batch import Batch, Touched
 from services.workflow.core import Rejection
 from services.workflow.core.commands import TimerKind
-from services.workflow.core.effects import Timer, open_effects
+from services.workflow.core.effects import Ask, Timer, open_effects
 from services.workflow.deciding import Deciding, go_on
 from services.workflow.faults import FAULTS, Spoiled
 from services.workflow.inbox import Arrival, Inbox, Item
 from services.workflow.loading import Loader
-from services.workflow.outgoing import Frames
+from services.workflow.outgoing import SMALL_FRAME_RECORDS, Frames
 from services.workflow.refusals import refuse_value
 from services.workflow.registry import Registry
 from services.workflow.sending import Sender
@@ -185,6 +185,8 @@ class Engine:
                 await self._deciding.decide(batch, items)
                 await self._verify(batch)
                 if batch.touched:
+                    if not tries:
+                        await self._ask_ahead(batch)
                     await self._store.append(batch.rows())
                 break
             except (BadValue, Spoiled):
@@ -207,6 +209,23 @@ class Engine:
                     items = await self._refuse_starts(items, error)
         self._commit_us.observe(int((self._clock.monotonic() - began) * 1e6))
         await self._committed(batch)
+
+    async def _ask_ahead(self, batch: Batch) -> None:
+        """Ask the questions of a small round while it is being committed.
+
+        A question changes nothing, and its answer is fenced by the event that asked: when that is
+        not committed after all, the answer fits no run (ADR 0008).
+        """
+        if len(batch.touched) > SMALL_FRAME_RECORDS:
+            return
+        frames = Frames(batch.now_us, self._lanes)
+        try:
+            for touched in batch.touched.values():
+                frames.add(touched.slot, [e for e in touched.effects if isinstance(e, Ask)])
+        except FAULTS:
+            return  # met again, and told, when it is committed
+        if not frames.too_large:
+            batch.asked = await self._sender.questions(frames)
 
     async def _pause(self, tries: int) -> None:
         """Wait before the next try; what is held must not come to others meanwhile, unless it is
@@ -297,7 +316,10 @@ class Engine:
             self._rows.add(batch.events)
             frames = Frames(batch.now_us, self._lanes)
             for touched in batch.touched.values():
-                self._add(frames, touched.slot, touched.effects)
+                due = touched.effects
+                if batch.asked:
+                    due = [e for e in due if not isinstance(e, Ask)]
+                self._add(frames, touched.slot, due)
             await self._send(frames)
             await self._sender.told(batch.touched.values(), batch.now_us)
             for touched in batch.touched.values():

@@ -75,6 +75,17 @@ class Sender:
         self._log += changed
         self._log_some.set()
 
+    async def questions(self, frames: Frames) -> bool:
+        """Send the asks of a small frame without waiting for the commit; whether that was done."""
+        asks = frames.quiet()
+        if not asks:
+            return False
+        try:
+            await self._publisher.publish_encoded(asks)
+        except StrettoError:
+            return False  # asked with everything else after the commit, which tells of the failure
+        return True
+
     async def effects(self, frames: Frames) -> None:
         """Send asks, dispatches and withdrawals. Waits only while the window is full."""
         try:

@@ -12,7 +12,8 @@ from stretto.contracts.failures import Failure
 
 
 class DecideRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One ask. `turn` is the sequence number of the event that asked: the answer is fenced by it.
+    """One ask. `turn` stands for the event that asked (number and instant): the answer is fenced by
+    it.
 
     `plan` and `values` are indices into the frame; -1 is a value whose step was skipped.
     """

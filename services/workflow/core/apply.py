@@ -4,7 +4,7 @@ from typing import assert_never
 
 from services.workflow.core import signals
 from services.workflow.core.instants import micros
-from services.workflow.core.policy import child_id, needed
+from services.workflow.core.policy import child_id, needed, turn_of
 from services.workflow.core.rewinding import rewind
 from services.workflow.core.scopes import (
     complete_items,
@@ -38,7 +38,7 @@ def apply(run: Run, event: ev.Event, seq: int, at_us: int) -> None:
         case ev.StepActivated():
             node = _begin(run, event.step, at_us)
             _enter(run, node, NodeStatus.DECIDING, at_us)
-            node.turn = seq
+            node.turn = turn_of(seq, at_us)
         case ev.StepStarted():
             node = run.node(event.step)
             _enter(run, node, NodeStatus.STARTED, at_us)
@@ -73,7 +73,7 @@ def _apply_inside(run: Run, event: ev.Event, seq: int, at_us: int) -> None:
         case ev.StepFinishing():
             node = _begin(run, event.step, at_us)
             node.finishing = True
-            node.turn = seq
+            node.turn = turn_of(seq, at_us)
             _enter(run, node, NodeStatus.DECIDING, at_us)
         case ev.StepRepeated():
             node = _begin(run, event.step, at_us)
@@ -88,7 +88,7 @@ def _apply_inside(run: Run, event: ev.Event, seq: int, at_us: int) -> None:
         case ev.StepSignalled(asked=True):
             node = _begin(run, event.step, at_us)
             node.candidate = event.index
-            node.turn = seq
+            node.turn = turn_of(seq, at_us)
             _enter(run, node, NodeStatus.DECIDING, at_us)
         case ev.StepSignalled():
             node = _begin(run, event.step, at_us)
@@ -116,7 +116,7 @@ def _apply_to_run(run: Run, event: ev.Event, seq: int, at_us: int) -> None:
         case ev.RunFinishing():
             run.todo.pop("", None)
             run.phase = RunPhase.FINISHING
-            run.turn = seq
+            run.turn = turn_of(seq, at_us)
         case ev.RunFailing():
             _failing(run, event)
         case ev.CompensationStarted():

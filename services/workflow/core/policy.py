@@ -9,6 +9,10 @@ from stretto.contracts.ids import AttemptId, uuid7
 
 _JITTER_STEPS = 1 << 16
 
+_SEQ_BITS = 12
+_SEQ_MASK = (1 << _SEQ_BITS) - 1
+"""Instants in µs need 52 bits until the year 2112."""
+
 
 def may_retry(retry: Retry, failure: Failure, attempt: int) -> bool:
     """Tell whether attempt number `attempt`, which failed so, is followed by another."""
@@ -47,3 +51,12 @@ def needed(join: Join, count: int) -> int:
 def child_id(run_id: bytes, path: str, attempt: int, at_us: int) -> bytes:
     """The run that an attempt of kind `workflow` is: the same for the same attempt."""
     return uuid7(at_us // 1_000, str(AttemptId(run_id, path, attempt)).encode())
+
+
+def turn_of(seq: int, at_us: int) -> int:
+    """The fence of a question: number and instant of the event that asks, in one number of 64 bits.
+
+    The instant tells it from the question of an event of the same number that another instance, or
+    an earlier try, meant to write and has not committed.
+    """
+    return at_us << _SEQ_BITS | seq & _SEQ_MASK

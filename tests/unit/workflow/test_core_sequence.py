@@ -36,7 +36,7 @@ def test_a_join_waits_for_all_of_its_needs() -> None:
 
 def test_a_step_with_an_expression_is_decided_before_it_is_scheduled() -> None:
     story = Story(graph(task("a", ask=ASK)))
-    assert story.effects == [Ask("a", 2, ASK)]
+    assert story.effects == [Ask("a", story.run.nodes["a"].turn, ASK)]
     story.decided("a", output=b'{"x":1}')
     dispatch = story.last(Dispatch)
     assert isinstance(dispatch, Dispatch)
