@@ -13,7 +13,7 @@ from services.workflow.store import Append, Store
 from stretto.contracts.ids import parse_run_id
 from stretto.runtime.errors import NotReachable, TransientError
 from tests.integration.workflow.definitions import ASKS, ONE, RETRIED, TWO
-from tests.integration.workflow.partners import silent
+from tests.integration.workflow.partners import echo, silent
 from tests.integration.workflow.world import World, eventually, until
 
 INSERT = "insert into workflow.event values ($1, $2, $3, now(), $4::jsonb)"
@@ -37,6 +37,28 @@ async def test_a_writer_behind_our_back_makes_us_decide_again(world: World) -> N
     assert outputs == ["theirs"]
     await until(lambda: world.rejected() == ["attempt_not_open"])
     await until(lambda: sorted(set(world.told(run))) == [r["seq"] for r in rows])
+
+
+async def test_the_answer_to_a_question_that_was_never_committed_is_dropped(world: World) -> None:
+    world.execution.tasks["echo"] = lambda record: (
+        echo(record) if record.path == "two" else silent(record)
+    )
+    await world.define(TWO)
+    run = await world.start("two", {"n": 1})
+    await until(lambda: world.execution.held)
+    # Somebody else goes on with another result, under the numbers that we would use.
+    theirs = json.dumps({"step": "one", "attempt": 1, "output": {"n": "theirs"}})
+    await world.sql(INSERT, run, 4, "step.completed", theirs)
+    await world.sql(INSERT, run, 5, "step.activated", '{"step": "two"}')
+
+    world.execution.answer(world.execution.held.popleft(), output={"n": "ours"})
+
+    await world.status(run, "completed")
+    asked = [record for record in world.decision.asked if record.path == "two"]
+    assert len({record.turn for record in asked}) == 2, (
+        "ours was asked before it could be committed"
+    )
+    assert [json.loads(r.input) for r in world.execution.of("two")] == [{"got": "theirs"}]
 
 
 async def test_what_only_the_log_knows_is_not_refused_by_an_old_memory(world: World) -> None:
