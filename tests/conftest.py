@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -21,6 +22,11 @@ import pytest
 
 from stretto.testkit.isolation import Databases, NatsAccounts, accounts_config
 from stretto.testkit.servers import NatsServer, PostgresServer
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # So does a shell script with what it starts in the background. The commands that tests start
+    # would inherit it, and Ctrl-C could not end them.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
