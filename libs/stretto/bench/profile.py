@@ -155,7 +155,8 @@ async def _end(spy: asyncio.subprocess.Process) -> str:
     if spy.returncode is None:
         spy.send_signal(signal.SIGINT)
     try:
-        _, said = await asyncio.wait_for(spy.communicate(), _ENDS_WITHIN_S)
+        async with asyncio.timeout(_ENDS_WITHIN_S):
+            _, said = await spy.communicate()
     except TimeoutError:
         spy.kill()
         await spy.wait()

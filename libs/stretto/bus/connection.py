@@ -235,7 +235,8 @@ class Connection:
         """
         self._client.write_now()  # nats-py writes its question at once, before what is pending
         try:
-            await asyncio.wait_for(self._client.flush(timeout=max(1, int(timeout_s))), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._client.flush(timeout=max(1, int(timeout_s)))
         except (nats_errors.Error, TimeoutError) as error:
             raise TransientError(
                 "bus.flush_failed",

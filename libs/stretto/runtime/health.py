@@ -141,7 +141,8 @@ class HealthServer:
             self._open.add(writer)
             try:
                 writer.write(await self._response(reader))
-                await asyncio.wait_for(writer.drain(), REQUEST_TIMEOUT_S)
+                async with asyncio.timeout(REQUEST_TIMEOUT_S):
+                    await writer.drain()
             except (asyncio.IncompleteReadError, TimeoutError):
                 pass  # hung up, or silent for too long
             finally:
@@ -150,7 +151,8 @@ class HealthServer:
 
     async def _response(self, reader: asyncio.StreamReader) -> bytes:
         try:
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), REQUEST_TIMEOUT_S)
+            async with asyncio.timeout(REQUEST_TIMEOUT_S):
+                head = await reader.readuntil(b"\r\n\r\n")
         except asyncio.LimitOverrunError:
             return _reply(400, _JSON_TYPE, json_encode({"error": "expected a shorter request"}))
         method, _, rest = head.partition(b" ")

@@ -215,7 +215,8 @@ class OtlpTracer:
         # A daemon thread, not the loop's executor: a receiver that hangs must not hold our exit.
         threading.Thread(target=shut_down, daemon=True, name="stretto-export-rest").start()
         try:
-            await asyncio.wait_for(done.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await done.wait()
         except TimeoutError:
             _logger.warning("spans were not exported in time", extra={names.LOG_AFTER_S: timeout_s})
 

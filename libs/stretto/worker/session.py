@@ -262,7 +262,8 @@ class Session:
                 await self._say_present(gone=False)
                 back.clear()
                 try:
-                    await asyncio.wait_for(back.wait(), PRESENCE_INTERVAL_S)
+                    async with asyncio.timeout(PRESENCE_INTERVAL_S):
+                        await back.wait()
                 except TimeoutError:
                     continue  # the usual case: nothing happened, it is time again
         finally:
