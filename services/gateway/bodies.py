@@ -31,6 +31,8 @@ class ControlBody(msgspec.Struct, frozen=True, kw_only=True):
     command: str
     namespace: str = "default"
     reason: str | None = None
+    by: str | None = None
+    """Who asks; where callers have tokens, it is the holder's name, whatever is said here."""
     step: str | None = None
     name: str | None = None
     payload: msgspec.Raw = NULL

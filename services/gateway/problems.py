@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from stretto.client.errors import Rejected
+from stretto.client.remedies import remedy_of
 from stretto.contracts.codec import json_encode
 from stretto.runtime.errors import PermanentError, TransientError
 from stretto.telemetry.names import LOG_CODE, LOG_REASON
@@ -24,7 +25,7 @@ _CODES_OF_STATUS = {
     409: (
         *("run_exists", "run_id_taken", "run_closed", "definition_contended", "already_failing"),
         *("not_paused", "not_running", "signals_full", "approval_not_open", "step_not_open"),
-        *("step_not_failed", "run_not_resumable", "run_compensated"),
+        *("step_not_failed", "step_not_begun", "run_not_resumable", "run_compensated"),
     ),
     413: ("definition_too_large", "bus.message_too_large"),
     500: ("run_at_fault", "definition_fault"),
@@ -58,6 +59,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str
     code: str
     errors: list[dict[str, Any]] | None = None
+    remedy: str | None = None
+    """What can be done about it, for people."""
 
 
 class Refused(Exception):
@@ -81,6 +84,7 @@ def problem(
         detail=detail,
         code=code,
         errors=errors or None,
+        remedy=remedy_of(code),
     )
     headers = {}
     if status == 503:

@@ -22,6 +22,7 @@ from typing import NoReturn
 
 import click
 
+from stretto.client.remedies import remedy_of
 from stretto.runtime.errors import NotReachable, StrettoError, TransientError
 
 EXIT_OK = 0
@@ -87,7 +88,8 @@ def end_with(error: BaseException) -> NoReturn:
 def say_error(error: StrettoError) -> None:
     """Say an error and its remedy on stderr."""
     # Its text without the code in brackets; some have more lines (mistakes of a definition).
-    _say(str(error).removesuffix(f" [{error.code}]"), _REMEDIES.get(error.code))
+    remedy = _REMEDIES.get(error.code) or remedy_of(error.code)
+    _say(str(error).removesuffix(f" [{error.code}]"), remedy)
 
 
 def usage_error(sentence: str, remedies: Sequence[str] = ()) -> NoReturn:

@@ -15,6 +15,48 @@ def sentence(event: RunEvent) -> str:
     data = event.data
     if event.type.startswith("run."):
         return _of_run(event.type, data)
+    return _asked_for(event) or _of_inside(event.type, data) or _of_step(event, data)
+
+
+def _asked_for(event: RunEvent) -> str | None:
+    """What a person did, with who and why; None: nobody did it."""
+    data = event.data
+    match event.type:
+        case "signal.received":
+            payload = f" with {short(data['payload'])}" if data.get("payload") is not None else ""
+            return f"signal {data['name']!r} came{payload}{_who(data)}"
+        case "step.approved":
+            return f"was approved{_who(data)}"
+        case "step.escalated":
+            return f"may be approved by {', '.join(data.get('to', ()))} now, too"
+        case "step.hastened":
+            return f"is tried again at once{_who(data)}"
+        case "step.skipped" if data.get("by") or data.get("why"):
+            return f"was skipped{_who({'by': data.get('by'), 'reason': data.get('why')})}"
+        case "step.failed" if data.get("by"):
+            return f"was rejected by {data['by']}: {failure_text(data.get('failure'))}"
+        case _:
+            return None
+
+
+def _of_inside(kind: str, data: dict[str, Any]) -> str | None:
+    """What happens in groups, loops and waits; None: something else did."""
+    match kind:
+        case "step.opened":
+            return "begins: its steps may run"
+        case "step.finishing":
+            return "its steps have ended; what it gives is worked out"
+        case "step.repeated":
+            return f"goes round again{' at ' + data['at'] if data.get('at') else ''}"
+        case "step.signalled":
+            return "looks at a signal" if data.get("asked") else "takes the signal"
+        case "step.waiting":
+            return f"waits until {data['until']}" if data.get("until") else "waits"
+        case _:
+            return None
+
+
+def _of_step(event: RunEvent, data: dict[str, Any]) -> str:
     match event.type:
         case "step.activated":
             return "may run; its decision is asked for"
@@ -31,8 +73,6 @@ def sentence(event: RunEvent) -> str:
         case "step.chosen":
             then = ", ".join(data.get("then", ())) or "nothing"
             return f"took branch {data['branch'] + 1}: {then}"
-        case "step.waiting":
-            return f"waits until {data['until']}"
         case "step.failed":
             return _failed(event)
         case "step.skipped" | "step.cancelled":
@@ -50,14 +90,23 @@ def _of_run(kind: str, data: dict[str, Any]) -> str:
             key = f" as {data['id']!r}" if data.get("id") else ""
             return f"{data['workflow']} version {data['version']}{key}{_with(data)}"
         case "run.failing":
-            return f"will end as {data['ending']}: {failure_text(data['failure'])}"
+            by = f" (asked by {data['by']})" if data.get("by") else ""
+            return f"will end as {data['ending']}: {failure_text(data['failure'])}{by}"
+        case "run.paused":
+            return f"was paused{_who(data)}"
+        case "run.resumed":
+            return f"goes on{_who(data)}"
+        case "run.rewound":
+            return f"goes back to {', '.join(data['steps'])}{_who(data)}"
         case "run.finishing":
             return "every step has ended; the output is worked out"
         case "run.completed":
             return f"output {short(data.get('output'))}"
         case "run.failed" | "run.cancelled" | "run.terminated":
             left = ", ".join(data.get("uncompensated", ()))
-            return failure_text(data.get("failure")) + (f"; not undone: {left}" if left else "")
+            by = f" (asked by {data['by']})" if data.get("by") else ""
+            undone = f"; not undone: {left}" if left else ""
+            return failure_text(data.get("failure")) + undone + by
         case _:
             return _facts(data)
 
@@ -78,6 +127,12 @@ def _failed(event: RunEvent) -> str:
 
 def _with(data: dict[str, Any]) -> str:
     return f" with {short(data['input'])}" if data.get("input") is not None else ""
+
+
+def _who(data: dict[str, Any]) -> str:
+    """By whom something was asked for, and why."""
+    by = f" by {data['by']}" if data.get("by") else ""
+    return by + (f": {data['reason']}" if data.get("reason") else "")
 
 
 def _by(data: dict[str, Any]) -> str:

@@ -129,33 +129,67 @@ class Run:
         """Read the events so far, all of them or the first `limit` after `after_seq`."""
         return await history(self._link.asks, self.id, after_seq, limit)
 
-    async def signal(self, name: str, payload: object = None) -> Controlled:
-        """Send a signal to the run."""
-        return await self.control("signal", name=name, payload=payload)
+    async def signal(
+        self,
+        name: str,
+        payload: object = None,
+        *,
+        by: str | None = None,
+        reason: str | None = None,
+    ) -> Controlled:
+        """Send a signal to the run: a step that waits for it takes it, or the next one that does.
 
-    async def cancel(self, reason: str | None = None) -> Controlled:
+        `by` and `reason`, here and below: who asks and why, kept in the log.
+        """
+        return await self.control("signal", name=name, payload=payload, by=by, reason=reason)
+
+    async def approve(
+        self, by: str | None = None, reason: str | None = None, *, step: str | None = None
+    ) -> Controlled:
+        """Approve what waits for approval; `step` names it where several do."""
+        return await self.control("approve", step=step, by=by, reason=reason)
+
+    async def reject(
+        self, by: str | None = None, reason: str | None = None, *, step: str | None = None
+    ) -> Controlled:
+        """Refuse to approve: the step fails with the type `Rejected`."""
+        return await self.control("reject", step=step, by=by, reason=reason)
+
+    async def cancel(self, reason: str | None = None, *, by: str | None = None) -> Controlled:
         """End the run in order: what is open is cancelled, what was done is undone."""
-        return await self.control("cancel", reason=reason)
+        return await self.control("cancel", reason=reason, by=by)
 
-    async def terminate(self, reason: str | None = None) -> Controlled:
+    async def terminate(self, reason: str | None = None, *, by: str | None = None) -> Controlled:
         """End the run at once; nothing is undone."""
-        return await self.control("terminate", reason=reason)
+        return await self.control("terminate", reason=reason, by=by)
 
-    async def pause(self, reason: str | None = None) -> Controlled:
-        """Begin nothing new in the run until it is resumed."""
-        return await self.control("pause", reason=reason)
+    async def pause(self, reason: str | None = None, *, by: str | None = None) -> Controlled:
+        """Begin nothing new in the run until it is resumed; what is out goes on."""
+        return await self.control("pause", reason=reason, by=by)
 
-    async def resume(self) -> Controlled:
+    async def resume(self, reason: str | None = None, *, by: str | None = None) -> Controlled:
         """Go on with a paused run."""
-        return await self.control("resume")
+        return await self.control("resume", reason=reason, by=by)
 
-    async def retry(self, step: str) -> Controlled:
-        """Try a failed step once more."""
-        return await self.control("retry", step=step)
+    async def retry(
+        self, step: str | None = None, *, by: str | None = None, reason: str | None = None
+    ) -> Controlled:
+        """Run the steps that failed once more, or one of them; a step that waits for its next
+        attempt is tried at once. A failed run is open again."""
+        return await self.control("retry", step=step, by=by, reason=reason)
 
-    async def skip(self, step: str) -> Controlled:
-        """Go on as if a step had been skipped."""
-        return await self.control("skip", step=step)
+    async def skip(
+        self, step: str, *, by: str | None = None, reason: str | None = None
+    ) -> Controlled:
+        """Go on as if an open step had been skipped."""
+        return await self.control("skip", step=step, by=by, reason=reason)
+
+    async def rewind(
+        self, step: str, *, by: str | None = None, reason: str | None = None
+    ) -> Controlled:
+        """Go back to a step: it and all that needs it run again. A failed or cancelled run is open
+        again."""
+        return await self.control("rewind", step=step, by=by, reason=reason)
 
     async def control(self, command: str, **fields: Any) -> Controlled:
         """Send a command with its fields and wait until it was carried out.

@@ -138,7 +138,7 @@ class StepCompleted(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The step has its output. For a `for_each` the output is left out: it is the list of its
     items'
     outputs. `derived`: of a group, the object of its steps' outputs; of a loop, its last
-    round's."""
+    round's. `rules`: of a decision table, the rules that counted, from 0 (the first hundred)."""
 
     type: ClassVar[str] = "step.completed"
     step: str
@@ -180,13 +180,15 @@ class StepFailed(Event, frozen=True, kw_only=True, omit_defaults=True):
     attempt: int = 0
     retry_at: datetime | None = None
     handler: int = -1
+    rules: list[int] | None = None
     worker: str | None = None
     started_at: str | None = None
     finished_at: str | None = None
 
 
 class StepSkipped(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """`reason`: `condition`, `need_skipped`, `need_failed`, `not_chosen`, `run_failing`."""
+    """`reason`: `condition`, `need_skipped`, `need_failed`, `not_chosen`, `run_failing`,
+    `by_request`: then `by` says who asked for it, and `why`."""
 
     type: ClassVar[str] = "step.skipped"
     step: str
@@ -235,6 +237,8 @@ class StepSignalled(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StepApproved(Event, frozen=True, kw_only=True, omit_defaults=True):
+    by: str | None = None
+    why: str | None = None
     """A person approved; the step completes with `{"approved": true, "by", "reason"}`."""
 
     type: ClassVar[str] = "step.approved"
@@ -286,7 +290,13 @@ class RunRewound(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CompensationStarted(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The completed steps will be undone, in this order."""
+    """The completed steps will be undone, one after another in this order.
+
+    With `after` (one entry a step) those that do not depend on one another are undone at the same
+    time: `after[i]` are the positions in `steps` that have to be undone before step `i` is. A
+    position past the end of `steps` is a meeting point: number `p - len(steps)` of `joins`, which
+    is reached when all that it names is.
+    """
 
     type: ClassVar[str] = "compensation.started"
     steps: list[str]
@@ -302,6 +312,7 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     RunFinishing,
     StepActivated,
     StepExpanded,
+    reason: str | None = None
     StepScheduled,
     StepStarted,
     StepCompleted,
@@ -322,3 +333,73 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     RunRewound,
     CompensationStarted,
 )
+    after: list[list[int]] | None = None
+    joins: list[list[int]] = []
+
+
+class CompensationRetried(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A person had a compensation that failed for good tried again, with all of its attempts.
+    `step` is the path of the compensation."""
+
+    type: ClassVar[str] = "compensation.retried"
+    step: str
+    by: str | None = None
+    reason: str | None = None
+
+
+class RunRollingBack(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The run goes back to the end of step `to`: `steps`, all that needs it, are stopped, undone
+    where they have completed, and then pending again (`run.rolled_back`). `pause`: the run is
+    paused then."""
+
+    type: ClassVar[str] = "run.rolling_back"
+    to: str
+    steps: list[str]
+    pause: bool = False
+    by: str | None = None
+    reason: str | None = None
+
+
+class RunRolledBack(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Everything that was to be undone is; `steps` are pending and the run goes on from there, or
+    is `paused`."""
+
+    type: ClassVar[str] = "run.rolled_back"
+    steps: list[str]
+    paused: bool = False
+
+
+class TakenOver(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a step stood in the run that another was forked from: `completed` with its output, or
+    `skipped` by a person. `chosen`: of a switch, the steps that it led to."""
+
+    status: str
+    output: msgspec.Raw = NULL
+    chosen: list[str] | None = None
+
+
+class RunForked(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The run begins where another one stood after its event `at_seq`: `taken` are the steps that
+    are not run again. What they did belongs to that run: it is not undone by this one."""
+
+    type: ClassVar[str] = "run.forked"
+    from_run: str
+    from_version: int
+    at_seq: int
+    step: str | None = None
+    taken: dict[str, TakenOver] = {}
+    signals: dict[str, list[msgspec.Raw]] = {}
+    by: str | None = None
+    reason: str | None = None
+
+
+class RunMigrated(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """From here on the run follows another version of its workflow. `deadline`: of the run, by the
+    new version."""
+
+    type: ClassVar[str] = "run.migrated"
+    from_version: int
+    to_version: int
+    deadline: datetime | None = None
+    by: str | None = None
+    reason: str | None = None

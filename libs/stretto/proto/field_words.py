@@ -86,6 +86,7 @@ WORDS = {
     "until": "Until when it may wait; left out: for ever.",
     "version": "The version of the workflow.",
     "waiting": "Attempts that no worker has yet.",
+    "why": "Why they asked for it.",
     "worker": "Who did it.",
     "workers": "Workers that are present.",
     "workflow": "The name of the workflow.",

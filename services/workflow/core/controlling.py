@@ -98,7 +98,9 @@ def _signal(run: Run, request: ControlRequest) -> Outcome:
             "run holds so many",
         )
     payload = msgspec.Raw(bytes(request.payload))
-    return [ev.SignalReceived(name=request.name, payload=payload, by=request.by)]
+    return [
+        ev.SignalReceived(name=request.name, payload=payload, by=request.by, reason=request.reason)
+    ]
 
 
 def _approval(run: Run, request: ControlRequest) -> Outcome:
@@ -128,31 +130,48 @@ def _approval(run: Run, request: ControlRequest) -> Outcome:
     if request.command == "approve":
         return [ev.StepApproved(step=node.path, by=request.by, reason=request.reason)]
     why = request.reason or f"{request.by or 'somebody'} rejected it"
-    return [failed(node, Failure(type=FailureType.REJECTED, message=why, retryable=False))]
+    event = failed(node, Failure(type=FailureType.REJECTED, message=why, retryable=False))
+    return [msgspec.structs.replace(event, by=request.by)]
 
 
 def _retry(run: Run, request: ControlRequest, now_us: int) -> Outcome:
-    """Try a step that waits for its next attempt now; or go back to the steps that failed."""
-    if request.step is not None:
-        node = run.open.get(request.step)
-        if node is not None and node.status is NodeStatus.BACKOFF:
-            return [schedule(node, now_us, None)]
+    """Go back to the steps that failed; or try those that wait for their next attempt now."""
+    late = [
+        node
+        for node in run.open.values()
+        if node.status is NodeStatus.BACKOFF and request.step in (None, node.path)
+    ]
     failed_steps = [
         node.plan.name
         for node in run.root.nodes
         if node is not None and node.status is NodeStatus.FAILED
     ]
     steps = failed_steps if request.step is None else [request.step]
+    if late and (request.step is not None or not failed_steps):
+        return _hasten(run, request, late, now_us)
     if not steps or any(step not in failed_steps for step in steps):
         return Rejection(
+        which = "none did" if request.step is None else f"{request.step[:60]!r} did not"
             code="step_not_failed",
-            message=f"expected a step that failed, but {request.step or 'none'} did not; failed: "
-            f"{', '.join(failed_steps) or 'none'}",
+            message=f"expected a step that failed or waits for its next attempt, but {which}; "
+            f"failed: {', '.join(failed_steps) or 'none'}",
         )
     return _go_back(run, request, steps)
 
 
 def _rewind(run: Run, request: ControlRequest) -> Outcome:
+def _hasten(run: Run, request: ControlRequest, nodes: list[Node], now_us: int) -> Outcome:
+    if run.paused:
+        return Rejection(
+            code="not_running", message="expected the run to be running, but it is paused"
+        )
+    out: list[ev.Event] = []
+    for node in nodes:
+        out.append(ev.StepHastened(step=node.path, by=request.by, reason=request.reason))
+        out.append(schedule(node, now_us, None))
+    return out
+
+
     if request.step is None or request.step not in run.root.by_name:
         known = ", ".join(list(run.root.by_name)[:20])
         return Rejection(
@@ -161,6 +180,11 @@ def _rewind(run: Run, request: ControlRequest) -> Outcome:
             f"{known}",
         )
     return _go_back(run, request, [request.step])
+    if not run.closed and run.root.is_pending(run.root.by_name[request.step]):
+        return Rejection(
+            code="step_not_begun",
+            message=f"expected a step that the run has come to, but {request.step!r} has not begun",
+        )
 
 
 def _go_back(run: Run, request: ControlRequest, steps: list[str]) -> Outcome:
@@ -198,11 +222,18 @@ def _cancelled(node: Node) -> ev.StepCancelled:
 
 def _skip(run: Run, request: ControlRequest) -> Outcome:
     node = None if request.step is None else run.open.get(request.step)
-    if node is None or node.role in (Role.COMPENSATION, Role.ROUND) or run.failing:
+    if node is None or node.role in (Role.COMPENSATION, Role.ROUND):
+        named = "none is named" if request.step is None else f"{request.step[:60]!r} is none"
+    if run.failing:
+        return Rejection(
+            code="already_failing",
+            message=f"expected the run to be running, but it is {run.phase.word}",
+        )
         return Rejection(
             code="step_not_open",
-            message=f"expected an open step to skip, but {str(request.step)[:60]!r} is none; open: "
+            message=f"expected an open step to skip, but {named}; open: "
             f"{', '.join(list(run.open)[:20]) or 'none'}",
         )
     inside = [_cancelled(n) for n in open_inside(node)]
-    return [*inside, ev.StepSkipped(step=node.path, reason="by_request")]
+    skipped = ev.StepSkipped(step=node.path, reason="by_request", by=request.by, why=request.reason)
+    return [*inside, skipped]

@@ -42,6 +42,30 @@ def said(told: Told) -> str:
         (("step.cancelled", "a", {"reason": "run_failing"}), "was cancelled: run failing"),
         (("compensation.started", None, {"steps": ["b", "a"]}), "undoes b, a"),
         (("compensation.started", None, {"steps": []}), "undoes nothing"),
+        (("run.paused", None, {"by": "ada", "reason": "full"}), "was paused by ada: full"),
+        (("run.resumed", None, {}), "goes on"),
+        (("run.rewound", None, {"steps": ["a"], "by": "ada"}), "goes back to a by ada"),
+        (("run.failing", None, {"ending": "x", "failure": BROKEN, "by": "ada"}), "(asked by ada)"),
+        (("run.terminated", None, {"failure": BROKEN, "by": "ada"}), "(asked by ada)"),
+        (
+            ("signal.received", None, {"name": "go", "payload": 1, "by": "ada", "reason": "r"}),
+            "signal 'go' came with 1 by ada: r",
+        ),
+        (("signal.received", None, {"name": "go"}), "signal 'go' came"),
+        (("step.approved", "a", {"by": "ada", "reason": "fine"}), "was approved by ada: fine"),
+        (("step.escalated", "a", {"to": ["bob"]}), "may be approved by bob now, too"),
+        (("step.hastened", "a", {"by": "ada"}), "is tried again at once by ada"),
+        (
+            ("step.skipped", "a", {"reason": "by_request", "by": "ada", "why": "late"}),
+            "was skipped by ada: late",
+        ),
+        (("step.failed", "a", {"failure": BROKEN, "by": "ada"}), "was rejected by ada: Broken"),
+        (("step.opened", "a", {}), "begins"),
+        (("step.finishing", "a", {}), "its steps have ended"),
+        (("step.repeated", "a", {"at": "later"}), "goes round again at later"),
+        (("step.signalled", "a", {"asked": True}), "looks at a signal"),
+        (("step.signalled", "a", {}), "takes the signal"),
+        (("step.waiting", "a", {}), "waits"),
     ],
 )
 def test_an_event_is_a_sentence(told: Told, text: str) -> None:
@@ -57,6 +81,7 @@ def test_a_sentence_can_be_made_of_every_type_that_the_log_knows() -> None:
     told = {
         "workflow": "w", "version": 1, "ending": "failed", "failure": BROKEN, "items": [],
         "attempt": 1, "task": "t", "branch": 0, "until": "later", "steps": [], "reason": "x",
+        "name": "go",
     }  # fmt: skip
     for kind in EVENT_TYPES:
         assert said((kind.type, "a", dict(told)))

@@ -16,6 +16,7 @@ export class Problem extends Error {
     this.code = body.code || "error";
     this.status = status;
     this.errors = body.errors || [];
+    this.remedy = body.remedy || "";
   }
 }
 

@@ -10,13 +10,27 @@ const cut = (value) => {
 };
 const because = (failure) => failure ? [" with ", h("b", {}, failure.type), failure.message ? `: ${failure.message}` : ""] : "";
 
+const who = (d) => [d.by ? [" by ", h("b", {}, d.by)] : "", d.reason ? [": ", h("q", {}, d.reason)] : ""];
+
 const TELL = {
+  "run.paused": (d) => ["The run was paused", who(d), "."],
+  "run.resumed": (d) => ["The run was resumed", who(d), "."],
+  "run.rewound": (d) => ["The run goes back to ", h("b", {}, (d.steps || []).join(", ")), who(d), "."],
+  "signal.received": (d) => ["The signal ", code(d.name), " came", cut(d.payload) ? [" with ", cut(d.payload)] : "", who(d), "."],
+  "step.approved": (d, s) => [s, " was approved", who(d), "."],
+  "step.escalated": (d, s) => [s, ` may be approved by ${(d.to || []).join(", ")} now, too.`],
+  "step.hastened": (d, s) => [s, " is tried again at once", who(d), "."],
+  "step.opened": (d, s) => [s, " begins: its steps may run."],
+  "step.finishing": (d, s) => [s, ": its steps have ended; what it gives is worked out."],
+  "step.repeated": (d, s) => [s, d.at ? ` goes round again at ${moment(d.at)}.` : " goes round again."],
+  "step.signalled": (d, s) => [s, d.asked ? " looks at a signal." : " takes the signal."],
+
   "run.started": (d) => ["The run of ", h("b", {}, `${d.workflow} v${d.version}`), " started", d.id ? [" as ", code(d.id)] : "", "."],
-  "run.failing": (d) => ["The run will not complete", because(d.failure), d.by ? ` (${d.by})` : "", "."],
+  "run.failing": (d) => ["The run will not complete", because(d.failure), d.by ? [", asked by ", h("b", {}, d.by)] : "", "."],
   "run.completed": (d) => ["The run completed", cut(d.output) ? [" with ", cut(d.output)] : "", "."],
   "run.failed": (d) => ["The run failed", because(d.failure), "."],
   "run.cancelled": (d) => ["The run was cancelled", d.failure?.message ? `: ${d.failure.message}` : "", "."],
-  "run.terminated": (d) => ["The run was terminated", d.by ? ` by ${d.by}` : "", "."],
+  "run.terminated": (d) => ["The run was terminated", who({ by: d.by, reason: d.failure?.message }), "."],
   "run.finishing": () => ["Every step has ended; the output is worked out."],
   "step.activated": (d, s) => [s, " may run; it is decided how."],
   "step.expanded": (d, s) => [s, ` has ${d.items?.length ?? "some"} items.`],
@@ -24,14 +38,14 @@ const TELL = {
   "step.started": (d, s) => [s, " is being run", d.worker ? [" by ", code(d.worker)] : "", "."],
   "step.completed": (d, s) => [s, " completed", d.worker ? [" on ", code(d.worker)] : "", cut(d.output) ? [" with ", cut(d.output)] : "", "."],
   "step.chosen": (d, s) => [s, d.then?.length ? [" chose ", d.then.join(", ")] : " chose nothing", "."],
-  "step.waiting": (d, s) => [s, ` waits until ${moment(d.until)}.`],
-  "step.failed": (d, s) => [s, " failed", because(d.failure), d.retry_at ? `; tried again at ${moment(d.retry_at)}.` : "."],
-  "step.skipped": (d, s) => [s, ` was skipped (${(d.reason || "").replaceAll("_", " ")}).`],
+  "step.waiting": (d, s) => [s, d.until ? ` waits until ${moment(d.until)}.` : " waits."],
+  "step.failed": (d, s) => [s, " failed", because(d.failure), d.by ? [" by ", h("b", {}, d.by)] : "", d.retry_at ? `; tried again at ${moment(d.retry_at)}.` : "."],
+  "step.skipped": (d, s) => [s, d.reason === "by_request" ? [" was skipped", who({ by: d.by, reason: d.why }), "."] : ` was skipped (${(d.reason || "").replaceAll("_", " ")}).`],
   "step.cancelled": (d, s) => [s, ` was cancelled${d.reason ? ` (${d.reason.replaceAll("_", " ")})` : ""}.`],
   "compensation.started": (d) => ["What was done is undone: ", (d.steps || []).join(", "), "."],
 };
 
-const TONE = { completed: "ok", failed: "bad", failing: "warn", cancelled: "bad", terminated: "bad", started: "run", scheduled: "run", waiting: "warn" };
+const TONE = { completed: "ok", failed: "bad", failing: "warn", cancelled: "bad", terminated: "bad", started: "run", scheduled: "run", waiting: "warn", paused: "warn", resumed: "run", rewound: "warn", received: "run", approved: "ok", hastened: "run", escalated: "warn" };
 
 export function sentence(event, start) {
   const step = h("b", {}, event.step || event.data.step || "");

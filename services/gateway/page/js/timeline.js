@@ -1,5 +1,6 @@
 // The steps of a run over time: a lane each, with a bar for every attempt.
 
+import { commandsOfStep, controlButton } from "./controls.js";
 import { h, replace, toneOf } from "./dom.js";
 import { duration, moment, ticks } from "./format.js";
 import { json, labelled } from "./json.js";
@@ -8,7 +9,9 @@ const FOLD_FROM = 8; // a step with more parts than this shows them only when as
 const MAX_LANES = 400;
 
 export class Timeline {
-  constructor() {
+  // `done` is called after a person has told a step something.
+  constructor(done) {
+    this.done = done;
     this.open = new Set();
     this.unfolded = new Set();
     this.axis = h("div", { class: "track" });
@@ -75,7 +78,7 @@ export class Timeline {
       h("span", { class: "name", "data-tone": toneOf(step.status), style: { paddingLeft: `${18 + depth * 16}px` } },
         h("i", { class: "dot" }), h("b", {}, name.replace(/^\./, "")), h("small", {}, note)),
       h("span", { class: "track" }, this.lines(), this.bars(step), this.text(step)));
-    return open ? [button, detail(step)] : button;
+    return open ? [button, detail(step, this.view.run, this.done)] : button;
   }
 
   lines() {
@@ -142,9 +145,11 @@ function parentOf(path) {
   return match ? match[1] : "";
 }
 
-function detail(step) {
+function detail(step, run, done) {
   const attempts = step.attempts || [];
+  const commands = commandsOfStep(step, run);
   return h("div", { class: "detail" },
+    commands.length > 0 && h("div", { class: "row controls" }, commands.map((command) => controlButton(command, run, done, { step: step.step }))),
     step.reason && h("p", { class: "muted" }, `Reason: ${step.reason.replaceAll("_", " ")}`),
     attempts.length > 0 && h("div", { class: "scroll" }, h("table", { class: "small" },
       h("thead", {}, h("tr", {}, ["Attempt", "Status", "Worker", "Queue", "Sent out", "Waited", "Ran"].map((t) => h("th", {}, t)))),

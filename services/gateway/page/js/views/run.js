@@ -1,6 +1,7 @@
 // One run: how it stands, its steps over time, its story.
 
 import { api, namespace, watch } from "../api.js";
+import { commandsOf, controlButton } from "../controls.js";
 import { h, pill, replace, throttled, toast } from "../dom.js";
 import { duration, moment } from "../format.js";
 import { graph } from "../graph.js";
@@ -12,7 +13,7 @@ const MAX_EVENTS = 2000;
 const CLOSED = new Set(["completed", "failed", "cancelled", "terminated"]);
 
 export async function runView(place, [runId]) {
-  const timeline = new Timeline();
+  const timeline = new Timeline(() => refresh());
   const head = h("div", { class: "head" });
   const data = h("div", { class: "body split" });
   const why = h("div");
@@ -22,11 +23,11 @@ export async function runView(place, [runId]) {
 
   const load = async () => {
     view = await api(`/runs/${runId}`);
-    drawHead(head, view, act);
+    drawHead(head, view, refresh);
     timeline.show(view);
     drawData(data, view);
     drawGraph();
-    if (!CLOSED.has(view.run.status)) await explain(why, runId);
+    if (!CLOSED.has(view.run.status)) await explain(why, view.run, refresh);
     else replace(why);
   };
 
@@ -57,16 +58,6 @@ export async function runView(place, [runId]) {
 
   const refresh = throttled(() => load().catch(() => {}), 400);
 
-  const act = async (command, fields = {}) => {
-    try {
-      await api(`/runs/${runId}/control`, { method: "POST", body: { command, namespace: view.run.namespace, ...fields } });
-      toast(`${command}: done`);
-    } catch (error) {
-      toast(error.message, true);
-    }
-    refresh();
-  };
-
   await load();
   await catchUp();
   const { workflow, version } = view.run;
@@ -96,7 +87,7 @@ function section(title, content, aside) {
   return h("section", { class: "panel" }, h("header", {}, h("h2", {}, title), aside && h("span", { class: "end" }, aside)), content);
 }
 
-function drawHead(head, { run, steps }, act) {
+function drawHead(head, { run, steps }, done) {
   const open = !CLOSED.has(run.status);
   const fact = (label, ...value) => h("div", {}, h("dt", {}, label), h("dd", {}, value));
   const copy = () => navigator.clipboard?.writeText(run.run_id).then(() => toast("Run id copied"));
@@ -105,10 +96,7 @@ function drawHead(head, { run, steps }, act) {
     h("div", { class: "row" },
       h("a", { href: "#/runs", class: "muted", "aria-label": "Back to the runs" }, "Runs /"),
       h("h1", {}, run.id || run.workflow), pill(run.status),
-      h("span", { class: "end row" },
-        open && h("button", { onclick: () => act("signal", ask("Name of the signal?", "name")) }, "Signal"),
-        open && h("button", { onclick: () => act(run.status === "paused" ? "resume" : "pause") }, run.status === "paused" ? "Resume" : "Pause"),
-        open && h("button", { class: "danger", onclick: () => confirm("Cancel this run? What is open is cancelled, what was done is undone.") && act("cancel") }, "Cancel"))),
+      h("span", { class: "end row controls" }, commandsOf(run).map((command) => controlButton(command, run, done)))),
     h("dl", { class: "facts" },
       fact("Workflow", h("a", { href: `#/definitions/${run.workflow}/${run.version}` }, run.workflow), h("span", { class: "muted" }, ` v${run.version}`)),
       fact("Run", h("button", { class: "link mono", onclick: copy, title: "Copy" }, run.run_id)),
@@ -120,24 +108,38 @@ function drawHead(head, { run, steps }, act) {
       run.failure.step ? h("span", {}, " (in step ", h("b", {}, run.failure.step), ")") : ""));
 }
 
-function ask(question, field) {
-  const answer = prompt(question);
-  return answer ? { [field]: answer } : {};
-}
-
 function drawData(place, view) {
   replace(place,
     labelled("Input", json(view.input ?? null)),
     view.run.status === "completed" && labelled("Output", json(view.output ?? null)));
 }
 
-async function explain(place, runId) {
+const MAX_CAUSES = 4;
+
+// Why it is open, with buttons for what a person can do about it.
+async function explain(place, run, done) {
+  let pending;
   try {
-    const { pending } = await api(`/runs/${runId}/explain`);
-    const said = (cause) => (cause.sentence || `${cause.step} waits: ${cause.cause}.`) + (cause.until ? ` (Until ${moment(cause.until)}.)` : "");
-    replace(place, pending?.length ? h("div", { class: "note run" }, h("b", {}, "Why it is open: "), pending.slice(0, 3).map(said).join(" "),
-      pending.length > 3 ? ` And ${pending.length - 3} more.` : "") : null);
+    ({ pending } = await api(`/runs/${run.run_id}/explain`));
   } catch {
-    replace(place);
+    return void replace(place);
+  }
+  if (!pending?.length) return void replace(place);
+  const line = (cause) => h("li", {},
+    h("span", {}, cause.sentence || `${cause.step} waits: ${cause.cause}.`, cause.remedy ? h("small", {}, cause.remedy) : ""),
+    h("span", { class: "row" }, remedies(cause).map(([command, fixed]) => controlButton(command, run, done, fixed))));
+  replace(place, h("section", { class: "note run why", "aria-label": "Why it is open" },
+    h("b", {}, "Why it is open"),
+    h("ul", {}, pending.slice(0, MAX_CAUSES).map(line)),
+    pending.length > MAX_CAUSES && h("small", {}, `and ${pending.length - MAX_CAUSES} more: stretto explain ${run.run_id}`)));
+}
+
+function remedies({ cause, step, signal }) {
+  switch (cause) {
+    case "approval": return [["approve", { step }], ["reject", { step }]];
+    case "signal": return [["signal", signal ? { name: signal } : {}]];
+    case "retry": return [["retry", { step }]];
+    case "paused": return [["resume", {}]];
+    default: return [];
   }
 }

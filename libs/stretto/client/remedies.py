@@ -1,0 +1,33 @@
+"""What a person can do about a refusal, by its code: shown by the command line and by REST."""
+
+REMEDIES = {
+    "run_unknown": "Look for it with `stretto list`; a run belongs to one namespace (--namespace).",
+    "run_closed": "`stretto show RUN` tells how it ended. One that failed or was cancelled goes on "
+    "with `stretto retry RUN` or `stretto rewind RUN STEP`; another one has to be started anew.",
+    "run_at_fault": "The log of the workflow service tells more; please report it.",
+    "unknown_command": "The sentence lists what a run understands.",
+    "already_failing": "`stretto watch RUN` shows how it ends; `stretto terminate RUN` ends it at "
+    "once.",
+    "not_paused": "Nothing is to be done: it goes on. `stretto explain RUN` says what it waits "
+    "for.",
+    "not_running": "`stretto resume RUN` makes a paused run go on.",
+    "signal_invalid": "Name the signal: `stretto signal RUN NAME`.",
+    "signals_full": "`stretto explain RUN` says why no step takes them.",
+    "approval_not_open": "`stretto explain RUN` lists the steps that wait for approval; name one "
+    "with --step.",
+    "not_allowed": "Somebody whom the step names under `by` has to decide (--by).",
+    "step_unknown": "Name a step at the top of the workflow: the sentence lists them.",
+    "step_not_begun": "Name a step that the run has come to: `stretto show RUN` lists them.",
+    "step_not_open": "`stretto explain RUN` says what is open.",
+    "step_not_failed": "`stretto show RUN` shows the steps; `stretto rewind RUN STEP` goes back to "
+    "one that completed.",
+    "run_not_resumable": "A run that completed or was terminated stays as it is: start it anew.",
+    "run_compensated": "What was undone stays undone: start it anew.",
+    "workflow_unknown": "Register it with `stretto apply FILE`.",
+}
+"""The codes are those of docs/errors.md."""
+
+
+def remedy_of(code: str) -> str | None:
+    """Give the remedy of a code; None where the sentence says all there is."""
+    return REMEDIES.get(code)

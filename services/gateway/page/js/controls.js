@@ -1,0 +1,102 @@
+// What a person can tell a run: a button, a dialog that says what will happen, who and why.
+
+import { api } from "./api.js";
+import { h, replace, toast } from "./dom.js";
+
+const WHO = "stretto-by";
+const ENDED = new Set(["completed", "failed", "cancelled", "skipped"]);
+
+// `says`: what happens. `tone`: how the button of the dialog looks. `fields`: what is asked besides.
+const COMMANDS = {
+  signal: { label: "Signal", title: "Send a signal", says: "A step that waits for it takes it; if none does yet, it is kept for the next one.", fields: ["name", "payload"] },
+  approve: { label: "Approve", title: "Approve", says: "The step completes, and the run goes on.", tone: "primary" },
+  reject: { label: "Reject", title: "Reject", says: "The step fails as rejected.", tone: "danger" },
+  pause: { label: "Pause", title: "Pause this run", says: "Nothing new begins until the run is resumed. What workers have already goes on." },
+  resume: { label: "Resume", title: "Resume this run", says: "What was held back begins.", tone: "primary" },
+  retry: { label: "Retry", title: "Retry", says: "What failed runs again, and so does all that needs it.", tone: "primary" },
+  skip: { label: "Skip", title: "Skip this step", says: "The step ends as skipped, and what its worker does is withdrawn. Steps that need it are skipped too, unless their condition says otherwise.", tone: "danger" },
+  rewind: { label: "Rewind to here", title: "Rewind", says: "This step and all that needs it run again. Outputs that they gave are dropped.", tone: "danger" },
+  cancel: { label: "Cancel", title: "Cancel this run", says: "What is open is cancelled, and what was done is undone in order, where the definition says how.", tone: "danger" },
+  terminate: { label: "Terminate", title: "Terminate this run", says: "The run ends at once, as it stands. Nothing is undone.", tone: "danger" },
+};
+
+// The commands that make sense for a run as a whole, in the order of their buttons.
+export function commandsOf(run) {
+  switch (run.status) {
+    case "running": return ["signal", "pause", "cancel", "terminate"];
+    case "paused": return ["resume", "signal", "cancel", "terminate"];
+    case "failing": return ["terminate"];
+    case "failed": return ["retry"];
+    default: return [];
+  }
+}
+
+// The commands that make sense for one step.
+export function commandsOfStep(step, run) {
+  const top = !/[.[~]/.test(step.step);
+  const open = !ENDED.has(step.status);
+  const going = run.status === "running" || run.status === "paused";
+  const found = [];
+  if (open && going) found.push("skip");
+  if (step.status === "retrying" && run.status === "running") found.push("retry");
+  if (top && step.status === "failed" && run.status === "failed") found.push("retry");
+  if (top && (going || run.status === "failed" || run.status === "cancelled") && step.status !== "skipped") found.push("rewind");
+  return found;
+}
+
+// A button that opens the dialog of a command; `fixed` are fields that are known already.
+export function controlButton(command, run, done, fixed = {}, label = "") {
+  const { tone, label: usual } = COMMANDS[command];
+  return h("button", { type: "button", class: tone || null, "data-command": command, onclick: (event) => { event.stopPropagation(); controlDialog(command, run, done, fixed); } },
+    label || usual);
+}
+
+function controlDialog(command, run, done, fixed) {
+  const { title, says, tone, fields = [] } = COMMANDS[command];
+  const asked = fields.filter((field) => fixed[field] === undefined);
+  const name = h("input", { autocomplete: "off", required: true, maxlength: 256 });
+  const payload = h("textarea", { rows: 4, spellcheck: "false", placeholder: "null" });
+  const by = h("input", { autocomplete: "username", maxlength: 256, value: localStorage.getItem(WHO) || "", placeholder: "your name" });
+  const reason = h("input", { autocomplete: "off", maxlength: 1000, placeholder: "why, for the log" });
+  const problem = h("p", { role: "alert" });
+  const send = h("button", { class: tone || "primary" }, COMMANDS[command].label.replace(" to here", ""));
+  const submit = async (event) => {
+    event.preventDefault();
+    replace(problem);
+    const body = { command, namespace: run.namespace, ...fixed };
+    if (asked.includes("name")) body.name = name.value.trim();
+    try {
+      if (asked.includes("payload") && payload.value.trim()) body.payload = JSON.parse(payload.value);
+    } catch (error) {
+      return void replace(problem, h("span", { class: "note bad" }, `The payload is no JSON: ${error.message}`));
+    }
+    if (by.value.trim()) body.by = by.value.trim();
+    if (reason.value.trim()) body.reason = reason.value.trim();
+    localStorage.setItem(WHO, by.value.trim());
+    send.disabled = true;
+    try {
+      await api(`/runs/${run.run_id}/control`, { method: "POST", body });
+      dialog.close();
+      toast(`${title}: done`);
+    } catch (error) {
+      replace(problem, h("span", { class: "note bad" }, error.message, error.remedy ? h("small", {}, error.remedy) : ""));
+    } finally {
+      send.disabled = false;
+      done();
+    }
+  };
+  const dialog = h("dialog", { "aria-labelledby": "control-title" },
+    h("form", { onsubmit: submit },
+      h("h2", { id: "control-title" }, title, fixed.step ? h("code", { class: "tag" }, fixed.step) : "", fixed.name ? h("code", { class: "tag" }, fixed.name) : ""),
+      h("p", { class: "muted" }, says),
+      asked.includes("name") && h("label", { class: "field" }, "Name of the signal", name),
+      asked.includes("payload") && h("label", { class: "field" }, "Payload (JSON)", payload),
+      h("label", { class: "field" }, "Reason", reason),
+      h("label", { class: "field" }, "Who asks", by),
+      problem,
+      h("div", { class: "row" }, h("button", { type: "button", onclick: () => dialog.close() }, "Close"), send)));
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+  (asked.includes("name") ? name : reason).focus();
+}
