@@ -18,6 +18,7 @@ from typing import ClassVar
 import msgspec
 
 from stretto.contracts.failures import Failure
+from stretto.contracts.graph import Retry, Timeouts
 from stretto.contracts.payload import NULL
 
 COMPENSATION_SUFFIX = "~compensate"
@@ -46,6 +47,37 @@ class RunStarted(Event, frozen=True, kw_only=True, omit_defaults=True):
     depth: int = 0
     traceparent: str | None = None
     caller_traceparent: str | None = None
+
+
+class RunQueued(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The run waits for a place: as many runs of its `key` as may be are under way. `ahead`: runs
+    that held the places then; `cancels`: runs that are cancelled to make room."""
+
+    type: ClassVar[str] = "run.queued"
+    line: str
+    key: str
+    limit: int
+    ahead: list[str] = []
+    cancels: list[str] = []
+
+
+class RunAdmitted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The run has a place among those of its `key`, and begins; the place is free when it ends."""
+
+    type: ClassVar[str] = "run.admitted"
+    line: str
+    key: str
+    limit: int
+
+
+class StepLimited(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The timeouts and the retry policy that were worked out for a step, whole; left out: those of
+    its definition hold."""
+
+    type: ClassVar[str] = "step.limited"
+    step: str
+    retry: Retry | None = None
+    timeouts: Timeouts | None = None
 
 
 class RunFailing(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -148,6 +180,7 @@ class StepCompleted(Event, frozen=True, kw_only=True, omit_defaults=True):
     started_at: str | None = None
     finished_at: str | None = None
     derived: bool = False
+    rules: list[int] | None = None
 
 
 class StepChosen(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -172,7 +205,8 @@ class StepWaiting(Event, frozen=True, kw_only=True, omit_defaults=True):
 class StepFailed(Event, frozen=True, kw_only=True, omit_defaults=True):
     """An attempt failed. With `retry_at` there will be another; with `handler` (an index from 0)
     that
-    `catch` of the step takes over; without either, the step has failed."""
+    `catch` of the step takes over; without either, the step has failed. `by`: the person who
+    rejected an approval. `blocked`: a compensation has failed for good and waits for a person."""
 
     type: ClassVar[str] = "step.failed"
     step: str
@@ -180,10 +214,20 @@ class StepFailed(Event, frozen=True, kw_only=True, omit_defaults=True):
     attempt: int = 0
     retry_at: datetime | None = None
     handler: int = -1
-    rules: list[int] | None = None
     worker: str | None = None
     started_at: str | None = None
     finished_at: str | None = None
+    by: str | None = None
+    blocked: bool = False
+
+
+class StepHastened(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A person asked that the next attempt of a step that waits for it begins now: it follows."""
+
+    type: ClassVar[str] = "step.hastened"
+    step: str
+    by: str | None = None
+    reason: str | None = None
 
 
 class StepSkipped(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -193,6 +237,8 @@ class StepSkipped(Event, frozen=True, kw_only=True, omit_defaults=True):
     type: ClassVar[str] = "step.skipped"
     step: str
     reason: str
+    by: str | None = None
+    why: str | None = None
 
 
 class StepCancelled(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -237,8 +283,6 @@ class StepSignalled(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StepApproved(Event, frozen=True, kw_only=True, omit_defaults=True):
-    by: str | None = None
-    why: str | None = None
     """A person approved; the step completes with `{"approved": true, "by", "reason"}`."""
 
     type: ClassVar[str] = "step.approved"
@@ -262,6 +306,7 @@ class SignalReceived(Event, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     payload: msgspec.Raw = NULL
     by: str | None = None
+    reason: str | None = None
 
 
 class RunPaused(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -300,39 +345,6 @@ class CompensationStarted(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     type: ClassVar[str] = "compensation.started"
     steps: list[str]
-
-
-EVENT_TYPES: tuple[type[Event], ...] = (
-    RunStarted,
-    RunFailing,
-    RunCompleted,
-    RunFailed,
-    RunCancelled,
-    RunTerminated,
-    RunFinishing,
-    StepActivated,
-    StepExpanded,
-    reason: str | None = None
-    StepScheduled,
-    StepStarted,
-    StepCompleted,
-    StepChosen,
-    StepWaiting,
-    StepFailed,
-    StepSkipped,
-    StepCancelled,
-    StepOpened,
-    StepFinishing,
-    StepRepeated,
-    StepSignalled,
-    StepApproved,
-    StepEscalated,
-    SignalReceived,
-    RunPaused,
-    RunResumed,
-    RunRewound,
-    CompensationStarted,
-)
     after: list[list[int]] | None = None
     joins: list[list[int]] = []
 
@@ -403,3 +415,44 @@ class RunMigrated(Event, frozen=True, kw_only=True, omit_defaults=True):
     deadline: datetime | None = None
     by: str | None = None
     reason: str | None = None
+
+
+EVENT_TYPES: tuple[type[Event], ...] = (
+    RunStarted,
+    RunFailing,
+    RunCompleted,
+    RunFailed,
+    RunCancelled,
+    RunTerminated,
+    RunFinishing,
+    StepActivated,
+    StepExpanded,
+    StepScheduled,
+    StepStarted,
+    StepCompleted,
+    StepChosen,
+    StepWaiting,
+    StepFailed,
+    StepSkipped,
+    StepCancelled,
+    StepOpened,
+    StepFinishing,
+    StepRepeated,
+    StepSignalled,
+    StepApproved,
+    StepEscalated,
+    SignalReceived,
+    RunPaused,
+    RunResumed,
+    RunRewound,
+    CompensationStarted,
+    RunQueued,
+    RunAdmitted,
+    StepLimited,
+    StepHastened,
+    CompensationRetried,
+    RunRollingBack,
+    RunRolledBack,
+    RunForked,
+    RunMigrated,
+)
