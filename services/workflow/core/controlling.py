@@ -146,12 +146,12 @@ def _retry(run: Run, request: ControlRequest, now_us: int) -> Outcome:
         for node in run.root.nodes
         if node is not None and node.status is NodeStatus.FAILED
     ]
-    steps = failed_steps if request.step is None else [request.step]
     if late and (request.step is not None or not failed_steps):
         return _hasten(run, request, late, now_us)
+    steps = failed_steps if request.step is None else [request.step]
     if not steps or any(step not in failed_steps for step in steps):
-        return Rejection(
         which = "none did" if request.step is None else f"{request.step[:60]!r} did not"
+        return Rejection(
             code="step_not_failed",
             message=f"expected a step that failed or waits for its next attempt, but {which}; "
             f"failed: {', '.join(failed_steps) or 'none'}",
@@ -159,7 +159,6 @@ def _retry(run: Run, request: ControlRequest, now_us: int) -> Outcome:
     return _go_back(run, request, steps)
 
 
-def _rewind(run: Run, request: ControlRequest) -> Outcome:
 def _hasten(run: Run, request: ControlRequest, nodes: list[Node], now_us: int) -> Outcome:
     if run.paused:
         return Rejection(
@@ -172,6 +171,7 @@ def _hasten(run: Run, request: ControlRequest, nodes: list[Node], now_us: int) -
     return out
 
 
+def _rewind(run: Run, request: ControlRequest) -> Outcome:
     if request.step is None or request.step not in run.root.by_name:
         known = ", ".join(list(run.root.by_name)[:20])
         return Rejection(
@@ -179,12 +179,12 @@ def _hasten(run: Run, request: ControlRequest, nodes: list[Node], now_us: int) -
             message=f"expected a step of the workflow, but got {str(request.step)[:60]!r}; steps: "
             f"{known}",
         )
-    return _go_back(run, request, [request.step])
     if not run.closed and run.root.is_pending(run.root.by_name[request.step]):
         return Rejection(
             code="step_not_begun",
             message=f"expected a step that the run has come to, but {request.step!r} has not begun",
         )
+    return _go_back(run, request, [request.step])
 
 
 def _go_back(run: Run, request: ControlRequest, steps: list[str]) -> Outcome:
@@ -221,14 +221,14 @@ def _cancelled(node: Node) -> ev.StepCancelled:
 
 
 def _skip(run: Run, request: ControlRequest) -> Outcome:
-    node = None if request.step is None else run.open.get(request.step)
-    if node is None or node.role in (Role.COMPENSATION, Role.ROUND):
-        named = "none is named" if request.step is None else f"{request.step[:60]!r} is none"
     if run.failing:
         return Rejection(
             code="already_failing",
             message=f"expected the run to be running, but it is {run.phase.word}",
         )
+    node = None if request.step is None else run.open.get(request.step)
+    if node is None or node.role in (Role.COMPENSATION, Role.ROUND):
+        named = "none is named" if request.step is None else f"{request.step[:60]!r} is none"
         return Rejection(
             code="step_not_open",
             message=f"expected an open step to skip, but {named}; open: "
