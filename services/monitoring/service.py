@@ -117,7 +117,7 @@ class MonitoringService:
                 ),
                 bury=self._letters.bury,
                 clock=context.clock,
-                keep_days=context.settings.keep_days,
+                keep_days=context.settings.days_kept,
                 told=self._told,
             )
             context.health.component("log").ready()

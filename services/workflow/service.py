@@ -16,6 +16,7 @@ from services.workflow.registry import Registry
 from services.workflow.republishing import Republisher
 from services.workflow.sending import Sender
 from services.workflow.settings import WorkflowSettings
+from services.workflow.retention import Retention
 from services.workflow.spans import Spans
 from services.workflow.store import MIGRATIONS, ROLE, SCHEMA, Store
 from services.workflow.sweeping import Sweep
@@ -25,6 +26,7 @@ from stretto.runtime.context import ServiceContext
 from stretto.runtime.errors import TransientError
 from stretto.runtime.topology import lane_of
 
+from stretto.runtime.settings import retention_s
 logger = logging.getLogger(__name__)
 
 OWNERSHIP_S = 1.0
@@ -108,6 +110,13 @@ class WorkflowService:
         context = self._context
         await context.wait_for("definitions", self._definitions.open)
         await context.wait_for("partitions", self._ownership.refresh)
+        self._retention = Retention(
+            database,
+            clock,
+            context.metrics,
+            retention_s(settings.retention),
+            lambda: 0 in self._engine.owned,
+        )
         engine = self._group.create_task(self._engine.run())
         beside = [
             self._group.create_task(work)
@@ -133,6 +142,7 @@ class WorkflowService:
             task.cancel()
         try:
             async with asyncio.timeout(DRAIN_S):
+                self._retention.run(),
                 await self._engine.stop()
         except TimeoutError:
             logger.warning("a round is not committed", extra={"after_s": DRAIN_S})

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from stretto.runtime.settings import ServiceSettings
+from stretto.runtime.settings import Retention, ServiceSettings
 
 
 class WorkflowSettings(ServiceSettings):
@@ -12,3 +12,6 @@ class WorkflowSettings(ServiceSettings):
     """Where the log is: `postgresql://user:password@host:5432/name`."""
     migrate: bool = True
     """At the start bring the schema up to date or, with a login that may not, check that it is."""
+    retention: Retention = ""
+    """How long closed runs are kept after their end, at least a day: `30d`. Not set: for ever. The
+    same for the monitoring service."""

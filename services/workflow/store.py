@@ -149,8 +149,8 @@ class Store:
         rows = await self._db.fetch(
             "update workflow.run r set wake_at = c.at "
             "from unnest($1::uuid[], $2::int[], $3::timestamptz[]) as c (run_id, seq, at) "
-            "where r.run_id = c.run_id and r.closed_at is null and not exists "
-            "(select from workflow.event e where e.run_id = c.run_id and e.seq > c.seq) "
+            "where r.run_id = c.run_id and r.closed_at is null "
+            "and (select max(e.seq) from workflow.event e where e.run_id = c.run_id) = c.seq "
             "returning r.run_id",
             [r[0] for r in runs],
             [r[1] for r in runs],
@@ -236,7 +236,8 @@ class Store:
             rows = await self._db.fetch(
                 f"select {_COLUMNS}, e.seq, e.type, e.at, e.data from workflow.event e "
                 "join workflow.run r using (run_id) "
-                "where (e.run_id, e.seq) > ($1, $2) order by e.run_id, e.seq limit $3",
+                "where e.run_id >= $1 and (e.run_id, e.seq) > ($1, $2) "
+                "order by e.run_id, e.seq limit $3",
                 *after,
                 count,
             )

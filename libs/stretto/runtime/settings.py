@@ -5,13 +5,14 @@ Every field is a variable `STRETTO_<FIELD>`; the endpoint of traces is the stand
 """
 
 import sys
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from stretto.contracts.durations import parse_duration
 from stretto.contracts.ids import MAX_PARTITIONS
 
 ENV_PREFIX = "STRETTO_"
@@ -23,6 +24,29 @@ MAX_LANES = 64
 _NATS_SCHEMES = ("nats", "tls", "ws", "wss")
 _SECRET = frozenset({"nats_password", "postgres_dsn", "nats_url"})
 """Values that may hold a password: a message about them does not repeat them."""
+
+MIN_RETENTION_S = 86_400.0
+"""Runs that ended within a day are never dropped: the database refuses it, too."""
+
+
+def _is_retention(text: str) -> str:
+    if text:
+        try:
+            seconds = parse_duration(text)
+        except ValueError:
+            seconds = 0.0
+        if seconds < MIN_RETENTION_S:
+            raise ValueError("a duration of at least a day, like 30d")
+    return text
+
+
+Retention = Annotated[str, AfterValidator(_is_retention)]
+"""How long closed runs are kept: `30d`; empty: for ever."""
+
+
+def retention_s(text: Retention) -> float | None:
+    """Give a retention in seconds; None: for ever."""
+    return parse_duration(text) if text else None
 
 
 class ServiceSettings(BaseSettings):
