@@ -6,11 +6,13 @@ from typing import TypeVar
 
 import msgspec
 
+from services.workflow.causes import Cause, causes, queued_cause
+from services.workflow.claims import Claims, LineKey
 from services.workflow.loading import Loader
 from services.workflow.registry import Registry
 from services.workflow.slots import Slot
 from services.workflow.store import Store, StoredEvent
-from services.workflow.views import causes, state
+from services.workflow.views import state
 from stretto.bus.service import Refusal
 from stretto.contracts.codec import json_encode
 from stretto.contracts.ids import parse_run_id, run_id_text
@@ -22,6 +24,9 @@ MAX_PAGE = 5_000
 
 MAX_PAGE_BYTES = 4 * 1024 * 1024
 """An answer stays below what one message may hold."""
+
+MAX_HOLDERS_TOLD = 10
+"""Runs that have the places which another waits for: more are not named."""
 
 Handler = Callable[[bytes], Awaitable[bytes]]
 
@@ -68,7 +73,9 @@ class Api:
         registry: Registry,
         loader: Loader,
         resend: Callable[[int], Awaitable[int]],
+        claims: Claims,
     ) -> None:
+        self._claims = claims
         self._store = store
         self._registry = registry
         self._loader = loader
@@ -116,11 +123,22 @@ class Api:
         """Why a run is still open, in sentences."""
         slot = await self._fold(_read(RunQuery, data))
         view = state(slot)
-        pending = list(causes(slot.run))
+        pending = await self._pending(slot)
         answer = {k: view[k] for k in ("run_id", "workflow", "status")} | {"pending": pending}
         if "failure" in view:
             answer["failure"] = view["failure"]
         return json_encode(answer)
+
+    async def _pending(self, slot: Slot) -> list[Cause]:
+        """Why a run is open; who has the places that it waits for is asked for now."""
+        run, line = slot.run, slot.run.line
+        pending = list(causes(run))
+        if line is None or not run.queued:
+            return pending
+        at = LineKey(slot.row.namespace, line.name, line.key)
+        holders = [run_id_text(i) for i in await self._claims.holders(at, MAX_HOLDERS_TOLD)]
+        now = queued_cause(line, holders, await self._claims.ahead_of(at, run.id))
+        return [now if cause.cause == "concurrency" else cause for cause in pending]
 
     async def definition(self, data: bytes) -> bytes:
         """The source and graph of a version, or of the latest."""

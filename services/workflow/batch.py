@@ -1,13 +1,20 @@
 """One round of the engine: what was decided for many runs, before and until it is committed."""
 
+from services.workflow.claims import LineKey
 from services.workflow.core import CONTINUE, Rejection, apply, decide, effects
 from services.workflow.core.commands import Command
 from services.workflow.core.effects import Effect
-from services.workflow.core.state import Run
+from services.workflow.core.state import Line, Run
 from services.workflow.slots import Slot, Written, public_status
 from services.workflow.store import Append
 from stretto.bus.publisher import Outgoing
-from stretto.contracts.events import Event, RunFailing, RunTerminated
+from stretto.contracts.events import (
+    Event,
+    RunAdmitted,
+    RunFailing,
+    RunQueued,
+    RunTerminated,
+)
 from stretto.contracts.failures import Failure, FailureType
 
 MAX_EVENTS_PER_RUN = 100_000
@@ -101,6 +108,8 @@ class Batch:
                 rows.data.append(written.data)
             slot = touched.slot
             closed = slot.run.closed
+            if slot.run.line is not None:
+                _note_claims(rows, touched, slot.run.line)
             status = public_status(slot.run)
             if not slot.stored:
                 slot.row.status = status if closed else "running"
@@ -111,6 +120,29 @@ class Batch:
             elif slot.row.closed_us is not None or slot.row.parked:
                 rows.closed.append((run_id, "running", None))
         return rows
+
+
+def _note_claims(rows: Append, touched: Touched, line: Line) -> None:
+    """What a commit means for the claim of a run that stands in a line."""
+    run = touched.slot.run
+    if run.closed:
+        rows.left.append(run.id)
+        return
+    for written in touched.written:
+        if isinstance(written.event, RunQueued):
+            at = (touched.slot.row.namespace, line.name, line.key)
+            rows.claimed.append((run.id, *at, line.limit, line.since_us))
+        elif isinstance(written.event, RunAdmitted):
+            rows.settled.append(run.id)
+
+
+def line_moved(touched: Touched) -> LineKey | None:
+    """The line in which a commit has freed a place, or asked for one."""
+    run = touched.slot.run
+    line = run.line
+    if line is None or not (run.closed or run.queued):
+        return None
+    return LineKey(touched.slot.row.namespace, line.name, line.key)
 
 
 def _too_long(run: Run) -> Event | None:

@@ -18,8 +18,9 @@ from stretto.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
-_QUIET = frozenset({"timer_stale", "decision_not_open"})
-"""Rejections that are ordinary: a timer that was overtaken, an ask that was made twice."""
+_QUIET = frozenset({"timer_stale", "decision_not_open", "not_queued"})
+"""Rejections that are ordinary: a timer that was overtaken, an ask that was made twice, a grant
+that was told again."""
 
 
 class Deciding:

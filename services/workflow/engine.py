@@ -19,10 +19,11 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from services.workflow import answers
-from services.workflow.batch import Batch, Touched
+from services.workflow.batch import Batch, Touched, line_moved
+from services.workflow.claims import Claims, LineKey
 from services.workflow.core import Rejection
 from services.workflow.core.commands import TimerKind
 from services.workflow.core.effects import Ask, Timer, open_effects
@@ -84,6 +85,7 @@ class Engine:
         sender: Sender,
         timers: Timers,
         inbox: Inbox,
+        claims: Claims,
         clock: Clock,
         tracer: Tracer,
         metrics: Metrics,
@@ -98,7 +100,7 @@ class Engine:
         self._partitions = partitions
         self._lanes = lanes
         self.loader = Loader(store, registry, clock, partitions)
-        starts = Starts(store, registry, tracer)
+        starts = Starts(store, registry, tracer, claims, clock)
         self._deciding = Deciding(
             loader=self.loader,
             starts=starts,
@@ -109,6 +111,8 @@ class Engine:
         )
         timers.wanted = self._wants
         self.owned: set[int] = set()
+        self.freed: Callable[[list[LineKey]], None] = lambda _lines: None
+        """Told of lines in which a place may be free, or wanted, after a commit."""
         self._lock = asyncio.Lock()
         self._held: list[Arrival] = []
         self._forgotten: set[bytes] = set()
@@ -324,6 +328,9 @@ class Engine:
             await self._sender.told(batch.touched.values(), batch.now_us)
             for touched in batch.touched.values():
                 self._settle(touched)
+            moved = [line for t in batch.touched.values() if (line := line_moved(t)) is not None]
+            if moved:
+                self.freed(moved)
         await self._sender.answers(batch.answers)
         self._unfinished += batch.unfinished
         if batch.ended_children:

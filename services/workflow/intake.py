@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from services.workflow.answers import may_answer
-from services.workflow.core.commands import Accepted, Control, Decided, Result
+from services.workflow.core.commands import Accepted, Control, Decided, Granted, Result
 from services.workflow.inbox import Addressed, Arrival, Item
 from stretto.bus.message import Message
 from stretto.contracts import subjects
@@ -259,6 +259,7 @@ def read_inbox(message: Message) -> list[Item]:
     frame = unpack_inbox(message.data)
     items: list[Item] = list(frame.starts)
     items.extend(_control(c.run_id, c.namespace, c.request, c.reply) for c in frame.controls)
+    items.extend(Addressed(g.run_id, Granted(path=g.path)) for g in frame.grants)
     return items
 
 

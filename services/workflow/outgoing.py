@@ -16,6 +16,7 @@ from services.workflow.core.effects import (
     Withdraw,
     is_asked,
 )
+from services.workflow.core.lines import CancelRun
 from services.workflow.core.state import Role, RunPhase
 from services.workflow.core.values import value_of
 from services.workflow.inbox import Addressed
@@ -164,6 +165,8 @@ class Frames:
                     self._others.append(_child_start(slot, effect))
                 case CancelChild():
                     self._others.append(_child_cancel(slot, effect))
+                case CancelRun():
+                    self._others.append(_run_cancel(slot, effect))
                 case Emit():
                     self._others.append(emitted_message(slot, effect.path, effect.data))
                 case Timer():
@@ -271,6 +274,14 @@ def _child_cancel(slot: Slot, effect: CancelChild) -> Outgoing:
     request = ControlRequest(command="cancel", reason=f"its parent was: {effect.reason}")
     subject = subjects.control(slot.run.namespace, child)
     return Outgoing(subject, json_encode(request), f"{child}:cancel")
+
+
+def _run_cancel(slot: Slot, effect: CancelRun) -> Outgoing:
+    """The cancelling of a run that makes room for another."""
+    run = run_id_text(effect.run_id)
+    request = ControlRequest(command="cancel", reason=effect.reason, by=f"run:{slot.text}")
+    subject = subjects.control(slot.run.namespace, run)
+    return Outgoing(subject, json_encode(request), f"{run}:cancel:{slot.text}")
 
 
 def emitted_message(slot: Slot, path: str, data: bytes) -> Outgoing:

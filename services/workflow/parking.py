@@ -41,7 +41,7 @@ RECONCILE_EVERY = 6
 LOOK_SLICE = 2_000
 """Runs looked at in one go before others have a turn."""
 
-_WAITING = (NodeStatus.WAITING, NodeStatus.OPEN, NodeStatus.BACKOFF)
+_WAITING = (NodeStatus.WAITING, NodeStatus.OPEN, NodeStatus.BACKOFF, NodeStatus.BLOCKED)
 _HELD_BACK = (TimerKind.RETRY, TimerKind.WAIT)
 """What does not happen while a run is paused; these timers are set again when it is resumed."""
 
@@ -118,14 +118,20 @@ class Parking:
         return found
 
 
+def _held_back(run: Run) -> bool:
+    return run.paused or run.queued
+
+
 def wakes_at(run: Run) -> int:
     """When a run has to be in memory (µs); 0: all the time."""
-    if run.closed or run.phase is RunPhase.FINISHING or (run.todo and not run.paused):
+    if run.closed or run.phase is RunPhase.FINISHING or (run.todo and not _held_back(run)):
         return 0
-    if not run.open and not run.paused:
+    if not run.open and not _held_back(run):
         return 0  # it waits for nothing: the sweep reports it
     if any(node.status not in _WAITING for node in run.open.values()):
         return 0
+    if run.line is not None and run.line.cancels:
+        return 0  # those that make room for it may have to be told again
     due = NEVER_US
     for effect in open_effects(run):
         assert isinstance(effect, Timer), "what only waits has nothing but timers out"

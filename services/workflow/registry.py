@@ -17,6 +17,7 @@ from stretto.contracts.failures import Reason
 from stretto.contracts.graph import Graph
 from stretto.contracts.public import Defined, Refused
 from stretto.definition import canonical, compile_graph, load, validate_input
+from stretto.definition.concurrency import KeyOf, compile_key
 from stretto.postgres import Database
 from stretto.postgres.errors import Conflict
 from stretto.runtime.clock import Clock
@@ -34,7 +35,7 @@ MAX_TRIES = 10
 class Registered:
     """One version of one workflow, ready to be used."""
 
-    __slots__ = ("_check", "graph")
+    __slots__ = ("_check", "_key", "graph")
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -42,6 +43,13 @@ class Registered:
         self._check: Callable[[bytes], list[Any]] | None = (
             None if schema == b"null" else validate_input(msgspec.json.decode(schema))
         )
+        limit = graph.concurrency
+        self._key: KeyOf | None = None if limit is None else compile_key(limit)
+
+    def key_of(self, value: bytes, run: dict[str, object]) -> str:
+        """The key of a run of a workflow that limits its concurrency; raises KeyProblem."""
+        assert self._key is not None
+        return self._key({"input": msgspec.json.decode(value), "run": run})
 
     def input_problems(self, value: bytes) -> list[str]:
         """Say where an input does not fit the schema."""

@@ -5,18 +5,20 @@ import logging
 from contextlib import AsyncExitStack
 
 from services.workflow.api import Api
+from services.workflow.claims import Claims
 from services.workflow.definitions import Definitions
 from services.workflow.engine import Engine
 from services.workflow.feeding import Feeders
 from services.workflow.inbox import Inbox
+from services.workflow.lines import Lines
 from services.workflow.loading import Loader
 from services.workflow.ownership import Ownership
 from services.workflow.parking import Parking
 from services.workflow.registry import Registry
 from services.workflow.republishing import Republisher
+from services.workflow.retention import Retention
 from services.workflow.sending import Sender
 from services.workflow.settings import WorkflowSettings
-from services.workflow.retention import Retention
 from services.workflow.spans import Spans
 from services.workflow.store import MIGRATIONS, ROLE, SCHEMA, Store
 from services.workflow.sweeping import Sweep
@@ -24,9 +26,9 @@ from services.workflow.timers import Timers
 from stretto.postgres import Database, migrate
 from stretto.runtime.context import ServiceContext
 from stretto.runtime.errors import TransientError
+from stretto.runtime.settings import retention_s
 from stretto.runtime.topology import lane_of
 
-from stretto.runtime.settings import retention_s
 logger = logging.getLogger(__name__)
 
 OWNERSHIP_S = 1.0
@@ -64,18 +66,30 @@ class WorkflowService:
         self._sender = Sender(context.publisher, Spans(context.tracer), clock, settings.partitions)
         store = Store(database)
         registry = Registry(database, clock)
+        claims = Claims(database)
         self._engine = Engine(
             store=store,
             registry=registry,
             sender=self._sender,
             timers=self._timers,
             inbox=inbox,
+            claims=claims,
             clock=clock,
             tracer=context.tracer,
             metrics=context.metrics,
             partitions=settings.partitions,
             lanes=settings.lanes,
         )
+        self._lines = Lines(
+            claims,
+            inbox=inbox,
+            publisher=context.publisher,
+            clock=clock,
+            metrics=context.metrics,
+            partitions=settings.partitions,
+            owned=lambda: self._engine.owned,
+        )
+        self._engine.freed = self._lines.freed
         self._feeders = Feeders(
             pull=context.pull,
             publisher=context.publisher,
@@ -96,12 +110,19 @@ class WorkflowService:
             clock=clock,
             partitions=settings.partitions,
         )
+        self._retention = Retention(
+            database,
+            clock,
+            context.metrics,
+            retention_s(settings.retention),
+            lambda: 0 in self._engine.owned,
+        )
         self._ownership = Ownership(
             settings.postgres_dsn, settings.partitions, self._gained, self._lost
         )
         known = Registry(reading, clock)
         reader = Loader(Store(reading), known, clock, settings.partitions)
-        self._api = Api(Store(reading), known, reader, self._resend_lane)
+        self._api = Api(Store(reading), known, reader, self._resend_lane, Claims(reading))
         self._settling: set[asyncio.Task[None]] = set()
         context.on_store_lost(self._store_lost)
 
@@ -110,13 +131,6 @@ class WorkflowService:
         context = self._context
         await context.wait_for("definitions", self._definitions.open)
         await context.wait_for("partitions", self._ownership.refresh)
-        self._retention = Retention(
-            database,
-            clock,
-            context.metrics,
-            retention_s(settings.retention),
-            lambda: 0 in self._engine.owned,
-        )
         engine = self._group.create_task(self._engine.run())
         beside = [
             self._group.create_task(work)
@@ -126,7 +140,9 @@ class WorkflowService:
                 self._sender.run(),
                 self._sweep.run(),
                 self._parking.run(),
+                self._lines.run(),
                 self._republisher.run(),
+                self._retention.run(),
                 self._keep_ownership(),
             )
         ]
@@ -142,7 +158,6 @@ class WorkflowService:
             task.cancel()
         try:
             async with asyncio.timeout(DRAIN_S):
-                self._retention.run(),
                 await self._engine.stop()
         except TimeoutError:
             logger.warning("a round is not committed", extra={"after_s": DRAIN_S})

@@ -101,6 +101,10 @@ def public_status(run: Run) -> str:
     word = run.phase.word
     if word in CLOSED_STATUSES:
         return word
+    if run.undoing is not None and run.undoing.blocked:
+        return "blocked"
     if run.failing:
         return "failing"
+    if run.queued:
+        return "queued"
     return "paused" if run.paused else "running"

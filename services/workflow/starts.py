@@ -2,14 +2,19 @@
 
 from typing import NamedTuple
 
+import msgspec
+
+from services.workflow.claims import Claim, Claims, LineKey, Place
 from services.workflow.core import Rejection
-from services.workflow.core.commands import Start
+from services.workflow.core.commands import Standing, Start
 from services.workflow.loading import Loader
 from services.workflow.registry import Registered, Registry
 from services.workflow.store import Store
 from stretto.contracts.frames import StartRecord
 from stretto.contracts.graph import Graph
 from stretto.contracts.ids import run_id_text
+from stretto.definition.concurrency import KeyProblem
+from stretto.runtime.clock import Clock
 from stretto.telemetry.tracing import Tracer
 
 MAX_PROBLEMS_TOLD = 5
@@ -32,7 +37,11 @@ Prepared = Start | Rejection | Existing
 class Starts:
     """Prepares the starts of one round with as few queries as possible."""
 
-    def __init__(self, store: Store, registry: Registry, tracer: Tracer) -> None:
+    def __init__(
+        self, store: Store, registry: Registry, tracer: Tracer, claims: Claims, clock: Clock
+    ) -> None:
+        self._claims = claims
+        self._clock = clock
         self._tracer = tracer
         self._store = store
         self._registry = registry
@@ -49,6 +58,7 @@ class Starts:
         open_ids = await self._open_ids(items)
         prepared: dict[int, Prepared] = {}
         begun: dict[tuple[str, str, str], Existing] = {}
+        keyed: list[tuple[StartRecord, Claim]] = []
         for item in items:
             key = None if item.id is None else (item.namespace, item.workflow, item.id)
             if item.run_id in there:
@@ -58,13 +68,57 @@ class Starts:
             elif key is not None and key in begun:
                 prepared[id(item)] = begun[key]
             else:
-                prepared[id(item)] = outcome = await self._check(item)
+                outcome: Prepared = await self._check(item)
+                if isinstance(outcome, Start) and self._graphs[id(item)].concurrency is not None:
+                    outcome = await self._claim(item, outcome, keyed)
+                prepared[id(item)] = outcome
                 if isinstance(outcome, Start):
                     found = Existing(item.run_id, self._graphs[id(item)].version)
                     there[item.run_id] = _There(item.namespace, item.workflow, found)
                     if key is not None:
                         begun[key] = found
+        if keyed:
+            await self._enter(keyed, prepared)
         return prepared
+
+    async def _claim(
+        self, item: StartRecord, start: Start, keyed: list[tuple[StartRecord, Claim]]
+    ) -> Prepared:
+        """Work out the line of a start whose workflow has a limit of concurrency."""
+        graph = self._graphs[id(item)]
+        registered = await self._registry.find(item.namespace, item.workflow, graph.version)
+        assert registered is not None and graph.concurrency is not None
+        try:
+            key = registered.key_of(item.input, run_facts(item, start, graph))
+        except KeyProblem as problem:
+            return Rejection(
+                code="concurrency_key_invalid",
+                message=f"expected a key of concurrency for {item.workflow!r}: {problem}",
+            )
+        at = LineKey(item.namespace, f"run {item.workflow}", key)
+        limit = graph.concurrency
+        keyed.append((item, Claim(item.run_id, at, limit.limit, limit.when_full)))
+        return start
+
+    async def _enter(
+        self, keyed: list[tuple[StartRecord, Claim]], prepared: dict[int, Prepared]
+    ) -> None:
+        """Give the starts of one round their places, or let them wait, or refuse them."""
+        now_us = self._clock.now_us()
+        places = await self._claims.enter([claim for _, claim in keyed], now_us)
+        refused: dict[bytes, Rejection] = {}
+        for item, claim in keyed:
+            place = places[claim.run_id]
+            if place.outcome == "full":
+                prepared[id(item)] = refused[claim.run_id] = _full(claim, place)
+                continue
+            start = prepared[id(item)]
+            assert isinstance(start, Start)
+            prepared[id(item)] = msgspec.structs.replace(start, standing=standing(claim, place))
+        if refused:  # what counted on a start of the same id that is refused after all
+            for number, outcome in prepared.items():
+                if isinstance(outcome, Existing) and outcome.run_id in refused:
+                    prepared[number] = refused[outcome.run_id]
 
     async def _there(self, items: list[StartRecord], loader: Loader) -> dict[bytes, "_There"]:
         """Those of the runs that are known to exist; the primary key finds the others."""
@@ -124,6 +178,42 @@ class _There(NamedTuple):
             message=f"expected run id {run_id_text(item.run_id)} to be free, but another run has "
             "it",
         )
+
+
+def run_facts(item: StartRecord, start: Start, graph: Graph) -> dict[str, object]:
+    """What `run` is in the key of a run that has not begun."""
+    return {
+        "id": run_id_text(item.run_id),
+        "key": item.id,
+        "namespace": item.namespace,
+        "workflow": item.workflow,
+        "version": graph.version,
+        "labels": {**graph.labels, **start.labels},
+    }
+
+
+def standing(claim: Claim, place: Place) -> Standing:
+    """Where a run stands in its line, as the core records it."""
+    others = tuple(run_id_text(each) for each in place.others)
+    queued = place.outcome == "queued"
+    cancels = claim.mode == "cancel_running"
+    return Standing(
+        line=claim.at.line,
+        key=claim.at.key,
+        limit=claim.places,
+        admitted=not queued,
+        ahead=others if queued and not cancels else (),
+        cancels=others if queued and cancels else (),
+    )
+
+
+def _full(claim: Claim, place: Place) -> Rejection:
+    holders = ", ".join(run_id_text(each) for each in place.others[:MAX_PROBLEMS_TOLD])
+    return Rejection(
+        code="concurrency_full",
+        message=f"expected fewer than {claim.places} runs of key {claim.at.key!r} to be under way, "
+        f"but there are so many: {holders}",
+    )
 
 
 def _too_deep(item: StartRecord) -> Rejection:

@@ -36,9 +36,20 @@ class Append:
     data: list[bytes] = field(default_factory=list)
     started: list["RunRow"] = field(default_factory=list)
     closed: list[tuple[bytes, str, int | None]] = field(default_factory=list)
+    claimed: list[tuple[bytes, str, str, str, int, int]] = field(default_factory=list)
+    """Runs that want a place: id, namespace, line, key, places, since (µs). As `claims`."""
+    settled: list[bytes] = field(default_factory=list)
+    """Runs of which the log knows now that they have a place."""
+    left: list[bytes] = field(default_factory=list)
+    """Runs that have ended and give their place away."""
 
     def __len__(self) -> int:
         return len(self.run_ids)
+
+    @property
+    def claims(self) -> bool:
+        """Whether anything of it is about places in lines."""
+        return bool(self.claimed or self.settled or self.left)
 
 
 class RunRow(msgspec.Struct, kw_only=True):
@@ -67,7 +78,7 @@ class StoredEvent(msgspec.Struct, frozen=True, gc=False):
         return decode_event(self.type, self.data)
 
 
-_APPEND = """
+_WRITE = """
 with e as (
     insert into workflow.event (run_id, seq, type, at, data)
     select * from unnest($1::uuid[], $2::int[], $3::text[], $4::timestamptz[], $5::jsonb[])
@@ -77,10 +88,26 @@ with e as (
     select * from unnest($6::uuid[], $7::smallint[], $8::text[], $9::text[], $10::int[],
     $11::text[],
                          $12::text[], $13::timestamptz[], $14::timestamptz[])
-)
+)"""
+
+_CLOSE = """
 update workflow.run set status = c.status, closed_at = c.at, wake_at = null
 from unnest($15::uuid[], $16::text[], $17::timestamptz[]) as c (run_id, status, at)
 where run.run_id = c.run_id
+"""
+
+_APPEND = _WRITE + _CLOSE
+
+_APPEND_AND_CLAIM = f"""{_WRITE}, u as ({_CLOSE}), n as (
+    insert into workflow.claim (run_id, namespace, line, key, places, since)
+    select * from unnest($18::uuid[], $19::text[], $20::text[], $21::text[], $22::int[],
+                         $23::timestamptz[])
+    on conflict do nothing
+), s as (
+    update workflow.claim set settled = true, granted = coalesce(granted, now())
+    where run_id = any($24::uuid[])
+)
+delete from workflow.claim where run_id = any($25::uuid[])
 """
 
 _APPEND_EVENTS = """
@@ -109,12 +136,15 @@ class Store:
         in.
         """
         events = (rows.run_ids, rows.seqs, rows.types, rows.instants_us, rows.data)
-        if not rows.started and not rows.closed:
+        if not (rows.started or rows.closed or rows.claims):
             await self._db.commit(_APPEND_EVENTS, *events)
             return
         started = rows.started
+        claims: list[object] = []
+        if rows.claims:
+            claims = [*([c[i] for c in rows.claimed] for i in range(6)), rows.settled, rows.left]
         await self._db.commit(
-            _APPEND,
+            _APPEND_AND_CLAIM if claims else _APPEND,
             *events,
             [r.run_id for r in started],
             [r.shard for r in started],
@@ -128,6 +158,7 @@ class Store:
             [c[0] for c in rows.closed],
             [c[1] for c in rows.closed],
             [c[2] for c in rows.closed],
+            *claims,
         )
 
     async def runs(self, run_ids: Sequence[bytes]) -> list[RunRow]:

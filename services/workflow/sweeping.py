@@ -88,12 +88,14 @@ class Sweep:
 
 def has_cause(run: Run) -> bool:
     """Whether an open run waits for something, or goes on by itself."""
-    return bool(run.closed or run.paused or run.open or run.todo) or run.phase is RunPhase.FINISHING
+    held_back = run.paused or run.queued
+    return bool(run.closed or held_back or run.open or run.todo) or run.phase is RunPhase.FINISHING
 
 
 def is_stalled(run: Run, now_us: int) -> bool:
     """Whether a run could go on by itself, and has not for a while."""
-    return bool(run.todo) and not run.paused and now_us - run.touched_us > STALLED_S * 1e6
+    held_back = run.paused or run.queued or run.rollback is not None
+    return bool(run.todo) and not held_back and now_us - run.touched_us > STALLED_S * 1e6
 
 
 def is_overdue(slot: Slot, now_us: int) -> bool:
@@ -101,6 +103,8 @@ def is_overdue(slot: Slot, now_us: int) -> bool:
     run = slot.run
     if run.phase is RunPhase.FINISHING:
         return now_us - max(run.touched_us, slot.swept_us) > ASK_OVERDUE_S * 1e6
+    if run.queued and run.line is not None and run.line.cancels:
+        return now_us - max(run.touched_us, slot.swept_us) > ATTEMPT_OVERDUE_S * 1e6
     for node in run.open.values():
         waited_s = (now_us - max(node.since_us, slot.swept_us)) / 1e6
         if node.status is NodeStatus.DECIDING and waited_s > ASK_OVERDUE_S:

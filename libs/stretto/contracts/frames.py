@@ -40,7 +40,8 @@ class DecidedRecord(msgspec.Struct, frozen=True, array_like=True):
     """One answer: skip, an error (without details: they are JSON), or what the plan asked for.
 
     `output` is the template filled in, as JSON; `items` the list of a `for_each`, each as JSON;
-    `branch` the index of the first case that fitted, -1 for none; `values` the further values.
+    `branch` the index of the first case that fitted, -1 for none; `values` the further values;
+    `rules` the rules of a decision table that counted, from 0 (None: there was no table).
     """
 
     run_id: bytes
@@ -53,6 +54,7 @@ class DecidedRecord(msgspec.Struct, frozen=True, array_like=True):
     branch: int = -1
     values: dict[str, bytes] | None = None
     took_us: int = 0
+    rules: list[int] | None = None
 
 
 class DecidedFrame(msgspec.Struct, frozen=True, array_like=True):
@@ -105,8 +107,19 @@ class DispatchFrame(msgspec.Struct, frozen=True, array_like=True):
     sent_us: int = 0
 
 
+class ForkRecord(msgspec.Struct, frozen=True, array_like=True):
+    """Where a run that is forked from another begins. `at_seq` 0: after its last event."""
+
+    run_id: bytes
+    at_seq: int = 0
+    step: str | None = None
+    by: str | None = None
+    reason: str | None = None
+
+
 class StartRecord(msgspec.Struct, frozen=True, array_like=True):
-    """A start on its way to the owner of its partition; `run_id` is settled."""
+    """A start on its way to the owner of its partition; `run_id` is settled. Of a fork, an `input`
+    without bytes is that of the other run."""
 
     run_id: bytes
     namespace: str
@@ -120,6 +133,7 @@ class StartRecord(msgspec.Struct, frozen=True, array_like=True):
     traceparent: str | None = None
     parent: str | None = None
     depth: int = 0
+    fork: ForkRecord | None = None
 
 
 class ControlRecord(msgspec.Struct, frozen=True, array_like=True):
@@ -132,11 +146,19 @@ class ControlRecord(msgspec.Struct, frozen=True, array_like=True):
     reply: str | None = None
 
 
+class GrantRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A run (or a step of it) has got the place that it waits for."""
+
+    run_id: bytes
+    path: str = ""
+
+
 class InboxFrame(msgspec.Struct, frozen=True, array_like=True):
     """Workflow → workflow (`stretto.inbox.<p>`)."""
 
     starts: list[StartRecord]
     controls: list[ControlRecord] = []
+    grants: list[GrantRecord] = []
 
 
 class LogEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):

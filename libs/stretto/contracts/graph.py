@@ -45,6 +45,42 @@ class Ref(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     part: Literal["output", "status", "failure"] = "output"
 
 
+class TableInput(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A column of a decision table: an expression, and the type by which its conditions are
+    read."""
+
+    name: str
+    expression: str
+    type: Literal["any", "string", "number", "integer", "boolean"] = "any"
+
+
+class TableRule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A rule: its conditions by input (left out: any), as text in their short form, and what it
+    gives, a template."""
+
+    when: dict[str, str] = msgspec.field(default_factory=dict)
+    then: msgspec.Raw = NULL
+    priority: int = 0
+
+
+HitPolicy = Literal[
+    "unique", "first", "priority", "any",
+    "collect", "collect sum", "collect min", "collect max", "collect count",
+]  # fmt: skip
+"""Which of the rules that fit count: the only one; the first; the one of the highest `priority`;
+any, for all give the same; all of them, as a list or worked into a number."""
+
+
+class TablePlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A decision table. `otherwise` is what it gives when no rule fits; left out: null, an empty
+    list, 0 for `sum` and `count`."""
+
+    inputs: tuple[TableInput, ...]
+    rules: tuple[TableRule, ...]
+    hit: HitPolicy = "unique"
+    otherwise: msgspec.Raw | None = None
+
+
 class AskPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the decision service works out for one step, in the order of the fields.
 
@@ -64,6 +100,7 @@ class AskPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cases: tuple[str | None, ...] = ()
     values: dict[str, msgspec.Raw] = msgspec.field(default_factory=dict)
     lenient: bool = False
+    table: TablePlan | None = None
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -194,6 +231,16 @@ class ChildPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cancel: bool = True
 
 
+class Concurrency(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How many runs of one key may be under way at once, and what becomes of one more: it waits
+    (`queue`), is refused (`reject`), or the oldest make room for it (`cancel_running`). `key` is a
+    template over `input` and `run`."""
+
+    key: msgspec.Raw
+    limit: int = 1
+    when_full: Literal["queue", "reject", "cancel_running"] = "queue"
+
+
 class SomeOf(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Needs of which not all have to complete: the step may run as soon as `count` of the steps
     `of` have completed, and is hurt when so many cannot any more. `cancel`: those of them that
@@ -268,3 +315,4 @@ class Graph(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     timeout_s: float | None = None
     on_failure: Literal["compensate", "stop"] = "stop"
     labels: dict[str, str] = msgspec.field(default_factory=dict)
+    concurrency: Concurrency | None = None

@@ -11,9 +11,24 @@ from stretto.contracts.failures import Failure, Reason
 from stretto.contracts.payload import NULL
 
 RunStatus = Literal[
-    "running", "failing", "completed", "failed", "cancelled", "terminated", "paused"
-]
+    "running", "failing", "completed", "failed", "cancelled", "terminated", "paused", "queued",
+]  # fmt: skip
 CLOSED_STATUSES = ("completed", "failed", "cancelled", "terminated")
+
+
+class ForkRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a new run begins: where another run of the workflow stood, open or closed."""
+
+    run_id: str
+    """The run to begin from."""
+    at_seq: int | None = None
+    """As it stood after this event; left out: after its last."""
+    step: str | None = None
+    """This step, and all that needs it, is run again whatever had become of it."""
+    by: str | None = None
+    """Who asks."""
+    reason: str | None = None
+    """Why, for people and the log."""
 
 
 class StartRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -32,6 +47,9 @@ class StartRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """The attempt of another run that waits for this one; set by the workflow service."""
     depth: int = 0
     """How deep a child run is nested; set by the workflow service."""
+    fork: ForkRequest | None = None
+    """Begin where another run stood: what had completed there is not run again. Input, version and
+    labels that are left out are that run's."""
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -60,6 +78,12 @@ class ControlRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """The name of the signal."""
     payload: msgspec.Raw = NULL
     """What the signal brings."""
+    to: str | None = None
+    """The step whose end the run goes back to: rollback."""
+    pause: bool = False
+    """Whether the run is paused when it is there: rollback."""
+    version: int | None = None
+    """The version to migrate to; left out: the latest."""
 
 
 class Controlled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -154,6 +178,15 @@ class Results(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     worker: str | None = None
 
 
+class RunningAttempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An attempt that a worker runs now."""
+
+    id: str
+    """The attempt's."""
+    since: str
+    """When its handler began, RFC 3339, by the clock of the worker."""
+
+
 class Presence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`stretto.presence.<ns>.<device>`, every few seconds: who is there, and for what."""
 
@@ -174,6 +207,8 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Attempts that it runs now."""
     gone: bool = False
     """It ends in order: nothing more comes from it."""
+    running: list[RunningAttempt] = []
+    """Some of the attempts that it runs now, those that it has had longest."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

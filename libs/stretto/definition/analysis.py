@@ -49,6 +49,7 @@ from stretto.definition.reachability import (
 from stretto.definition.references import Gathering, References, Spot
 from stretto.definition.schema_check import check_schema
 from stretto.definition.shapes import Located
+from stretto.definition.tables import compile_table
 
 
 def analyse(workflow: WorkflowText, report: Report) -> Draft | None:
@@ -101,6 +102,7 @@ class _Analysis:
         spot = Spot(Frame(step.name for step in workflow.steps), None)
         steps = self._scope(workflow.steps, spot, "", gives_all=False)
         output = self._output(workflow.output, spot, "")
+        key = self._key(spot)
         if self.report.full:
             return None
         if not self.report.count:
@@ -109,7 +111,23 @@ class _Analysis:
                 warn_of_dead_handlers(scope.steps, self.report)
                 if not scope.gives_all:
                     warn_of_unused(scope.steps, scope.frame.used, self.report)
-        return Draft(text=workflow, steps=steps, output=output)
+        return Draft(text=workflow, steps=steps, output=output, key=key)
+
+    def _key(self, spot: Spot) -> bytes:
+        """Check the key of concurrency: it is worked out before there are steps."""
+        concurrency = self.workflow.concurrency
+        if concurrency is None:
+            return b"null"
+        into = Gathering(spot)
+        node, _, path = concurrency.key
+        template = self.expressions.template(node, path, into)
+        if any(ref.root == "step" for ref in into.refs.values()):
+            self.report.mistake(
+                node, path, "not_known_here",
+                "expected a key over input and run, but it refers to a step: it is worked out "
+                "before there are any",
+            )  # fmt: skip
+        return b"null" if template is None else template.json
 
     def _input_schema(self) -> Json:
         """Check the input schema; nothing is known of the input if it is wrong."""
@@ -225,16 +243,21 @@ class _Analysis:
         """Make the ask of a step (of an item, with `for_each`), or what needs no asking."""
         step = asking.step
         template = self._template(step, into)
+        table = None
+        if step.body.table is not None:
+            table = compile_table(step.body.table, self.expressions, into, self.report)
         asked = _asked(asking.condition)
         settled = template.json if template is not None and template.is_constant else None
         ask = None
-        if asked is not None or asking.cases or (template is not None and settled is None):
+        dynamic = template is not None and settled is None
+        if asked is not None or asking.cases or dynamic or table is not None:
             ask = AskText(
                 step=asking.name,
                 refs=into.refs,
                 condition=asked,
                 template=NULL if template is None else msgspec.Raw(template.json),
                 cases=tuple(None if case is None else case.source for case in asking.cases),
+                table=table,
             )
         is_task = step.body.task is not None
         index = into.spot.frame.index

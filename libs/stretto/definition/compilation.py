@@ -9,6 +9,7 @@ from stretto.contracts.graph import (
     Case,
     Catch,
     Compensation,
+    Concurrency,
     ForEach,
     Graph,
     Repeat,
@@ -28,13 +29,17 @@ from stretto.definition.shapes import json_of
 
 
 class Definition(msgspec.Struct, frozen=True, kw_only=True):
-    """A definition without mistakes. Made by `load` only."""
+    """A definition without mistakes. Made by `load` only.
+
+    `document` has its templates written out; `uses` names them, with their versions.
+    """
 
     workflow: str
     description: str
     labels: dict[str, str]
     document: Node
     draft: Draft
+    uses: tuple[str, ...] = ()
 
 
 def canonical(definition: Definition) -> bytes:
@@ -73,7 +78,15 @@ class _Compiler:
             timeout_s=text.timeout,
             on_failure=text.on_failure,
             labels=text.labels,
+            concurrency=self._concurrency(),
         )
+
+    def _concurrency(self) -> Concurrency | None:
+        text = self.draft.text.concurrency
+        if text is None:
+            return None
+        key = msgspec.Raw(self.draft.key)
+        return Concurrency(key=key, limit=text.limit, when_full=text.when_full)
 
     def _step(self, draft: StepDraft) -> StepPlan:
         text = draft.text

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from stretto.definition.concurrency import CONCURRENCY
 from stretto.definition.container_shapes import Placed, Record, Value
 from stretto.definition.durations import Duration
 from stretto.definition.inside import STEPS
@@ -48,6 +49,7 @@ FIELDS: dict[str, Field] = {
         "What follows when a step has failed for good. Default stop.",
     ),
     "labels": Field(LABELS, "Names and strings to search by."),
+    "concurrency": Field(CONCURRENCY, "How many runs of one key may be under way at once."),
     "steps": Field(STEPS, "The steps, by name.", required=True),
     "output": Field(
         Placed(Value()), "What a run gives; values may hold ${{ expressions }} over the steps."

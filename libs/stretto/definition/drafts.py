@@ -65,3 +65,5 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     text: WorkflowText
     steps: tuple[StepDraft, ...]
     output: OutputDraft = OutputDraft()
+    key: bytes = b"null"
+    """The key of concurrency: a template, as JSON."""

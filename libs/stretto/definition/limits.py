@@ -65,6 +65,12 @@ MAX_DURATION_S = 10 * 366 * 86_400.0
 MIN_HEARTBEAT_S = 0.1
 """Heartbeats more often than this cost more than they tell."""
 
+MAX_PLACES = 10_000
+"""Runs of one key at once: whoever asks for a place counts those that have one."""
+
+MAX_KEY_CHARS = 256
+"""A key of concurrency is a column of an index, and part of sentences."""
+
 MAX_PARALLEL = 100_000
 """A `max_parallel` above any list that a run may hold."""
 
@@ -73,3 +79,12 @@ MAX_MISTAKES = 200
 
 MAX_SUGGESTION_WORK = 200_000
 """Pairs of names that are compared to make suggestions for one definition (about 0.5 s)."""
+
+MAX_TEMPLATE_DEPTH = 8
+"""Templates that use templates: what they expand to counts, and nobody follows it further down."""
+
+MAX_USES = 1_000
+"""Uses of templates in one definition, those inside templates counted: each is read and filled."""
+
+MAX_PARAMETERS = 100
+"""Parameters of one template: what takes more should take an object."""

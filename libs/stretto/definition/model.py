@@ -8,7 +8,15 @@ from typing import Literal
 
 import msgspec
 
-from stretto.contracts.graph import ApprovalPlan, ChildPlan, Join, Kind, Retry, Timeouts
+from stretto.contracts.graph import (
+    ApprovalPlan,
+    ChildPlan,
+    HitPolicy,
+    Join,
+    Kind,
+    Retry,
+    Timeouts,
+)
 from stretto.definition.nodes import Mapping, Node, Path
 from stretto.definition.shapes import Located
 
@@ -155,6 +163,35 @@ class CatchText(msgspec.Struct, frozen=True, kw_only=True):
     path: Path
 
 
+class InputText(msgspec.Struct, frozen=True, kw_only=True):
+    """A column of a decision table: its expression, and what its author tells of its values."""
+
+    expression: Located[str]
+    type: str | None = None
+    values: tuple[object, ...] | None = None
+
+
+class RuleText(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule of a decision table. `when` and `then` are read when the columns are known."""
+
+    when: Located[Mapping] | None = None
+    then: Located[Node]
+    priority: int = 0
+    node: Node
+    path: Path
+
+
+class TableText(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision table as written."""
+
+    inputs: dict[str, InputText]
+    rules: tuple[RuleText, ...]
+    hit: HitPolicy = "unique"
+    otherwise: Located[Node] | None = None
+    node: Node
+    path: Path
+
+
 class Body(msgspec.Struct, frozen=True, kw_only=True):
     """What a kind of step makes of its own part.
 
@@ -172,6 +209,7 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
     approval: ApprovalPlan | None = None
     child: ChildPlan | None = None
     cancel: CancelText | None = None
+    table: TableText | None = None
     total: float | None = None
 
 
@@ -197,6 +235,14 @@ class StepText(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
 
 
+class ConcurrencyText(msgspec.Struct, frozen=True, kw_only=True):
+    """How many runs of one key at once."""
+
+    key: Located[Node]
+    limit: int = 1
+    when_full: Literal["queue", "reject", "cancel_running"] = "queue"
+
+
 class WorkflowText(msgspec.Struct, frozen=True, kw_only=True):
     """A workflow as written."""
 
@@ -208,4 +254,5 @@ class WorkflowText(msgspec.Struct, frozen=True, kw_only=True):
     defaults: Defaults = Defaults()
     on_failure: Literal["compensate", "stop"] = "stop"
     labels: dict[str, str] = {}
+    concurrency: ConcurrencyText | None = None
     steps: tuple[StepText, ...] = ()

@@ -75,7 +75,7 @@ def _typed(kind: mi.Type, parts: dict[str, Json]) -> Json:
             return {"type": "string", "format": "date-time"}
         case mi.LiteralType(values=values):
             return {"type": "string", "enum": list(values)}
-        case mi.ListType(item_type=item):
+        case mi.ListType(item_type=item) | mi.VarTupleType(item_type=item):
             return {"type": "array", "items": _typed(item, parts)}
         case mi.TupleType(item_types=items):
             return {

@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from services.workflow.core import signals
+from services.workflow.core import lines, signals, undoing
 from services.workflow.core.instants import micros
 from services.workflow.core.policy import child_id, needed, turn_of
 from services.workflow.core.rewinding import rewind
@@ -14,7 +14,6 @@ from services.workflow.core.scopes import (
     item_begun,
     open_scope,
     stop_scope,
-    undo_next,
     withdraw,
 )
 from services.workflow.core.state import Each, Node, NodeStatus, Role, Run, RunPhase, Scope
@@ -50,6 +49,8 @@ def apply(run: Run, event: ev.Event, seq: int, at_us: int) -> None:
         case ev.StepSkipped():
             node = _begin(run, event.step, at_us)
             asked = event.reason == "by_request"
+            if node.role is Role.COMPENSATION:
+                undoing.given_up(run, node)
             end(run, node, NodeStatus.SKIPPED, at_us, None if asked else "need_skipped")
         case ev.StepCancelled():
             node = _begin(run, event.step, at_us)
@@ -122,16 +123,32 @@ def _apply_to_run(run: Run, event: ev.Event, seq: int, at_us: int) -> None:
         case ev.RunFailing():
             _failing(run, event)
         case ev.CompensationStarted():
-            run.phase = RunPhase.COMPENSATING
-            run.undoing = list(reversed(event.steps))
-            run.todo.pop("", None)
-            undo_next(run)
+            undoing.begin(run, event)
+        case ev.CompensationRetried():
+            undoing.retry(run, run.node(event.step))
+        case ev.RunRollingBack():
+            undoing.roll_back(run, event)
+        case ev.RunRolledBack():
+            undoing.rolled_back(run, event)
         case ev.RunPaused():
             run.paused = True
+            run.paused_us = at_us
+            run.paused_why = ": ".join(filter(None, (event.by, event.reason)))
         case ev.RunResumed():
             run.paused = False
         case ev.RunRewound():
             rewind(run, event.steps)
+        case _:
+            _apply_place_or_end(run, event, at_us)
+
+
+def _apply_place_or_end(run: Run, event: ev.Event, at_us: int) -> None:
+    """The arms of a run's place in a line, and of its ends."""
+    match event:
+        case ev.RunQueued():
+            lines.queue(run, event, at_us)
+        case ev.RunAdmitted():
+            lines.admit(run, event, at_us)
         case ev.RunCompleted():
             run.output = bytes(event.output)
             _close(run, RunPhase.COMPLETED)
@@ -189,7 +206,8 @@ def _enter(run: Run, node: Node, status: NodeStatus, at_us: int) -> None:
 def _scheduled(run: Run, event: ev.StepScheduled, at_us: int) -> None:
     node = _begin(run, event.step, at_us)
     node.attempt = event.attempt
-    if event.attempt == node.base + 1:
+    if event.attempt <= node.base + 1:  # less in old logs: a way back forgot the attempts of items
+        node.base = event.attempt - 1
         node.input = bytes(event.input)
     node.worker = None
     node.queue_deadline_us = micros(event.queue_deadline)
@@ -250,6 +268,9 @@ def _failed(run: Run, event: ev.StepFailed, at_us: int) -> None:
     if event.handler >= 0:
         _handle(run, node, event.handler, at_us)
         return
+    if event.blocked:
+        undoing.block(run, node, at_us)
+        return
     end(run, node, NodeStatus.FAILED, at_us, hurt="need_failed")
     if node.role is Role.COMPENSATION:
         assert node.target is not None
@@ -262,7 +283,8 @@ def _scope_failed(run: Run, node: Node, event: ev.StepFailed) -> None:
     """A step has failed for good: its group fails, or the run."""
     scope = node.scope
     if scope.outer is None:
-        if not run.failing:
+        back = run.rollback
+        if not run.failing and (back is None or node.index not in back.indices):
             run.failure = event.failure
             run.todo[""] = None
     elif scope.failure is None:
@@ -330,11 +352,13 @@ def _failing(run: Run, event: ev.RunFailing) -> None:
     run.failure = event.failure
     run.by = event.by
     run.paused = False
+    run.queued = False
     run.todo.clear()
     stop_scope(run, run.root)
 
 
 def _close(run: Run, phase: RunPhase) -> None:
     run.phase = phase
+    run.queued = False
     run.todo.clear()
     run.open.clear()

@@ -33,6 +33,18 @@ class TimerKind(IntEnum):
         return self in (TimerKind.RETRY, TimerKind.QUEUE, TimerKind.ATTEMPT)
 
 
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a run that begins stands in the line of its key. `ahead`: runs that hold the places;
+    `cancels`: those that are cancelled to make room."""
+
+    line: str
+    key: str
+    limit: int
+    admitted: bool
+    ahead: tuple[str, ...] = ()
+    cancels: tuple[str, ...] = ()
+
+
 class Start(msgspec.Struct, frozen=True, kw_only=True):
     """Begin the run. The graph is the run's own; `input` was checked against its schema."""
 
@@ -44,6 +56,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     depth: int = 0
     traceparent: str | None = None
     caller_traceparent: str | None = None
+    standing: Standing | None = None
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +85,12 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True):
     record: DecidedRecord
 
 
+class Granted(msgspec.Struct, frozen=True, kw_only=True):
+    """There is a place in the line for the run."""
+
+    path: str = ""
+
+
 class TimerFired(msgspec.Struct, frozen=True, kw_only=True):
     """An instant that was waited for has come. `attempt` fences attempts' timers."""
 
@@ -92,10 +111,10 @@ class Continue(msgspec.Struct, frozen=True, kw_only=True):
 
 CONTINUE = Continue()
 
-Command = Start | Result | Accepted | Decided | TimerFired | Control | Continue
+Command = Start | Result | Accepted | Decided | TimerFired | Control | Granted | Continue
 
 
-_REOPENING = frozenset({"retry", "rewind"})
+_REOPENING = frozenset({"retry", "rewind", "rollback"})
 
 
 def may_reopen(command: Command) -> bool:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from services.workflow.core import lines, returning
 from services.workflow.core.commands import Rejection
 from services.workflow.core.failing import failed
 from services.workflow.core.following import open_inside, schedule
@@ -14,7 +15,7 @@ from stretto.contracts.public import ControlRequest
 
 COMMANDS = (
     "cancel", "terminate", "pause", "resume", "signal", "approve", "reject", "retry", "skip",
-    "rewind",
+    "rewind", "rollback", "migrate",
 )  # fmt: skip
 
 Outcome = list[ev.Event] | Rejection
@@ -22,6 +23,9 @@ Outcome = list[ev.Event] | Rejection
 
 def control(run: Run, request: ControlRequest, now_us: int) -> Outcome:
     """Work out what a person's command means."""
+    refusal = returning.held_off(run, request)
+    if refusal is not None:
+        return refusal
     match request.command:
         case "cancel":
             return _cancel(run, request)
@@ -39,6 +43,8 @@ def control(run: Run, request: ControlRequest, now_us: int) -> Outcome:
             return _skip(run, request)
         case "rewind":
             return _rewind(run, request)
+        case "rollback":
+            return returning.roll_back(run, request)
         case other:
             return Rejection(
                 code="unknown_command",
@@ -135,7 +141,11 @@ def _approval(run: Run, request: ControlRequest) -> Outcome:
 
 
 def _retry(run: Run, request: ControlRequest, now_us: int) -> Outcome:
-    """Go back to the steps that failed; or try those that wait for their next attempt now."""
+    """Go back to the steps that failed; or try those that wait for their next attempt now; or
+    compensations that wait for a person."""
+    blocked = returning.compensations(run, request.step, blocked=True)
+    if blocked:
+        return returning.retry(request, blocked)
     late = [
         node
         for node in run.open.values()
@@ -212,6 +222,7 @@ def _go_back(run: Run, request: ControlRequest, steps: list[str]) -> Outcome:
     return [
         *cancelled,
         ev.RunRewound(steps=steps, by=request.by, reason=request.reason),
+        *lines.again(run),
     ]
 
 
@@ -221,6 +232,9 @@ def _cancelled(node: Node) -> ev.StepCancelled:
 
 
 def _skip(run: Run, request: ControlRequest) -> Outcome:
+    undone = returning.compensations(run, request.step, blocked=False)
+    if undone and request.step is not None:
+        return returning.skip(request, undone)
     if run.failing:
         return Rejection(
             code="already_failing",

@@ -17,6 +17,7 @@ from services.workflow.core.following import (
     timed_out,
 )
 from services.workflow.core.instants import instant
+from services.workflow.core.lines import granted, stands
 from services.workflow.core.state import OUT, Node, NodeStatus, Role, Run, RunPhase
 from stretto.contracts import events as ev
 from stretto.contracts.failures import Failure, FailureType
@@ -46,6 +47,8 @@ def decide(run: Run, command: cm.Command, now_us: int) -> Outcome:
             return _timer(run, command, now_us)
         case cm.Control():
             return control(run, command.request, now_us)
+        case cm.Granted():
+            return granted(run)
         case cm.Start():
             return _start(run, command, now_us)
         case _:
@@ -72,7 +75,8 @@ def _start(run: Run, command: cm.Start, now_us: int) -> Outcome:
             depth=command.depth,
             traceparent=command.traceparent,
             caller_traceparent=command.caller_traceparent,
-        )
+        ),
+        *([] if command.standing is None else [stands(command.standing)]),
     ]
 
 
@@ -157,6 +161,9 @@ def _decided(run: Run, command: cm.Decided, now_us: int) -> Outcome:
         return [ev.StepExpanded(step=node.path, items=items)]
     if node.plan.kind == "switch" and node.role is not Role.COMPENSATION:
         return [_choice(node, record.branch)]
+    if record.rules is not None and node.role is not Role.COMPENSATION:
+        output = msgspec.Raw(record.output or b"null")
+        return [ev.StepCompleted(step=node.path, output=output, rules=record.rules)]
     return [immediate(node, record.output, now_us)]
 
 
@@ -218,6 +225,8 @@ def _timer(run: Run, command: cm.TimerFired, now_us: int) -> Outcome:
             text = f"expected a result within {limit} s, but there was none"
             failure = Failure(type=FailureType.RUN_TIMEOUT, message=text)
             return [attempt_failed(run, node, failure, now_us)]
+        case TimerKind.STEP if node.status is NodeStatus.BLOCKED:
+            return stale
         case TimerKind.STEP if 0 < total_deadline_us(node) <= now_us and node.handler < 0:
             return timed_out(node)
         case TimerKind.ESCALATE if not node.escalated and node.plan.approval is not None:
@@ -240,7 +249,7 @@ def total_deadline_us(node: Node) -> int:
 
 
 def _run_timed_out(run: Run, now_us: int) -> Outcome:
-    if run.failing or not 0 < run.deadline_us <= now_us:
+    if run.failing or run.rollback is not None or not 0 < run.deadline_us <= now_us:
         return Rejection(code="timer_stale", message="the run does not wait for its deadline")
     text = f"expected the run to end within {run.graph.timeout_s} s, but it did not"
     failure = Failure(type=FailureType.WORKFLOW_TIMEOUT, message=text, retryable=False)

@@ -11,6 +11,7 @@ import msgspec
 
 from services.workflow.core.commands import TimerKind
 from services.workflow.core.decide import total_deadline_us
+from services.workflow.core.lines import CancelRun, making_room
 from services.workflow.core.state import OUT, Node, NodeStatus, Role, Run, RunPhase
 from stretto.contracts import events as ev
 from stretto.contracts.failures import FailureType
@@ -79,7 +80,7 @@ class Timer(msgspec.Struct, frozen=True, gc=False):
     attempt: int = 0
 
 
-Effect = Ask | Dispatch | StartChild | CancelChild | Emit | Withdraw | Timer
+Effect = Ask | Dispatch | StartChild | CancelChild | CancelRun | Emit | Withdraw | Timer
 
 _BY_TIMER = frozenset({FailureType.QUEUE_TIMEOUT, FailureType.RUN_TIMEOUT})
 
@@ -118,11 +119,13 @@ def effects(run: Run, event: ev.Event) -> list[Effect]:
 
 def _effects_on_run(run: Run, event: ev.Event) -> list[Effect]:
     match event:
-        case ev.RunStarted() | ev.RunRewound() if run.deadline_us:
+        case ev.RunStarted() | ev.RunRewound() | ev.RunRolledBack() if run.deadline_us:
             return [Timer(run.deadline_us, "", TimerKind.RUN)]
         case ev.RunFinishing():
             assert run.graph.output is not None
             return [Ask("", run.turn, run.graph.output)]
+        case ev.RunQueued():
+            return list(making_room(run))
         case ev.RunResumed():
             return [effect for effect in open_effects(run) if isinstance(effect, Timer)]
         case _:
@@ -135,6 +138,8 @@ def open_effects(run: Run) -> Iterator[Effect]:
         return
     if run.deadline_us and not run.failing:
         yield Timer(run.deadline_us, "", TimerKind.RUN)
+    if run.queued:
+        yield from making_room(run)
     if run.phase is RunPhase.FINISHING:
         assert run.graph.output is not None
         yield Ask("", run.turn, run.graph.output)
@@ -154,6 +159,8 @@ def _open_effects_of(node: Node) -> Iterator[Effect]:
             yield Timer(node.until_us, node.path, TimerKind.RETRY, node.attempt)
         case NodeStatus.WAITING | NodeStatus.OPEN:
             yield from _wait_timers(node)
+        case NodeStatus.BLOCKED:
+            return
         case status:
             raise AssertionError(f"{node.path} is open, but it is {status.word}")
 

@@ -5,6 +5,8 @@ import msgspec
 from services.workflow.core.failing import failed, failure_of_items
 from services.workflow.core.instants import instant, wait_until
 from services.workflow.core.state import OUT, Node, NodeStatus, Role, Run, RunPhase, Scope
+from services.workflow.core.undo_order import compensation_of
+from services.workflow.core.unwinding import Rollback
 from stretto.contracts import events as ev
 from stretto.contracts.failures import Failure, FailureType
 from stretto.contracts.ids import run_id_text
@@ -15,12 +17,19 @@ CHILD_TASK = "workflow:"
 
 
 def follow(run: Run, now_us: int) -> list[ev.Event]:
-    """Turn one entry of the todo into events; [] when there is none, or the run is paused."""
-    if not run.todo or (run.paused and not run.failing):
+    """Turn one entry of the todo into events; [] when there is none, or the run is paused or
+    waits for a place."""
+    if run.rollback is not None:
+        return _way_back(run, run.rollback, now_us)
+    if not run.todo or ((run.paused or run.queued) and not run.failing):
         return []
     if "" in run.todo:
         return [_run_step(run)]
-    path = next(iter(run.todo))
+    return _node_step(run, next(iter(run.todo)), now_us)
+
+
+def _node_step(run: Run, path: str, now_us: int) -> list[ev.Event]:
+    """What follows for one node of the todo."""
     node = run.node(path)
     if node.status is NodeStatus.PENDING:
         return [cancelled(run, node) if node.stop else begin(node, now_us)]
@@ -38,9 +47,28 @@ def follow(run: Run, now_us: int) -> list[ev.Event]:
     raise AssertionError(f"{path} is {node.status.word} and has nothing to do")
 
 
+def _way_back(run: Run, back: Rollback, now_us: int) -> list[ev.Event]:
+    """What follows in a run that goes back to a step: what is stopped ends, then it is undone, then
+    it is pending again. The steps that it does not concern go on meanwhile."""
+    for path in run.todo:
+        if path and (not (run.paused or run.queued) or back.covers(path)):
+            return _node_step(run, path, now_us)
+    if back.waits:
+        return []
+    if run.undoing is None:
+        paths = [path for path in run.undo if back.covers(path)]
+        if paths:
+            return [compensation_of(run, paths)]
+    elif run.undoing.left:
+        return []
+    return [ev.RunRolledBack(steps=back.steps, paused=back.pause or run.paused)]
+
+
 def cancelled(run: Run, node: Node) -> ev.StepCancelled:
     """The event of a node that is cancelled with what it belongs to."""
     reason = "run_failing" if run.failing else "settled"
+    if run.rollback is not None and run.rollback.covers(node.path):
+        reason = "rolled_back"
     attempt = node.attempt if node.status in OUT else 0
     return ev.StepCancelled(step=node.path, reason=reason, attempt=attempt)
 
@@ -56,7 +84,7 @@ def _run_step(run: Run) -> ev.Event:
             value = run.graph.output_value
             return ev.RunCompleted(output=NULL if value is None else msgspec.Raw(value))
         case RunPhase.FAILING if run.compensates and run.undo:
-            return ev.CompensationStarted(steps=list(reversed(run.undo)))
+            return compensation_of(run, run.undo)
         case RunPhase.FAILING | RunPhase.COMPENSATING:
             assert run.failure is not None
             if run.ending == "cancelled":
@@ -136,7 +164,7 @@ def _open_step(run: Run, node: Node, now_us: int) -> ev.Event:
     if node.handler >= 0:
         return _inside_ended(node, *_handler_output(node), may_catch=False)
     if node.each is not None:
-        return _each_step(node, now_us)
+        return _each_step(run, node, now_us)
     if node.is_loop:
         return _loop_step(run, node)
     return _inside_ended(node, node.plan.output is not None, node.plan.output_value)
@@ -165,7 +193,7 @@ def _inside_ended(
     return ev.StepCompleted(step=node.path, derived=True)
 
 
-def _each_step(node: Node, now_us: int) -> ev.Event:
+def _each_step(run: Run, node: Node, now_us: int) -> ev.Event:
     """Begin the next item of a for_each, or end it."""
     each = node.each
     assert each is not None
@@ -178,7 +206,8 @@ def _each_step(node: Node, now_us: int) -> ev.Event:
         return failed(node, failure_of_items(node))
     plan = node.plan
     path = f"{node.path}[{len(each.nodes)}]"
-    return begin(Node(path, plan, node.scope, len(each.nodes), Role.ITEM), now_us)
+    item = run.known(Node(path, plan, node.scope, len(each.nodes), Role.ITEM))
+    return begin(item, now_us)
 
 
 def _loop_step(run: Run, node: Node) -> ev.Event:

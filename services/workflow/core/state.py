@@ -2,6 +2,7 @@
 
 from enum import IntEnum
 
+from services.workflow.core.unwinding import Rollback, Undoing
 from stretto.contracts.events import COMPENSATION_SUFFIX, HANDLER_SUFFIX
 from stretto.contracts.failures import Failure
 from stretto.contracts.graph import Compensation, Graph, ScopePlan, StepPlan
@@ -17,10 +18,11 @@ class NodeStatus(IntEnum):
     BACKOFF = 4
     WAITING = 5
     OPEN = 6
-    COMPLETED = 7
-    FAILED = 8
-    SKIPPED = 9
-    CANCELLED = 10
+    BLOCKED = 7
+    COMPLETED = 8
+    FAILED = 9
+    SKIPPED = 10
+    CANCELLED = 11
 
     @property
     def word(self) -> str:
@@ -219,14 +221,65 @@ class Scope:
         return node is None or node.status is NodeStatus.PENDING
 
 
+class Line:
+    """The line that a run stands in: its name, the run's key, how many places there are."""
+
+    __slots__ = ("ahead", "cancels", "key", "limit", "name", "since_us")
+
+    def __init__(self, name: str, key: str, limit: int, since_us: int) -> None:
+        self.name = name
+        self.key = key
+        self.limit = limit
+        self.since_us = since_us
+        self.ahead: tuple[str, ...] = ()
+        """Runs that held the places when this one came."""
+        self.cancels: tuple[str, ...] = ()
+        """Runs that are cancelled to make room for this one."""
+
+
 class Run:
     """A run: the fold of its events."""
 
     __slots__ = (
-        "by", "caller_id", "caller_traceparent", "deadline_us", "depth", "ending", "failure",
-        "graph", "id", "input", "labels", "listeners", "namespace", "nodes", "open", "output",
-        "parent", "paused", "phase", "root", "seq", "signals", "started_us", "todo", "touched_us",
-        "traceparent", "turn", "uncompensated", "undo", "undoing", "version", "workflow",
+        "by",
+        "caller_id",
+        "caller_traceparent",
+        "deadline_us",
+        "depth",
+        "ending",
+        "failure",
+        "graph",
+        "graphs",
+        "id",
+        "input",
+        "labels",
+        "line",
+        "listeners",
+        "namespace",
+        "nodes",
+        "open",
+        "output",
+        "parent",
+        "paused",
+        "paused_us",
+        "paused_why",
+        "phase",
+        "queued",
+        "rollback",
+        "root",
+        "seq",
+        "signals",
+        "started_us",
+        "todo",
+        "touched_us",
+        "traceparent",
+        "tries",
+        "turn",
+        "uncompensated",
+        "undo",
+        "undoing",
+        "version",
+        "workflow",
     )  # fmt: skip
 
     def __init__(self, run_id: bytes, graph: Graph) -> None:
@@ -256,13 +309,28 @@ class Run:
         self.todo: dict[str, None] = {}
         self.undo: list[str] = []
         """Completed nodes that can be undone, in order of completion."""
-        self.undoing: list[str] = []
-        """What is left to undo, the next one last."""
+        self.undoing: Undoing | None = None
+        """What is being undone; it stays when that is done, but for a rollback's."""
         self.uncompensated: list[str] = []
+        """Steps that were not undone: a person decided so, or (in old logs) it failed."""
+        self.rollback: Rollback | None = None
+        """The run is on its way back to a step."""
+        self.tries: dict[str, int] | None = None
+        """Attempts of items, rounds' steps and compensations that a way back has forgotten: their
+        numbers are not given a second time."""
+        self.graphs: dict[int, Graph] | None = None
+        """Other versions that the run has followed, or will: the shell puts them here before an
+        event that names them is applied."""
         self.parent: str | None = None
         """The attempt of another run that waits for this one, as its id."""
         self.depth = 0
         self.paused = False
+        self.paused_us = 0
+        self.paused_why = ""
+        """Why and by whom, for people."""
+        self.queued = False
+        """Nothing begins until there is a place in the `line`."""
+        self.line: Line | None = None
         self.signals: dict[str, list[bytes]] = {}
         """Signals that no step has taken yet, by name, oldest first."""
         self.listeners: dict[str, dict[str, None]] = {}
@@ -293,6 +361,7 @@ class Run:
             undone = self.nodes[path.removesuffix(COMPENSATION_SUFFIX)]
             node = Node(path, undone.plan, undone.scope, undone.index, Role.COMPENSATION)
             node.target = undone
+            self.known(node)
         elif path.endswith("]"):
             node = self._make_part(path)
         else:
@@ -301,7 +370,7 @@ class Run:
             position = scope.by_name[name]
             plan = scope.plan.steps[position]
             role = Role.STEP if plan.for_each is None else Role.EACH
-            node = Node(path, plan, scope, position, role)
+            node = self.known(Node(path, plan, scope, position, role))
             scope.nodes[position] = node
         self.nodes[path] = node
         return node
@@ -313,6 +382,12 @@ class Run:
         role = Role.ITEM if whole.role is Role.EACH else Role.ROUND
         node = Node(path, whole.plan, whole.scope, int(index), role)
         node.target = whole
+        return self.known(node)
+
+    def known(self, node: Node) -> Node:
+        """Give a node that is made anew the attempts that it has had."""
+        if self.tries is not None:
+            node.attempt = node.base = self.tries.get(node.path, 0)
         return node
 
     def _inside(self, outer: str) -> Scope:

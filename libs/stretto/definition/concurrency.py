@@ -1,0 +1,88 @@
+"""`concurrency: {key, limit, when_full}`: how many runs of one key may be under way at once."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from stretto.contracts.graph import Concurrency
+from stretto.definition.container_shapes import Placed, Record
+from stretto.definition.limits import MAX_KEY_CHARS, MAX_PLACES
+from stretto.definition.mistakes import Report
+from stretto.definition.model import ConcurrencyText
+from stretto.definition.nodes import Node, Path, Scalar
+from stretto.definition.scalar_shapes import Choice, Number
+from stretto.definition.shapes import Field, Schema, wrong_type
+from stretto.expression import EvaluationError, compile_template
+
+
+class _Key:
+    """A text, number or truth value, usually an expression that gives one."""
+
+    def read(self, node: Node, path: Path, report: Report) -> Node | None:
+        if isinstance(node, Scalar) and node.value is not None and node.value != "":
+            return node
+        wrong_type(node, path, report, "a key (a text, usually with an expression)")
+        return None
+
+    def schema(self) -> Schema:
+        return {
+            "type": ["string", "number", "boolean"],
+            "examples": ["${{ input.customer }}", "all"],
+        }
+
+
+CONCURRENCY = Record(
+    "a limit of concurrency (a mapping with a key)",
+    ConcurrencyText,
+    {
+        "key": Field(Placed(_Key()), "Runs whose key is the same count together.", required=True),
+        "limit": Field(
+            Number("a number of runs", 1, MAX_PLACES, whole=True),
+            "How many may be under way at once. Default 1.",
+        ),
+        "when_full": Field(
+            Choice(
+                "what becomes of one run more",
+                {
+                    "queue": "It waits until there is a place; the oldest goes first.",
+                    "reject": "Its start is refused.",
+                    "cancel_running": "The oldest are cancelled, and it begins when they ended.",
+                },
+            ),
+            "What becomes of one run more. Default queue.",
+        ),
+    },
+)
+
+_decode = msgspec.json.Decoder().decode
+
+
+class KeyProblem(ValueError):
+    """A key that cannot be worked out, or is none. The text says what was expected."""
+
+
+KeyOf = Callable[[dict[str, Any]], str]
+"""Takes the scope (`input`, `run`) and gives the key. Raises KeyProblem."""
+
+
+def compile_key(concurrency: Concurrency) -> KeyOf:
+    """Compile the key of runs of a workflow, for many starts."""
+    template = compile_template(_decode(concurrency.key))
+
+    def key_of(scope: dict[str, Any]) -> str:
+        try:
+            value = template.evaluate(scope)
+        except EvaluationError as error:
+            raise KeyProblem(f"{error.message} [{error.code}]") from error
+        if isinstance(value, bool | int | float):
+            value = msgspec.json.encode(value).decode()
+        if not isinstance(value, str) or not 0 < len(value) <= MAX_KEY_CHARS or "\0" in value:
+            got = msgspec.json.encode(value).decode()[:80]
+            raise KeyProblem(
+                f"expected a text of 1 to {MAX_KEY_CHARS} characters, a number or a truth value, "
+                f"but got {got}"
+            )
+        return value
+
+    return key_of

@@ -1,0 +1,130 @@
+"""Lines: gives places that have become free to the runs that wait for them.
+
+    a run of a key ends ──► its claim goes with the commit ──► `freed` ──► grant ──► the run's owner
+    a grant was lost, an instance died in between ──► the next look finds it (law 7)
+
+Any instance may give out the places of any line: the database counts. The run's owner records that
+it has one (`run.admitted`), and only then does it begin.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable, Collection, Iterable
+
+from services.workflow.claims import Claims, LineKey
+from services.workflow.core.commands import Granted
+from services.workflow.inbox import Addressed, Arrival, Inbox
+from stretto.bus.publisher import Outgoing, Publisher
+from stretto.contracts import subjects
+from stretto.contracts.codec import pack
+from stretto.contracts.frames import GrantRecord, InboxFrame
+from stretto.contracts.ids import partition_of
+from stretto.runtime.clock import Clock
+from stretto.runtime.errors import TransientError
+from stretto.telemetry.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+LOOK_S = 5.0
+"""How often lines are looked into without anybody saying so: what was lost waits so long."""
+
+UNTOLD_S = 5.0
+"""A grant is recorded within milliseconds; one that is not after so long is told again."""
+
+ORPHANED_S = 60.0
+"""A claim whose run is not there after so long belongs to a start that was given up."""
+
+RETRY_S = 1.0
+
+
+class Lines:
+    """Gives out places."""
+
+    def __init__(
+        self,
+        claims: Claims,
+        *,
+        inbox: Inbox,
+        publisher: Publisher,
+        clock: Clock,
+        metrics: Metrics,
+        partitions: int,
+        owned: Callable[[], Collection[int]],
+    ) -> None:
+        self._claims = claims
+        self._inbox = inbox
+        self._publisher = publisher
+        self._clock = clock
+        self._partitions = partitions
+        self._owned = owned
+        self._freed: set[LineKey] = set()
+        self._some = asyncio.Event()
+        self._granted = metrics.counter("workflow_places_granted_total")
+
+    def freed(self, lines: Iterable[LineKey]) -> None:
+        """Say that places of some lines may be free, or wanted."""
+        self._freed.update(lines)
+        if self._freed:
+            self._some.set()
+
+    async def run(self) -> None:
+        """Give out places as they become free, and look for what was lost, until cancelled."""
+        looked_at = self._clock.monotonic()
+        while True:
+            left_s = looked_at + LOOK_S - self._clock.monotonic()
+            try:
+                async with asyncio.timeout(max(left_s, 0.0)):
+                    await self._some.wait()
+            except TimeoutError:
+                looked_at = self._clock.monotonic()
+                await self._tried(self.look)
+            else:
+                await self._tried(self.give)
+
+    async def _tried(self, work: Callable[[], Awaitable[int]]) -> None:
+        try:
+            await work()
+        except TransientError as error:
+            logger.warning("places not given out", extra={"reason": error.message})
+            await self._clock.sleep(RETRY_S)
+
+    async def give(self) -> int:
+        """Give out what is free in the lines that were named; how many places."""
+        lines = sorted(self._freed)
+        self._some.clear()
+        if not lines:
+            return 0
+        granted = await self._claims.grant(lines, self._clock.now_us())
+        self._freed.difference_update(lines)
+        await self._tell(granted)
+        return len(granted)
+
+    async def look(self) -> int:
+        """Find what was lost: grants that nobody recorded, places that nobody gave out, claims that
+        belong to no run; how many grants were told."""
+        now_us = self._clock.now_us()
+        untold = await self._claims.untold(now_us - int(UNTOLD_S * 1e6))
+        await self._tell(untold)
+        dropped = await self._claims.drop_orphans(now_us - int(ORPHANED_S * 1e6))
+        self.freed([*dropped, *await self._claims.overlooked()])
+        return len(untold) + await self.give()
+
+    async def _tell(self, granted: Iterable[tuple[bytes, str]]) -> None:
+        """Tell the owners of runs that these have a place."""
+        frames: dict[int, list[GrantRecord]] = {}
+        mine: list[Addressed] = []
+        for run_id, path in granted:
+            self._granted.add()
+            partition = partition_of(run_id, self._partitions)
+            if partition in self._owned():
+                mine.append(Addressed(run_id, Granted(path=path)))
+            else:
+                frames.setdefault(partition, []).append(GrantRecord(run_id, path))
+        if mine:
+            self._inbox.put_now([Arrival(items=mine)])
+        for partition, records in frames.items():
+            frame = pack(InboxFrame([], [], records))
+            stamp = f"{self._clock.now_us()}".encode()
+            key = hashlib.blake2b(frame + stamp, digest_size=12).hexdigest()
+            await self._publisher.publish_many([Outgoing(subjects.inbox(partition), frame, key)])

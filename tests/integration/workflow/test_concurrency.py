@@ -1,0 +1,244 @@
+"""Runs of one key: at most so many at once, over all instances, and none waits for ever."""
+
+import json
+from contextlib import AsyncExitStack
+
+from stretto.contracts.ids import run_id_text, uuid7
+from tests.integration.workflow.partners import silent
+from tests.integration.workflow.world import World, until
+
+LIMITED = """\
+workflow: limited
+input: {type: object, properties: {customer: {}}}
+concurrency: {key: "${{ input.customer }}", limit: 1, when_full: queue}
+steps:
+  do: {task: work}
+"""
+TWO_AT_ONCE = LIMITED.replace("limit: 1", "limit: 2")
+REJECTS = LIMITED.replace("when_full: queue", "when_full: reject")
+CANCELS = LIMITED.replace("when_full: queue", "when_full: cancel_running")
+
+
+def under_way(world: World) -> list[str]:
+    """The runs whose step is out, in the order in which they were sent."""
+    return [run_id_text(record.run_id) for record in world.execution.held]
+
+
+async def claims(world: World) -> int:
+    [row] = await world.sql("select count(*) from workflow.claim")
+    return int(row[0])
+
+
+async def finish(world: World, run: str) -> None:
+    """Let the step of a run complete, and the run with it."""
+    [record] = [r for r in world.execution.held if run_id_text(r.run_id) == run]
+    world.execution.held.remove(record)
+    world.execution.answer(record)
+    await world.status(run, "completed")
+
+
+async def test_a_run_of_a_key_that_is_taken_waits_and_says_for_whom(world: World) -> None:
+    world.execution.tasks["work"] = silent
+    await world.define(LIMITED)
+    first = await world.start("limited", {"customer": "ann"})
+    second = await world.start("limited", {"customer": "ann"})
+    other = await world.start("limited", {"customer": "bob"})
+
+    state = await world.status(second, "queued")
+    why = await world.api("explain", run_id=second)
+
+    [cause] = state["pending"]
+    assert (cause["cause"], cause["step"]) == ("concurrency", "")
+    [told] = why["pending"]
+    assert told["sentence"] == (
+        f"At most 1 run is under way at once for the key 'ann'; {first} has the place."
+    )
+    await until(lambda: sorted(under_way(world)) == sorted([first, other]))
+    assert await world.types(second) == ["run.started", "run.queued"]
+    await finish(world, first)
+    await until(lambda: second in under_way(world))
+    await finish(world, second)
+    await finish(world, other)
+    assert await world.types(second) == [
+        "run.started", "run.queued", "run.admitted", "step.scheduled", "step.completed",
+        "run.completed",
+    ]  # fmt: skip
+    assert await claims(world) == 0
+
+
+async def test_the_oldest_goes_first_and_never_more_than_the_limit(world: World) -> None:
+    world.execution.tasks["work"] = silent
+    await world.define(TWO_AT_ONCE)
+    runs = [await world.start("limited", {"customer": 7}) for _ in range(7)]
+
+    begun: list[str] = []
+    for _ in range(7):
+        await until(lambda: under_way(world))
+        await until(lambda: len(under_way(world)) == min(2, 7 - len(begun)))
+        assert len(under_way(world)) <= 2
+        begun.append(under_way(world)[0])
+        await finish(world, begun[-1])
+
+    assert begun == runs
+
+
+async def test_a_hundred_starts_at_once_over_two_instances_keep_to_the_limit(
+    alone: World,
+) -> None:
+    most = 0
+    now: set[str] = set()
+
+    async with AsyncExitStack() as stack:
+        for name in ("workflow-1", "workflow-2"):
+            await stack.enter_async_context(alone.service(name))
+        alone.execution.tasks["work"] = silent
+        await alone.define(TWO_AT_ONCE)
+        for number in range(100):
+            body = json.dumps({"input": {"customer": "ann"}, "id": f"n{number}"}).encode()
+            await alone.publisher.publish("stretto.start.default.limited", body)
+        done = 0
+        while done < 100:
+            await until(lambda: alone.execution.held)
+            now = set(under_way(alone))
+            most = max(most, len(now))
+            record = alone.execution.held.popleft()
+            run = run_id_text(record.run_id)
+            alone.execution.answer(record)
+            await alone.status(run, "completed")
+            done += 1
+
+        assert most == 2
+        assert await claims(alone) == 0
+
+
+async def test_a_start_of_a_full_key_is_refused_where_that_is_asked_for(world: World) -> None:
+    world.execution.tasks["work"] = silent
+    await world.define(REJECTS)
+    first = await world.start("limited", {"customer": "ann"})
+
+    refused = await world.try_start("limited", {"customer": "ann"})
+    other = await world.try_start("limited", {"customer": "bob"})
+
+    assert refused["rejected"] == {
+        "code": "concurrency_full",
+        "message": "expected fewer than 1 runs of key 'ann' to be under way, but there are so "
+        f"many: {first}",
+    }
+    assert "run_id" in other
+    await until(lambda: first in under_way(world))
+    await finish(world, first)
+    assert "run_id" in await world.try_start("limited", {"customer": "ann"})
+
+
+async def test_the_running_one_is_cancelled_for_a_newer_one_where_that_is_asked_for(
+    world: World,
+) -> None:
+    world.execution.tasks["work"] = silent
+    await world.define(CANCELS)
+    first = await world.start("limited", {"customer": "ann"})
+    await until(lambda: first in under_way(world))
+
+    second = await world.start("limited", {"customer": "ann"})
+
+    cancelled = await world.status(first, "cancelled")
+    assert "newer run" in cancelled["failure"]["message"]
+    await until(lambda: second in under_way(world))
+    third = await world.start("limited", {"customer": "ann"})
+    await world.status(second, "cancelled")
+    await until(lambda: third in under_way(world))
+    await finish(world, third)
+
+
+async def test_a_run_that_waits_can_be_cancelled_and_terminated(world: World) -> None:
+    world.execution.tasks["work"] = silent
+    await world.define(LIMITED)
+    first = await world.start("limited", {"customer": "ann"})
+    second = await world.start("limited", {"customer": "ann"})
+    third = await world.start("limited", {"customer": "ann"})
+    fourth = await world.start("limited", {"customer": "ann"})
+
+    await world.control(second, "cancel")
+    await world.control(third, "terminate")
+
+    await world.status(second, "cancelled")
+    await world.status(third, "terminated")
+    await until(lambda: first in under_way(world))
+    await world.control(first, "terminate")
+    await until(lambda: fourth in under_way(world))
+    assert await claims(world) == 1
+
+
+async def test_a_key_that_cannot_be_worked_out_refuses_the_start(world: World) -> None:
+    await world.define(LIMITED)
+
+    missing = await world.try_start("limited", {})
+    odd = await world.try_start("limited", {"customer": ["ann"]})
+    empty = await world.try_start("limited", {"customer": ""})
+
+    for answer in (missing, odd, empty):
+        assert answer["rejected"]["code"] == "concurrency_key_invalid"
+    assert "customer" in missing["rejected"]["message"]
+    assert not await world.sql("select from workflow.run")
+
+
+async def test_a_run_that_goes_on_after_its_end_waits_for_a_place_again(world: World) -> None:
+    world.execution.tasks["work"] = silent
+    await world.define(LIMITED)
+    first = await world.start("limited", {"customer": "ann"})
+    await until(lambda: first in under_way(world))
+    record = world.execution.held.popleft()
+    failure = {"type": "Boom", "message": "it broke", "retryable": False}
+    world.execution.answer(record, status="failed", failure=failure)
+    await world.status(first, "failed")
+    second = await world.start("limited", {"customer": "ann"})
+    await until(lambda: second in under_way(world))
+
+    await world.control(first, "retry")
+
+    await world.status(first, "queued")
+    await finish(world, second)
+    await until(lambda: first in under_way(world))
+    await finish(world, first)
+    assert await claims(world) == 0
+
+
+async def test_places_are_given_out_after_everything_was_killed_in_between(alone: World) -> None:
+    alone.execution.tasks["work"] = silent
+    async with alone.service():
+        await alone.define(LIMITED)
+        runs = [await alone.start("limited", {"customer": "ann"}) for _ in range(3)]
+        await until(lambda: runs[0] in under_way(alone))
+    # The first one ends, and nobody is there to give its place out; the grant of the second is
+    # lost.
+    await alone.sql("update workflow.claim set granted = now() - interval '1 hour' "
+                    "where run_id = $1", runs[1])  # fmt: skip
+    await alone.sql("delete from workflow.claim where run_id = $1", runs[0])
+
+    async with alone.service():
+        await until(lambda: runs[1] in under_way(alone))
+        await alone.control(runs[1], "terminate")
+        await until(lambda: runs[2] in under_way(alone))
+
+
+async def test_a_claim_whose_start_was_given_up_is_dropped(world: World) -> None:
+    world.execution.tasks["work"] = silent
+    await world.define(LIMITED)
+    await world.sql(
+        "insert into workflow.claim values ($1, '', 'default', 'run limited', 'ann', 1, "
+        "now() - interval '2 minutes', now() - interval '2 minutes')",
+        run_id_text(uuid7(1_700_000_000_000, b"gone")),
+    )
+
+    run = await world.start("limited", {"customer": "ann"})
+
+    await until(lambda: run in under_way(world))
+
+
+async def test_a_workflow_without_a_key_asks_for_no_place(world: World) -> None:
+    world.execution.tasks["work"] = silent
+    await world.define("workflow: free\nsteps: {do: {task: work}}\n")
+
+    runs = [await world.start("free") for _ in range(3)]
+
+    await until(lambda: sorted(under_way(world)) == sorted(runs))
+    assert await claims(world) == 0
