@@ -9,7 +9,8 @@
     assert run.status == "completed"
 
 It puts the pure cores of two services together, so it stands beside them and none of them knows it.
-A year of timers takes as long as the steps between them.
+A year of timers takes as long as the steps between them. What people use of it is
+`stretto.testing`, which loads this package by its name (docs/adr/0012).
 
 Invariants
 
@@ -18,7 +19,21 @@ Invariants
 3. The log of every run that has ended is folded again and gives the same state.
 """
 
-from services.testing.scripts import Attempt, Fails, Held, Replies, Reply, Takes
+from services.testing.playing import play
 from services.testing.world import TestedRun, World
+from stretto.testing.replies import Attempt, Calls, Fails, Given, Held, Replies, Reply, Takes, When
 
-__all__ = ["Attempt", "Fails", "Held", "Replies", "Reply", "Takes", "TestedRun", "World"]
+__all__ = [
+    "Attempt",
+    "Calls",
+    "Fails",
+    "Given",
+    "Held",
+    "Replies",
+    "Reply",
+    "Takes",
+    "TestedRun",
+    "When",
+    "World",
+    "play",
+]

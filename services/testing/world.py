@@ -1,5 +1,6 @@
 """A world of runs: definitions, runs, their children, mocked tasks, and a clock that is moved."""
 
+import re
 from collections.abc import Callable, Mapping
 from heapq import heappop, heappush
 from typing import Any
@@ -8,7 +9,7 @@ import msgspec
 
 from services.decision.core.evaluate import ABSENT, FrameValues, evaluate
 from services.decision.core.plans import PlanCache
-from services.testing.scripts import Attempt, Fails, Held, Reply, Takes, reply_to
+from services.testing.builtin import builtin_reply
 from services.workflow.core import CONTINUE, Rejection, Run, apply, decide, effects
 from services.workflow.core import commands as cm
 from services.workflow.core.effects import (
@@ -27,16 +28,20 @@ from stretto.contracts import events as ev
 from stretto.contracts.codec import decode_event, json_encode
 from stretto.contracts.failures import Failure, FailureType
 from stretto.contracts.frames import DecideRecord
-from stretto.contracts.graph import Graph
+from stretto.contracts.graph import Graph, StepPlan
 from stretto.contracts.ids import AttemptId, parse_attempt_id, uuid7
 from stretto.contracts.public import ControlRequest
 from stretto.definition import compile_graph, load, validate_input
+from stretto.testing.replies import Attempt, Fails, Held, Reply, Takes, reply_to
 
 BEGIN_US = 1_900_000_000_000_000
 """When a world begins: in March 2030."""
 
 MAX_EVENTS = 200_000
 """Of one world: a workflow that never comes to an end is told so, not waited for."""
+
+INDEX = re.compile(r"\[\d+\]")
+"""In a path: which item, which round."""
 
 MAX_CHILD_DEPTH = 32
 """Runs inside one another, as in the service."""
@@ -52,6 +57,8 @@ class TestedRun:
         self.log: list[tuple[int, ev.Event]] = []
         """Instants (µs) and events."""
         self.rejections: list[Rejection] = []
+        self.touched: list[tuple[StepPlan, ev.Event]] = []
+        """The steps' plans with what happened to them, for the coverage."""
 
     @property
     def status(self) -> str:
@@ -100,11 +107,19 @@ class TestedRun:
 
 
 class World:
-    """Definitions, runs and a clock. `tasks`: task → what it answers (default: `{}` at once)."""
+    """Definitions, runs and a clock. `tasks`: task → what it answers (default: `{}` at once);
+    `steps`: the same by step, without the indices of items and rounds; it goes first."""
 
-    def __init__(self, *definitions: str, tasks: Mapping[str, Reply] | None = None) -> None:
+    def __init__(
+        self,
+        *definitions: str,
+        tasks: Mapping[str, Reply] | None = None,
+        steps: Mapping[str, Reply] | None = None,
+    ) -> None:
         self.graphs: dict[str, Graph] = {}
         self.tasks = dict(tasks or {})
+        self.steps = dict(steps or {})
+        self._calls: dict[str, int] = {}
         self.now_us = BEGIN_US
         self.runs: dict[bytes, TestedRun] = {}
         self.emitted: list[tuple[str, Any]] = []
@@ -219,6 +234,9 @@ class World:
         stored = decode_event(event.type, json_encode(event))
         apply(run.run, stored, run.run.seq + 1, self.now_us)
         run.log.append((self.now_us, stored))
+        node = run.run.nodes.get(getattr(stored, "step", ""))
+        if node is not None:
+            run.touched.append((node.plan, stored))
         for effect in effects(run.run, stored):
             self._act(run, effect)
 
@@ -252,9 +270,10 @@ class World:
 
     def _dispatch(self, run: TestedRun, effect: Dispatch) -> None:
         given = msgspec.json.decode(effect.input)
-        attempt = Attempt(effect.task.name, effect.path, effect.attempt, given)
+        call = self._calls[effect.task.name] = self._calls.get(effect.task.name, 0) + 1
+        attempt = Attempt(effect.task.name, effect.path, effect.attempt, given, call)
         self.attempts.append(attempt)
-        reply = reply_to(self.tasks.get(effect.task.name, {}), attempt)
+        reply = self._reply(attempt)
         if isinstance(reply, Held):
             return
         seconds, reply = (reply.seconds, reply.then) if isinstance(reply, Takes) else (0.0, reply)
@@ -264,6 +283,11 @@ class World:
             path=effect.path, attempt=effect.attempt, output=output, failure=failure, worker="test"
         )
         self._at(self.now_us + round(seconds * 1e6), lambda: self._give(run, result))
+
+    def _reply(self, attempt: Attempt) -> Reply:
+        named = INDEX.sub("", attempt.step)
+        script = self.steps[named] if named in self.steps else self.tasks.get(attempt.task)
+        return builtin_reply(attempt) if script is None else reply_to(script, attempt)
 
     def _result(self, run: TestedRun, path: str, output: bytes, failure: Failure | None) -> None:
         node = run.run.nodes.get(path)

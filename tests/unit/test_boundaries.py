@@ -106,6 +106,18 @@ def test_libraries_never_import_a_service() -> None:
     ]
 
 
+def test_the_engine_of_tests_is_the_only_service_code_that_a_library_loads_by_name() -> None:
+    # docs/adr/0012: the cores are put together in services.testing, which nobody imports.
+    named = {
+        str(path.relative_to(ROOT / "libs" / "stretto"))
+        for path in sources("libs")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if re.fullmatch(r"services(\.\w+)+", node.value)
+    }
+    assert named == {"testing/stage.py"}
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_core_imports_contracts_only_and_nothing_impure(service: str) -> None:
     core = f"services.{service}.core"

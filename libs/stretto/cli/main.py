@@ -23,6 +23,7 @@ class _Entry(NamedTuple):
 _COMMANDS: dict[str, _Entry] = {
     "dev": _Entry("dev", "Run everything on this machine: NATS, Postgres, all services."),
     "validate": _Entry("definitions", "Find the mistakes of a definition."),
+    "test": _Entry("test", "Run workflows in virtual time, as files of tests say."),
     "apply": _Entry("definitions", "Register a definition."),
     "definitions": _Entry("definitions", "List the workflows, or print one's definition."),
     "run": _Entry("starting", "Register a definition, start a run of it, watch it."),
@@ -62,7 +63,7 @@ class _Commands(click.Group):
         if entry is None:
             return None
         module = importlib.import_module(f"stretto.cli.commands.{entry.module}")
-        command: click.Command = getattr(module, f"{cmd_name}_command")
+        command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

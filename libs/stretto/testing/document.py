@@ -1,0 +1,385 @@
+"""A file of tests in YAML: its shape, and every mistake with its place.
+
+Read by the same reader as definitions, so that places, suggestions and limits are the same.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from stretto.definition.container_shapes import ListOf, MapOf, Placed, Record, Short, Value
+from stretto.definition.durations import Duration
+from stretto.definition.mistakes import Report
+from stretto.definition.nodes import Mapping, Node, Path, Sequence, quoted
+from stretto.definition.policies import FAILURE_TYPE, SIGNAL_NAME, TASK_NAME
+from stretto.definition.records import read_fields, unknown_keys
+from stretto.definition.scalar_shapes import Choice, Flag, Name, Number, Text
+from stretto.definition.shapes import Field, Located, Schema, wrong_type
+from stretto.testing.replies import Calls, Fails, Given, Held, Reply, Takes, When
+from stretto.testing.scene import REFUSED, Act
+
+MAX_TESTS = 10_000
+MAX_LIST = 10_000
+"""Of acts, answers and expected steps: more is no test that a person wrote."""
+MAX_NAME_CHARS = 200
+MAX_TEXT_CHARS = 4_000
+
+STATUSES = {
+    "completed": "It ended as it should.",
+    "failed": "It ended with a failure.",
+    "cancelled": "It was cancelled.",
+    "terminated": "It was ended at once.",
+    "running": "It is open when nothing is due any more.",
+    "paused": "It is paused when nothing is due any more.",
+    REFUSED: "It was not started: the input does not fit.",
+}
+STEP_STATUSES = {
+    "completed": "It has its output.",
+    "failed": "It failed for good.",
+    "skipped": "It was not wanted.",
+    "cancelled": "It was open, and not wanted any more.",
+    "waiting": "It waits for an instant, a signal or a person.",
+    "scheduled": "An attempt is out.",
+    "pending": "The run has not come to it.",
+}
+
+PATH = Name(
+    "the path of a step",
+    r"[a-z0-9][A-Za-z0-9_.\[\]~-]*",
+    "like charge, scan[3] or ship.pack",
+    lambda text: text.strip(),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepExpected:
+    """What is expected of one step; what is None is not looked at."""
+
+    status: str | None = None
+    attempts: float | None = None
+    input: Node | None = None
+    output: Node | None = None
+    failure: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Took:
+    """Bounds of a length of virtual time, in seconds."""
+
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """What is expected of a run; what is None is not looked at."""
+
+    status: Located[str] | None = None
+    output: Located[Node] | None = None
+    failure: Located[str] | None = None
+    message: Located[str] | None = None
+    path: Located[list[Located[str]]] | None = None
+    ran: Located[list[Located[str]]] | None = None
+    skipped: Located[list[Located[str]]] | None = None
+    not_run: Located[list[Located[str]]] | None = None
+    compensated: Located[list[Located[str]]] | None = None
+    steps: dict[str, Located[StepExpected]] = field(default_factory=dict)
+    calls: dict[str, Located[float]] = field(default_factory=dict)
+    emitted: Located[Node] | None = None
+    took: Located[Took] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestText:
+    """One test of a file."""
+
+    __test__ = False
+
+    name: Located[str]
+    input: Located[Node] | None = None
+    tasks: dict[str, Located[Reply]] = field(default_factory=dict)
+    steps: dict[str, Located[Reply]] = field(default_factory=dict)
+    do: list[Located[Act]] = field(default_factory=list)
+    until: float | None = None
+    expect: Located[Expected] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileText:
+    """A file of tests."""
+
+    workflow: Located[str]
+    tests: list[TestText]
+    children: list[Located[str]] = field(default_factory=list)
+    tasks: dict[str, Located[Reply]] = field(default_factory=dict)
+    steps: dict[str, Located[Reply]] = field(default_factory=dict)
+
+
+# --- answers
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Failing:
+    type: str
+    message: str = "it broke"
+    retryable: bool = True
+
+
+FAILS = Short(
+    Record(
+        "a failure (a mapping)",
+        _Failing,
+        {
+            "type": Field(FAILURE_TYPE, "What `catch` and `retry` match.", required=True),
+            "message": Field(Text("a message", MAX_TEXT_CHARS, empty=True), "For people."),
+            "retryable": Field(Flag(), "false: trying again cannot help."),
+        },
+    ),
+    FAILURE_TYPE,
+    lambda kind: _Failing(type=kind),
+)
+
+ANSWER: dict[str, Field] = {
+    "output": Field(Value(), "What the task gives."),
+    "fails": Field(FAILS, "The attempt fails: a type, or type, message and retryable."),
+    "takes": Field(Duration(0.0), "How long the attempt takes."),
+    "held": Field(Flag(), "true: it never answers."),
+    "when": Field(Value(), "Only for an input that holds all of this."),
+}
+
+
+class Answer:
+    """What a mocked task answers: one answer, or a list: by call, or by `when`."""
+
+    def read(self, node: Node, path: Path, report: Report) -> Reply | None:
+        if not isinstance(node, Sequence):
+            return _one(node, path, report)
+        if not 0 < len(node.items) <= MAX_LIST:
+            wrong_type(node, path, report, f"from 1 to {MAX_LIST} answers")
+            return None
+        read = [_one(item, (*path, index), report) for index, item in enumerate(node.items)]
+        given = [each for each in read if each is not None]
+        if any(isinstance(each, When) for each in given):
+            return Given(*given)
+        return Calls(*given) if given else None
+
+    def schema(self) -> Schema:
+        return {"anyOf": [{"type": "object"}, {"type": "array"}]}
+
+
+class Nothing:
+    """The output of a task that gives null: None stands for an answer that could not be read."""
+
+    def __call__(self, _attempt: object) -> None:
+        return None
+
+
+def _one(node: Node, path: Path, report: Report) -> Reply | None:
+    if not isinstance(node, Mapping):
+        hint = f"write {{output: {node.data}}}" if not isinstance(node, Sequence) else ""
+        wrong_type(node, path, report, "an answer (a mapping with output or fails)", hint)
+        return None
+    unknown_keys(node, path, report, ANSWER, {})
+    values, _ = read_fields(node, path, report, ANSWER, "an answer")
+    said = [name for name in ("output", "fails", "held") if name in node.entries]
+    if len(said) > 1:
+        report.mistake(
+            node, path, "conflict",
+            f"expected one of output, fails and held, but got {' and '.join(said)}",
+        )  # fmt: skip
+        return None
+    reply: Reply
+    if "fails" in values:
+        failing: _Failing = values["fails"]
+        reply = Fails(failing.type, failing.message, failing.retryable)
+    elif values.get("held"):
+        reply = Held()
+    else:
+        data = values["output"].data if "output" in values else {}
+        reply = Nothing() if data is None else data
+    if "takes" in values:
+        reply = Takes(values["takes"], None if isinstance(reply, Nothing) else reply)
+    return When(values["when"].data, reply) if "when" in values else reply
+
+
+# --- acts
+
+_COMMANDS = {
+    "signal": "name",
+    "approve": "step",
+    "reject": "step",
+    "skip": "step",
+    "retry": "step",
+    "rewind": "step",
+    "cancel": "reason",
+    "terminate": "reason",
+    "pause": "reason",
+    "resume": "reason",
+}
+"""What a person does, and the field of the command that its value is."""
+
+_NO_VALUE = frozenset({"approve", "reject", "retry", "cancel", "terminate", "pause", "resume"})
+"""These may be written without a value (`approve:`)."""
+
+ACT: dict[str, Field] = {
+    "at": Field(Duration(0.0), "When: since the start of the run. Default: at once."),
+    "with": Field(Value(), "What the signal brings."),
+    "by": Field(Text("who does it", MAX_NAME_CHARS), "Who does it."),
+    "reason": Field(Text("a reason", MAX_TEXT_CHARS), "Why."),
+    "signal": Field(SIGNAL_NAME, "Send a signal."),
+    **{
+        command: Field(Value(), f"Tell the run to {command}; the {of} may be its value.")
+        for command, of in _COMMANDS.items()
+        if command != "signal"
+    },
+}
+
+
+class ActShape:
+    """What a person does to the run, and when."""
+
+    def read(self, node: Node, path: Path, report: Report) -> Act | None:
+        if not isinstance(node, Mapping):
+            wrong_type(node, path, report, "what is done (a mapping such as {at: 2h, signal: go})")
+            return None
+        unknown_keys(node, path, report, ACT, {})
+        values, _ = read_fields(node, path, report, ACT, "what is done")
+        commands = [name for name in _COMMANDS if name in node.entries]
+        if len(commands) != 1:
+            got = " and ".join(commands) or "none"
+            report.mistake(
+                node, path, "conflict",
+                f"expected one of {', '.join(_COMMANDS)}, but got {got}",
+            )  # fmt: skip
+            return None
+        command = commands[0]
+        fields = _fields_of(command, node.entries[command], (*path, command), report)
+        if "with" in values:
+            fields["payload"] = values["with"].data
+        fields |= {name: values[name] for name in ("by", "reason") if name in values}
+        return Act(at_s=values.get("at", 0.0), command=command, fields=fields)
+
+    def schema(self) -> Schema:
+        return {"type": "object"}
+
+
+def _fields_of(command: str, node: Node, path: Path, report: Report) -> dict[str, Any]:
+    value = node.data
+    if value is None and command in _NO_VALUE:
+        return {}
+    if not isinstance(value, str):
+        wrong_type(node, path, report, f"the {_COMMANDS[command]} of {quoted(command)}")
+        return {}
+    return {_COMMANDS[command]: value}
+
+
+# --- what is expected
+
+_PATHS = Placed(ListOf("the path of a step or a list of them", Placed(PATH), MAX_LIST, lone=True))
+_COUNT = Number("a number of times", 0, 1_000_000, whole=True)
+
+STEP_EXPECTED = Record(
+    "what is expected of a step (a mapping)",
+    StepExpected,
+    {
+        "status": Field(Choice("a status", STEP_STATUSES), "How it ended."),
+        "attempts": Field(_COUNT, "How often it was tried."),
+        "input": Field(Value(), "What the input holds at least."),
+        "output": Field(Value(), "What the output holds at least."),
+        "failure": Field(FAILURE_TYPE, "The type of its failure."),
+    },
+)
+
+TOOK = Short(
+    Record(
+        "how long it took (a duration, or at_least and at_most)",
+        Took,
+        {
+            "at_least": Field(Duration(0.0), "The least."),
+            "at_most": Field(Duration(0.0), "The most."),
+        },
+    ),
+    Duration(0.0),
+    lambda seconds: Took(at_least=seconds, at_most=seconds),
+)
+
+EXPECTED: dict[str, Field] = {
+    "status": Field(Placed(Choice("a status", STATUSES)), "How the run ends. Default completed."),
+    "output": Field(Placed(Value()), "The output of the run, all of it."),
+    "failure": Field(Placed(FAILURE_TYPE), "The type of the run's failure."),
+    "message": Field(Placed(Text("a text", MAX_TEXT_CHARS)), "What the failure's message holds."),
+    "path": Field(_PATHS, "All steps that ran, in the order in which they began."),
+    "ran": Field(_PATHS, "Steps that ran, in this order, others between them."),
+    "skipped": Field(_PATHS, "Steps that were skipped."),
+    "not_run": Field(_PATHS, "Steps that did not run: skipped, or never come to."),
+    "compensated": Field(_PATHS, "All steps that were undone, in this order."),
+    "steps": Field(
+        MapOf("steps (a mapping)", PATH, Placed(STEP_EXPECTED), MAX_LIST), "Step by step."
+    ),
+    "calls": Field(
+        MapOf("numbers of calls by task", TASK_NAME, Placed(_COUNT), MAX_LIST),
+        "How often each task was asked for.",
+    ),
+    "emitted": Field(Placed(Value()), "The data of all that was emitted, a list in order."),
+    "took": Field(Placed(TOOK), "Virtual time from the start to the end."),
+}
+
+_ANSWERS = Placed(Answer())
+_NAME = Text("the name of the test", MAX_NAME_CHARS)
+
+TEST = Record(
+    "a test (a mapping)",
+    TestText,
+    {
+        "name": Field(Placed(_NAME), "What is claimed.", required=True),
+        "input": Field(Placed(Value()), "The input of the run."),
+        "tasks": Field(
+            MapOf("answers by task", TASK_NAME, _ANSWERS, MAX_LIST), "What tasks answer."
+        ),
+        "steps": Field(
+            MapOf("answers by step", PATH, _ANSWERS, MAX_LIST), "What the task of a step answers."
+        ),
+        "do": Field(
+            ListOf("what is done, a list", Placed(ActShape()), MAX_LIST),
+            "What happens from outside, and when.",
+        ),
+        "until": Field(Duration(), "When to stop; default: when nothing is due any more."),
+        "expect": Field(
+            Placed(Record("what is expected (a mapping)", Expected, EXPECTED)), "What is expected."
+        ),
+    },
+)
+
+FILE: dict[str, Field] = {
+    "workflow": Field(
+        Placed(Text("the file of the definition", MAX_TEXT_CHARS)),
+        "The file of the definition, as seen from this one.",
+        required=True,
+    ),
+    "children": Field(
+        ListOf(
+            "a file or a list of them",
+            Placed(Text("the file of a definition", MAX_TEXT_CHARS)),
+            MAX_LIST,
+            lone=True,
+        ),
+        "The files of the workflows that it starts.",
+    ),
+    "tasks": Field(
+        MapOf("answers by task", TASK_NAME, _ANSWERS, MAX_LIST), "What tasks answer in all tests."
+    ),
+    "steps": Field(
+        MapOf("answers by step", PATH, _ANSWERS, MAX_LIST),
+        "What the task of a step answers in all tests.",
+    ),
+    "tests": Field(ListOf("a list of tests", TEST, MAX_TESTS), "The tests.", required=True),
+}
+
+
+def read_file(node: Node, report: Report) -> FileText | None:
+    """Read a document of tests; None where too little of it is right to go on."""
+    if not isinstance(node, Mapping):
+        wrong_type(node, (), report, "a mapping with the keys workflow and tests")
+        return None
+    unknown_keys(node, (), report, FILE, {})
+    values, complete = read_fields(node, (), report, FILE, "a file of tests")
+    return FileText(**values) if complete else None
