@@ -75,6 +75,14 @@ bench: $(VENV)/.dev ## measure latency, throughput, CPU a step; WORKLOADS="A B" 
 bench-compare: $(VENV)/.dev ## compare this tree with revision BASE=main; WORKLOADS="A B"
 	@$(BIN)/python -m stretto.bench.compare "$(BASE)" $(WORKLOADS)
 
+.PHONY: bench-scale
+bench-scale: $(VENV)/.dev ## workload B with more processes of one service at a time; SETUPS="workflow=2"
+	@$(BIN)/python -m stretto.bench.scaling $(SETUPS)
+
+.PHONY: bench-growth
+bench-growth: $(VENV)/.dev ## whether work gets dearer with more of everything; CASES="open devices"
+	@$(BIN)/python -m stretto.bench.growing $(CASES)
+
 .PHONY: chaos
 chaos: $(VENV)/.dev ## kill, cut off and restart things under load
 	$(BIN)/pytest tests/chaos

@@ -10,6 +10,7 @@ fi
 "$bin/coverage" erase
 status=0
 "$bin/coverage" run -m pytest --numprocesses 2 --dist worksteal || status=$?
+"$bin/python" -m stretto.bench.guard || status=$((status ? status : $?))
 "$bin/coverage" combine --quiet
 "$bin/coverage" report || status=$((status ? status : $?))
 exit "$status"

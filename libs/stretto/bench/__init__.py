@@ -2,7 +2,7 @@
 
 ::
 
-    sizes ─► workloads (A latency, B throughput, C fan-out, D burst) ─► figures ─► report
+    sizes ─► workloads (A latency, B throughput, C fan-out, D burst, E steady) ─► figures ─► report
                   │ start → result                ▲
                   ▼                               │ CPU, memory of every process
     rig: DevStack (servers, five services), worker processes, the client in this process
@@ -26,7 +26,11 @@ machine     what it was measured on
 run         all of it: a rig, the workloads in order, a report
 report      the table for people
 profile     py-spy on every Python process while a workload runs
+kinds       what the CPU of a step is spent on: the profile sorted into kinds of work
 compare     `python -m stretto.bench.compare REV`
+scaling     `python -m stretto.bench.scaling`: more processes of one service at a time
+guard       `python -m stretto.bench.guard`: fails on a large loss, part of `make test`
+growing     `python -m stretto.bench.growing`: the same work with more of everything around it
 =========== ==================================================================================
 
 Invariants

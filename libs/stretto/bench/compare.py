@@ -1,4 +1,4 @@
-"""Compare two revisions: `python -m stretto.bench.compare REV [A] [B] [C] [D] [--rounds N]`.
+"""Compare two revisions: `python -m stretto.bench.compare REV [A] [B] [C] [D] [E] [--rounds N]`.
 
 The other revision is checked out into a temporary work tree and runs its own benchmark with the
 packages that are installed here. Both run in turn (base, this, base, this), because the speed of a
@@ -28,8 +28,8 @@ from stretto.bench.workloads import WORKLOADS
 HERE = Path(__file__).resolve().parents[3]
 RUN_TIMEOUT_S = 600.0
 ROUNDS = 2
-MEASURED_S = 10.0
-"""Of workload B in each run: a short one would compare noise."""
+OPTIONS = ("--short", "--in-flight", "1000", "--seconds", "10")
+"""Short workloads, but B not as short: that would compare noise."""
 
 PACE = "cost.pace_ms"
 """How much a core did meanwhile: where it differs, so do all the others, whatever was changed."""
@@ -39,6 +39,7 @@ FIGURES: dict[str, tuple[str, ...]] = {
     "B": ("steps_per_s", "cpu_ms_per_step", "p50_ms", "p99_ms", "rss_mb_peak", PACE),
     "C": ("p50_ms", "speedup"),
     "D": ("seconds",),
+    "E": ("p50_ms", "p99_ms"),
 }
 """What is compared of each workload."""
 
@@ -101,7 +102,9 @@ def checked_out(repository: Path, rev: str) -> Iterator[Path]:
             _git(repository, "worktree", "remove", "--force", str(tree))
 
 
-def run_bench(tree: Path, letters: Sequence[str]) -> dict[str, Any]:
+def run_bench(
+    tree: Path, letters: Sequence[str], options: Sequence[str] = OPTIONS
+) -> dict[str, Any]:
     """Run the benchmark of a work tree and return its `workloads`.
 
     Raises:
@@ -109,7 +112,7 @@ def run_bench(tree: Path, letters: Sequence[str]) -> dict[str, Any]:
     """
     command = [sys.executable, "-P", "-m", "stretto.cli.main", "bench", *letters, "--json"]
     ended = subprocess.run(
-        [*command, "--short", "--in-flight", "1000", "--seconds", str(MEASURED_S)],
+        [*command, *options],
         cwd=tree,
         # Ahead of what is installed: the packages of this tree, for the services as well.
         env={**os.environ, "PYTHONPATH": os.pathsep.join((str(tree / "libs"), str(tree)))},

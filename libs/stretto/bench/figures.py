@@ -95,7 +95,24 @@ class FiguresD(msgspec.Struct, frozen=True, kw_only=True):
     cost: Cost
 
 
-Figures = FiguresA | FiguresB | FiguresC | FiguresD
+class FiguresE(msgspec.Struct, frozen=True, kw_only=True):
+    """Ten sequential steps, started at half of the highest throughput.
+
+    `started_per_s`: runs started a second; `highest_per_s`: what B reached.
+    """
+
+    started_per_s: float
+    highest_per_s: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    seconds: float
+    runs: int
+    lost: int
+    cost: Cost
+
+
+Figures = FiguresA | FiguresB | FiguresC | FiguresD | FiguresE
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

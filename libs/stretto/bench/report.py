@@ -17,6 +17,7 @@ _TITLES = {
     "B": "10 sequential steps, many runs in flight",
     "C": "parallel steps, joined",
     "D": "one-step runs, started at once",
+    "E": "10 sequential steps, at half of B's throughput",
 }
 
 

@@ -82,6 +82,8 @@ class Rig:
 
     def __init__(self, stack: DevStack, client: Client, workers: list[int]) -> None:
         self.client = client
+        self.highest_runs_per_s: float | None = None
+        """What B has reached on this rig: E is run at half of it."""
         self._stack = stack
         self._workers = workers
 

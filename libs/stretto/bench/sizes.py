@@ -15,7 +15,8 @@ class Sizes:
         fan_runs: C, runs with 100 parallel steps.
         branch_runs: C, runs with 20 branches of 50 ms, and as many in sequence.
         burst_runs: D, started at once.
-        give_up_s: how long A, B and C wait for a run, and D for all of its runs.
+        steady_s: E, measured.
+        give_up_s: how long A, B, C and E wait for a run, and D for all of its runs.
         settle_s: how long the stack may take to become idle before a workload.
     """
 
@@ -27,6 +28,7 @@ class Sizes:
     fan_runs: int = 50
     branch_runs: int = 5
     burst_runs: int = 5000
+    steady_s: float = 20.0
     give_up_s: float = 120.0
     settle_s: float = 60.0
 
@@ -42,7 +44,8 @@ SHORT = Sizes(
     fan_runs=5,
     branch_runs=1,
     burst_runs=300,
+    steady_s=2.0,
     give_up_s=60.0,
     settle_s=3.0,
 )
-"""About ten seconds for all four; says whether it works, not how fast it is."""
+"""About fifteen seconds for all five; says whether it works, not how fast it is."""

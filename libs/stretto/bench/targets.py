@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from stretto.bench.figures import Figures, FiguresA, FiguresB, FiguresC, FiguresD
+from stretto.bench.figures import Figures, FiguresA, FiguresB, FiguresC, FiguresD, FiguresE
 
 FLOOR_STEP_CPU_MS = 0.065
 """CPU of a step: hops 10 µs, log rows 28 µs, expression 13 µs, worker 5 to 20 µs."""
@@ -76,6 +76,14 @@ def rows(figures: Figures) -> list[Target]:
         case FiguresD():
             return [
                 Target("until the last result", figures.seconds, "s", 4, 1.5),
+                Target("CPU per step", figures.cost.cpu_ms_per_step, "ms"),
+                Target("lost", figures.lost, "", 0, 0),
+            ]
+        case FiguresE():
+            return [
+                Target("runs started", figures.started_per_s, "/s"),
+                Target("start → result, p50", figures.p50_ms, "ms"),
+                Target("p99", figures.p99_ms, "ms"),
                 Target("CPU per step", figures.cost.cpu_ms_per_step, "ms"),
                 Target("lost", figures.lost, "", 0, 0),
             ]

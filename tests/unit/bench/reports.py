@@ -1,6 +1,15 @@
 """A report of made-up figures."""
 
-from stretto.bench.figures import Cost, Figures, FiguresA, FiguresB, FiguresC, FiguresD, Report
+from stretto.bench.figures import (
+    Cost,
+    Figures,
+    FiguresA,
+    FiguresB,
+    FiguresC,
+    FiguresD,
+    FiguresE,
+    Report,
+)
 from stretto.bench.targets import ratios
 
 COST = Cost(
@@ -42,6 +51,17 @@ WORKLOADS: dict[str, Figures] = {
         cost=COST,
     ),
     "D": FiguresD(seconds=2.5, lost=0, doubled=0, runs=5000, stored_s=0.5, cost=COST),
+    "E": FiguresE(
+        started_per_s=300.0,
+        highest_per_s=600.0,
+        p50_ms=60.0,
+        p95_ms=90.0,
+        p99_ms=120.0,
+        seconds=20.0,
+        runs=6000,
+        lost=0,
+        cost=COST,
+    ),
 }
 
 SETTINGS = {
@@ -56,7 +76,7 @@ SETTINGS = {
 MACHINE = {"cores": 2, "cpu": "Some CPU", "memory_gib": 24.0, "data_filesystem": "ext4"}
 
 
-def report(letters: str = "ABCD", **settings: object) -> Report:
+def report(letters: str = "ABCDE", **settings: object) -> Report:
     workloads = {letter: WORKLOADS[letter] for letter in letters}
     return Report(
         workloads=workloads,

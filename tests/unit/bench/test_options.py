@@ -17,7 +17,7 @@ from stretto.cli.commands.bench import bench_command, sizes_of
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["E"], "is not one of"),
+        (["F"], "is not one of"),
         (["--workers", "0"], "--workers"),
         (["--scale", "workflow"], "like workflow=2"),
         (["--scale", "nobody=2"], "expected --scale to name one of"),
@@ -46,9 +46,10 @@ def test_every_workload_says_what_it_does() -> None:
     assert describe("B", FULL) == "10 sequential steps, 1000 runs in flight, 30 s"
     assert "50 times" in describe("C", FULL)
     assert describe("D", FULL) == "5000 one-step runs started at once"
-    assert list(WORKLOADS) == ["A", "B", "C", "D"]
-    with pytest.raises(ValueError, match="expected one of A, B, C, D"):
-        describe("E", FULL)
+    assert describe("E", FULL) == "10 sequential steps at half of B's throughput, 20 s"
+    assert list(WORKLOADS) == ["A", "B", "C", "D", "E"]
+    with pytest.raises(ValueError, match="expected one of A, B, C, D, E"):
+        describe("F", FULL)
 
 
 def test_traces_are_as_in_production_unless_the_person_says_otherwise(

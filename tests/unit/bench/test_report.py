@@ -11,7 +11,7 @@ from stretto.bench.targets import Target, ratios, rows
 from tests.unit.bench.reports import COST, WORKLOADS, report
 
 
-def printed(*args: object, letters: str = "ABCD", **settings: object) -> str:
+def printed(*args: object, letters: str = "ABCDE", **settings: object) -> str:
     text = io.StringIO()
     print_report(report(letters, **settings), Console(file=text, width=200))
     return text.getvalue()
@@ -50,9 +50,9 @@ def test_the_table_says_what_was_measured_and_how() -> None:
 def test_cpu_is_split_by_part() -> None:
     lines = printed().splitlines()
     line = next(line for line in lines if line.startswith("workflow"))
-    assert line.split() == ["workflow", *["0.150"] * 4, "75%", "200"]
+    assert line.split() == ["workflow", *["0.150"] * 5, "75%", "200"]
     line = next(line for line in lines if line.startswith("all"))
-    assert line.split() == ["all", *["0.200"] * 4, "100%", "300"]
+    assert line.split() == ["all", *["0.200"] * 5, "100%", "300"]
 
 
 def test_one_workload_alone_is_shown() -> None:
@@ -118,6 +118,7 @@ def test_every_target_of_the_workloads_is_there() -> None:
         },
         "C": {"100 parallel, p50": (35, 15), "20 × 50 ms, speed-up": (18, 19.3)},
         "D": {"until the last result": (4, 1.5), "lost": (0, 0)},
+        "E": {"lost": (0, 0)},
     }
 
 

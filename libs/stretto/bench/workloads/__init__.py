@@ -5,6 +5,7 @@ A   latency      three steps one after the other, one run at a time
 B   throughput   ten steps one after the other, many runs in flight
 C   fan_out      100 parallel steps joined; 20 branches of 50 ms against the same in sequence
 D   burst        thousands of one-step runs started at once
+E   steady       ten steps one after the other, started at half of what B reaches
 === ============ =================================================================================
 """
 
@@ -16,6 +17,7 @@ from stretto.bench.sizes import Sizes
 from stretto.bench.workloads.burst import burst
 from stretto.bench.workloads.fan_out import fan_out
 from stretto.bench.workloads.latency import latency
+from stretto.bench.workloads.steady import steady
 from stretto.bench.workloads.throughput import throughput
 
 Workload = Callable[[Rig, Sizes], Awaitable[Figures]]
@@ -25,6 +27,7 @@ WORKLOADS: dict[str, Workload] = {
     "B": throughput,
     "C": fan_out,
     "D": burst,
+    "E": steady,
 }
 
 
@@ -42,5 +45,7 @@ def describe(letter: str, sizes: Sizes) -> str:
             )
         case "D":
             return f"{sizes.burst_runs} one-step runs started at once"
+        case "E":
+            return f"10 sequential steps at half of B's throughput, {sizes.steady_s:g} s"
         case _:
             raise ValueError(f"expected one of {', '.join(WORKLOADS)}, but got {letter!r}")

@@ -59,7 +59,9 @@ async def throughput(rig: Rig, sizes: Sizes) -> FiguresB:
     took = [seconds for at, seconds in loop.ended if opened <= at < closed]
     catch_up = await rig.settled(sizes.settle_s)
     account = await account_of(rig.postgres, loop.run_ids)
-    return figures_of(sizes, took, usage, account.lost, catch_up)
+    figures = figures_of(sizes, took, usage, account.lost, catch_up)
+    rig.highest_runs_per_s = figures.runs_per_s
+    return figures
 
 
 def figures_of(

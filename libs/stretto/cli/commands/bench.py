@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from stretto.bench.figures import Report
+from stretto.bench.kinds import budget, budget_lines, read_stacks
 from stretto.bench.profile import described, profiled, py_spy, read_profiles
 from stretto.bench.report import print_report
 from stretto.bench.rig import DEFAULT_WORKERS, MAX_WORKERS, Rig, RigOptions
@@ -66,6 +67,7 @@ def bench_command(
     \b
     A  three steps, one run at a time      C  parallel steps, joined
     B  ten steps, 1000 runs in flight      D  5000 one-step runs at once
+    E  ten steps at half of B's throughput
     """
     counts = scale_of(scale)
     try:
@@ -89,6 +91,8 @@ def bench_command(
         print_json(report)
     else:
         print_report(report, out())
+    if profile:
+        _print_budgets(report)
 
 
 def _run(options: BenchOptions, around: Around | None) -> Report:
@@ -103,6 +107,14 @@ def _run(options: BenchOptions, around: Around | None) -> Report:
         except Exception:
             tell(f"it failed; the logs of all processes are in {options.rig.logs}")
             raise
+
+
+def _print_budgets(report: Report) -> None:
+    """Print what the CPU of a step was spent on, by part and kind of work."""
+    for letter, figures in report.workloads.items():
+        found = budget(figures.cost.cpu_ms_per_step_by_part, read_stacks(PROFILE_FOLDER / letter))
+        aside().print(f"\n{letter}: CPU of a step by kind of work\n")
+        aside().print("\n".join(budget_lines(found)), soft_wrap=True, markup=False)
 
 
 def sizes_of(short: bool, seconds: float | None, in_flight: int | None) -> Sizes:

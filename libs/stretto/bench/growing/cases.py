@@ -1,0 +1,214 @@
+"""The cases: each measures, makes one thing large, and measures again."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from stretto.bench.accounting import measured
+from stretto.bench.definitions import FAN_OUT, THREE
+from stretto.bench.ending import ended
+from stretto.bench.figures import cost
+from stretto.bench.growing.filling import devices, fill_closed, fill_open
+from stretto.bench.rig import Rig
+from stretto.bench.sizes import FULL, Sizes
+from stretto.bench.workloads.throughput import throughput
+
+TOLERATED = 1.2
+"""Work may become this much dearer; more has a reason and a remedy in docs/performance.md."""
+
+GIVE_UP_S = 300.0
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How large things are made, and how long B is measured before and after.
+
+    Attributes:
+        history_runs, history_events: closed runs, and events of each.
+        closed_runs: closed runs of two events.
+        items: parallel items of one run, against `few_items`.
+        payload_bytes: of one payload, against that of the benchmark.
+    """
+
+    seconds: float = 8.0
+    in_flight: int = 500
+    history_runs: int = 100_000
+    history_events: int = 33
+    closed_runs: int = 1_000_000
+    open_runs: int = 100_000
+    devices: int = 10_000
+    items: int = 10_000
+    few_items: int = 100
+    payload_bytes: int = 1_000_000
+
+    @property
+    def sizes(self) -> Sizes:
+        return replace(FULL, seconds=self.seconds, in_flight=self.in_flight, warm_up_s=3.0)
+
+
+SMALL = Growth(
+    seconds=1.0,
+    in_flight=20,
+    history_runs=200,
+    closed_runs=2_000,
+    open_runs=200,
+    devices=100,
+    items=200,
+    few_items=20,
+    payload_bytes=100_000,
+)
+"""Says whether it works."""
+
+
+class Grown(msgspec.Struct, frozen=True, kw_only=True):
+    """What one case found.
+
+    `small`, `large`: the figure before and after, in `unit`; `dearer`: how much more the work costs
+    (throughput: how much less is done): 1 is no difference.
+    """
+
+    case: str
+    what: str
+    unit: str
+    small: float
+    large: float
+    dearer: float
+    note: str = ""
+
+    @property
+    def tolerated(self) -> bool:
+        return self.dearer <= TOLERATED
+
+
+Case = Callable[[Rig, Growth], Awaitable[Grown]]
+
+
+async def _steps_per_s(rig: Rig, growth: Growth) -> float:
+    await rig.settled(growth.sizes.settle_s)
+    return (await throughput(rig, growth.sizes)).steps_per_s
+
+
+async def _held_against_b(
+    rig: Rig, growth: Growth, case: str, what: str, fill: Callable[[], Awaitable[None]]
+) -> Grown:
+    small = await _steps_per_s(rig, growth)
+    await fill()
+    return _grown(case, what, small, await _steps_per_s(rig, growth))
+
+
+def _grown(case: str, what: str, small: float, large: float) -> Grown:
+    dearer = round(small / large, 3)
+    return Grown(case=case, what=what, unit="steps/s", small=small, large=large, dearer=dearer)
+
+
+async def history(rig: Rig, growth: Growth) -> Grown:
+    """A log with many events."""
+    events = growth.history_runs * growth.history_events
+    return await _held_against_b(
+        rig,
+        growth,
+        "history",
+        f"{events:,} events in the log",
+        lambda: fill_closed(rig, growth.history_runs, growth.history_events),
+    )
+
+
+async def closed(rig: Rig, growth: Growth) -> Grown:
+    """A log with many closed runs."""
+    return await _held_against_b(
+        rig,
+        growth,
+        "closed",
+        f"{growth.closed_runs:,} closed runs",
+        lambda: fill_closed(rig, growth.closed_runs, 2),
+    )
+
+
+async def open_runs(rig: Rig, growth: Growth) -> Grown:
+    """Many runs that wait."""
+    return await _held_against_b(
+        rig,
+        growth,
+        "open",
+        f"{growth.open_runs:,} open runs",
+        lambda: fill_open(rig, growth.open_runs),
+    )
+
+
+async def many_devices(rig: Rig, growth: Growth) -> Grown:
+    """Many devices that tell of themselves."""
+    small = await _steps_per_s(rig, growth)
+    async with devices(rig, growth.devices):
+        large = await _steps_per_s(rig, growth)
+    return _grown("devices", f"{growth.devices:,} devices", small, large)
+
+
+async def items(rig: Rig, growth: Growth) -> Grown:
+    """A run with many parallel items, against as many items in small runs."""
+    few, many = growth.few_items, growth.items
+    await _fan(rig, few)  # warm
+    small = await _cpu_ms(rig, many, lambda: _fans(rig, few, many // few))
+    large = await _cpu_ms(rig, many, lambda: _fan(rig, many))
+    return Grown(
+        case="items",
+        what=f"{many:,} items in one run",
+        unit="ms CPU/item",
+        small=small,
+        large=large,
+        dearer=round(large / small, 3),
+    )
+
+
+async def payload(rig: Rig, growth: Growth) -> Grown:
+    """Steps that take a large value along."""
+    runs = 20
+    large_input = {"n": 1, "data": "x" * growth.payload_bytes}
+    small = await _cpu_ms(rig, 3 * runs, lambda: _runs(rig, runs, {"n": 1, "data": ""}))
+    large = await _cpu_ms(rig, 3 * runs, lambda: _runs(rig, runs, large_input))
+    per_s = growth.payload_bytes / 1e6 / ((large - small) / 1000) if large > small else 0.0
+    return Grown(
+        case="payload",
+        what=f"an input of {growth.payload_bytes / 1e6:g} MB",
+        unit="ms CPU/step",
+        small=small,
+        large=large,
+        dearer=round(large / small, 3),
+        note=f"{per_s:.0f} MB a second of CPU" if per_s else "",
+    )
+
+
+async def _fan(rig: Rig, count: int) -> None:
+    run = await rig.client.start(FAN_OUT, {"items": [n % 10 for n in range(count)]})
+    await ended(run, GIVE_UP_S)
+
+
+async def _fans(rig: Rig, count: int, runs: int) -> None:
+    for _ in range(runs):
+        await _fan(rig, count)
+
+
+async def _runs(rig: Rig, count: int, value: dict[str, Any]) -> None:
+    for _ in range(count):
+        await ended(await rig.client.start(THREE, value), GIVE_UP_S)
+
+
+async def _cpu_ms(rig: Rig, pieces: int, work: Callable[[], Awaitable[None]]) -> float:
+    """Return the CPU of all processes for a piece of some work, in ms."""
+    await rig.settled(FULL.settle_s)
+    async with measured(rig.parts) as usage:
+        await work()
+    return cost(usage, pieces).cpu_ms_per_step
+
+
+CASES: dict[str, Case] = {
+    "history": history,
+    "closed": closed,
+    "open": open_runs,
+    "devices": many_devices,
+    "items": items,
+    "payload": payload,
+}
