@@ -12,7 +12,8 @@ from services.workflow.core.state import OUT, NodeStatus, Run, RunPhase
 from services.workflow.engine import Engine
 from services.workflow.sending import Sender
 from services.workflow.slots import Slot
-from stretto.runtime.clock import Clock
+from stretto.contracts.public import Alert
+from stretto.runtime.clock import Clock, rfc3339
 from stretto.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,9 @@ MAX_SWEPT_AT_ONCE = 2_000
 MAX_REPORTED = 10
 """Runs without a cause that one sweep names."""
 
+MAX_ALERTED = 10_000
+"""Runs of which it is remembered that they were reported; then they are reported once more."""
+
 SWEEP_SLICE = 2_000
 """Runs looked at in one go before others have a turn: some milliseconds."""
 
@@ -49,6 +53,7 @@ class Sweep:
         self._clock = clock
         self._again = metrics.counter("workflow_swept_total")
         self._causeless = metrics.gauge("workflow_runs_without_cause")
+        self._alerted: set[tuple[bytes, int]] = set()
 
     async def run(self) -> None:
         """Sweep every few seconds, for ever; at once when a publication failed."""
@@ -75,7 +80,7 @@ class Sweep:
             if not has_cause(slot.run) or is_stalled(slot.run, now_us):
                 causeless += 1
                 if causeless <= MAX_REPORTED:
-                    logger.error("run without a cause", extra={"run_id": slot.text})
+                    await self._report(slot, now_us)
             elif is_overdue(slot, now_us) and len(overdue) < MAX_SWEPT_AT_ONCE:
                 slot.swept_us = now_us
                 overdue.append(slot)
@@ -84,6 +89,25 @@ class Sweep:
             self._again.add(len(overdue))
             await self._engine.resend(overdue)
         return len(overdue)
+
+    async def _report(self, slot: Slot, now_us: int) -> None:
+        """Say that a run waits for nothing: in the log at every sweep, as an alert once."""
+        logger.error("run without a cause", extra={"run_id": slot.text})
+        key = (slot.run.id, slot.run.seq)
+        if key in self._alerted:
+            return
+        if len(self._alerted) >= MAX_ALERTED:
+            self._alerted.clear()
+        self._alerted.add(key)
+        alert = Alert(
+            code="run_without_cause",
+            message=f"Run {slot.text} of {slot.run.workflow!r} is open and waits for nothing: a "
+            "fault of ours. Please report it with `stretto history`.",
+            at=rfc3339(now_us),
+            run_id=slot.text,
+            workflow=slot.run.workflow,
+        )
+        await self._sender.alert(slot.row.namespace, alert, f"{slot.text}-{slot.run.seq}-causeless")
 
 
 def has_cause(run: Run) -> bool:

@@ -140,6 +140,82 @@ class QueueView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Slots that are taken, as the workers say."""
 
 
+class UnknownTask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`execution.queues`: a task that attempts wait for and that nobody who is present does."""
+
+    namespace: str
+    task: str
+    attempts: int
+    """How many wait for it."""
+    since: str
+    """Since when the oldest of them does."""
+    queue: str | None = None
+    """Where they wait; left out: for anybody who knows the task."""
+    workers: int = 0
+    """Workers that are present on that queue, and do other tasks."""
+
+
+class QueuePage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer of `execution.queues`."""
+
+    queues: list[QueueView] = []
+    unknown_tasks: list[UnknownTask] = []
+
+
+class AttemptProgress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an attempt that is out last said of itself."""
+
+    step: str
+    attempt: int
+    heard_at: str
+    """When its last sign of life came."""
+    progress: float | None = None
+    """The share that is done, 0 to 1, as it says itself."""
+    message: str | None = None
+    worker: str | None = None
+
+
+class StepProgress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How far a step is. Items and rounds are summed up in the step that they belong to."""
+
+    step: str
+    status: str
+    """`pending` for one that has not begun."""
+    progress: float
+    """The share that is done, 0 to 1."""
+    weight: float
+    """Its part of the work of the whole run, by past durations: all weights are 1 together."""
+    left_ms: float | None = None
+    """How long it is expected to take still; left out: nothing like it ran before."""
+    usual_ms: float | None = None
+    """How long it took in the past."""
+    finished: int | None = None
+    """Of a `for_each`: items that have ended."""
+    total: int | None = None
+    """Of a `for_each`: all its items."""
+    message: str | None = None
+
+
+class RunProgress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`monitoring.progress`, and `stretto.estimate.<ns>.<run_id>`: how far a run is."""
+
+    run_id: str
+    workflow: str
+    status: str
+    progress: float
+    """The share of the work that is done, 0 to 1: of its steps, weighted by past durations."""
+    at: str
+    """The instant that it was worked out for."""
+    elapsed_ms: float = 0.0
+    left_ms: float | None = None
+    """How long it is expected to take still; left out: nothing like it ran before, or it waits for
+    a person or an instant that is not known."""
+    past_runs: int = 0
+    """Runs of the workflow that this was learnt from."""
+    steps: list[StepProgress] = []
+    attempts: list[AttemptProgress] = []
+
+
 class DefinitionSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One of `workflow.definitions`: the latest version of a workflow."""
 

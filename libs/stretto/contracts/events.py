@@ -366,6 +366,7 @@ class RunRollingBack(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     type: ClassVar[str] = "run.rolling_back"
     to: str
+    """The step whose end the run goes back to."""
     steps: list[str]
     pause: bool = False
     by: str | None = None

@@ -81,6 +81,11 @@ class TablePlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     otherwise: msgspec.Raw | None = None
 
 
+POLICY_RETRY = "retry"
+POLICY_TIMEOUT = "timeout"
+"""Among the `values` of a plan, the fields of a step's policies that are expressions."""
+
+
 class AskPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the decision service works out for one step, in the order of the fields.
 

@@ -269,6 +269,21 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     failure: Failure | None = None
 
 
+class Alert(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`stretto.alert.<ns>.<severity>`: something that a person should look at."""
+
+    code: str
+    """What it is, for programs: `run_without_cause`."""
+    message: str
+    """The same for people."""
+    at: str
+    """When, RFC 3339."""
+    run_id: str | None = None
+    """The run that it is about."""
+    workflow: str | None = None
+    """The workflow that it is about."""
+
+
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`stretto.dlq.<service>`: what could not be understood."""
 

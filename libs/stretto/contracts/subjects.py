@@ -136,6 +136,11 @@ def progress(namespace: str, run_id: str) -> str:
     return f"stretto.progress.{namespace}.{run_id}"
 
 
+def estimate(namespace: str, run_id: str) -> str:
+    """Core NATS: how far a run is and how long it will take still (`RunProgress`)."""
+    return f"stretto.estimate.{namespace}.{run_id}"
+
+
 def withdraw(namespace: str, queue: str) -> str:
     """Core NATS: attempts that a queue's workers should stop; a hint, fenced by the log anyway."""
     return f"stretto.withdraw.{namespace}.{queue}"

@@ -69,6 +69,8 @@ def _apply_inside(run: Run, event: ev.Event, seq: int, at_us: int) -> None:
     match event:
         case ev.StepWaiting():
             _waiting(run, event, at_us)
+        case ev.StepLimited():
+            run.node(event.step).limits = event
         case ev.StepOpened():
             _opened(run, event, at_us)
         case ev.StepFinishing():

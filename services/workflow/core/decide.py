@@ -17,10 +17,12 @@ from services.workflow.core.following import (
     timed_out,
 )
 from services.workflow.core.instants import instant
+from services.workflow.core.limits import limits_of
 from services.workflow.core.lines import granted, stands
 from services.workflow.core.state import OUT, Node, NodeStatus, Role, Run, RunPhase
 from stretto.contracts import events as ev
 from stretto.contracts.failures import Failure, FailureType
+from stretto.contracts.frames import DecidedRecord
 from stretto.contracts.ids import run_id_text
 from stretto.contracts.payload import NULL
 
@@ -128,7 +130,7 @@ def _accepted(run: Run, command: cm.Accepted, now_us: int) -> Outcome:
             message=f"expected attempt {command.attempt} of step {command.path!r} to wait for "
             f"a worker, but {node.worker or 'one'} has begun it",
         )
-    run_s = node.work.timeouts.run_s
+    run_s = node.timeouts.run_s
     deadline = None if run_s is None else instant(now_us, run_s)
     return [
         ev.StepStarted(
@@ -164,7 +166,19 @@ def _decided(run: Run, command: cm.Decided, now_us: int) -> Outcome:
     if record.rules is not None and node.role is not Role.COMPENSATION:
         output = msgspec.Raw(record.output or b"null")
         return [ev.StepCompleted(step=node.path, output=output, rules=record.rules)]
+    if record.values:
+        return _limited(node, record, now_us)
     return [immediate(node, record.output, now_us)]
+
+
+def _limited(node: Node, record: DecidedRecord, now_us: int) -> Outcome:
+    """Record the policies that were worked out with the input, then go on by them."""
+    assert record.values is not None
+    limits = limits_of(node, record.values)
+    if isinstance(limits, Failure):
+        return [failed(node, limits)]
+    event = immediate(node, record.output, now_us, limits)
+    return [event] if limits is None else [limits, event]
 
 
 def _signal_looked_at(node: Node, skip: bool) -> ev.Event:
@@ -216,12 +230,12 @@ def _timer(run: Run, command: cm.TimerFired, now_us: int) -> Outcome:
         case TimerKind.WAIT if node.status is NodeStatus.WAITING and 0 < node.until_us <= now_us:
             return [_waited(node, now_us)]
         case TimerKind.QUEUE if 0 < node.queue_deadline_us <= now_us and node.status in OUT:
-            limit = node.work.timeouts.queue_s
+            limit = node.timeouts.queue_s
             text = f"expected a worker to begin within {limit} s, but none did"
             failure = Failure(type=FailureType.QUEUE_TIMEOUT, message=text)
             return [attempt_failed(run, node, failure, now_us)]
         case TimerKind.ATTEMPT if 0 < node.deadline_us <= now_us and node.status in OUT:
-            limit = node.work.timeouts.run_s
+            limit = node.timeouts.run_s
             text = f"expected a result within {limit} s, but there was none"
             failure = Failure(type=FailureType.RUN_TIMEOUT, message=text)
             return [attempt_failed(run, node, failure, now_us)]
@@ -244,7 +258,7 @@ def _waited(node: Node, now_us: int) -> ev.Event:
 
 def total_deadline_us(node: Node) -> int:
     """When a step with a `total` timeout must have ended, in µs since the epoch; 0: never."""
-    total = node.work.timeouts.total_s
+    total = node.timeouts.total_s
     return 0 if total is None else node.first_us + int(total * 1_000_000)
 
 

@@ -94,7 +94,7 @@ def effects(run: Run, event: ev.Event) -> list[Effect]:
         case ev.StepScheduled():
             node = run.nodes[event.step]
             out: list[Effect] = [_dispatch(node)]
-            if node.work.timeouts.queue_s or node.work.timeouts.total_s:
+            if node.timeouts.queue_s or node.timeouts.total_s:
                 out.extend(_attempt_timers(node))
             return out
         case ev.StepStarted():
@@ -210,7 +210,7 @@ def _dispatch(node: Node) -> Dispatch | StartChild:
         node.attempt,
         task,
         node.input,
-        node.work.timeouts,
+        node.timeouts,
         node.deadline_us,
         node.queue_deadline_us,
     )
@@ -235,7 +235,7 @@ def _attempt_timers(node: Node) -> Iterator[Timer]:
 
 
 def _step_timer(node: Node) -> Iterator[Timer]:
-    if node.work.timeouts.total_s is not None and not node.ended:
+    if node.timeouts.total_s is not None and not node.ended:
         yield Timer(total_deadline_us(node), node.path, TimerKind.STEP, node.attempt)
 
 

@@ -12,9 +12,9 @@ from stretto.contracts.failures import MAX_MESSAGE_CHARS, Failure, FailureType
 def attempt_failed(run: Run, node: Node, failure: Failure, now_us: int) -> ev.StepFailed:
     """The event of a failed attempt: with the instant of the next one, if there is to be one."""
     tries = node.attempt - node.base
-    if not node.stop and may_retry(node.work.retry, failure, tries):
+    if not node.stop and may_retry(node.retry, failure, tries):
         key = run.id + f":{node.path}:{node.attempt}".encode()
-        retry_at = instant(now_us, backoff_s(node.work.retry, tries, key))
+        retry_at = instant(now_us, backoff_s(node.retry, tries, key))
         return ev.StepFailed(
             step=node.path, attempt=node.attempt, failure=_cut(failure), retry_at=retry_at
         )
@@ -22,7 +22,8 @@ def attempt_failed(run: Run, node: Node, failure: Failure, now_us: int) -> ev.St
 
 
 def failed(node: Node, failure: Failure, *, may_catch: bool = True) -> ev.StepFailed:
-    """The event of a step that has failed for good, or is taken over by a handler of its own."""
+    """The event of a step that has failed for good, or is taken over by a handler of its own; a
+    compensation waits for a person then."""
     failure = _cut(failure)
     if failure.step is None and node.role is not Role.COMPENSATION:
         failure = msgspec.structs.replace(failure, step=node.path)
@@ -31,6 +32,7 @@ def failed(node: Node, failure: Failure, *, may_catch: bool = True) -> ev.StepFa
         attempt=node.attempt if node.status in OUT else 0,
         failure=failure,
         handler=handler_for(node, failure) if may_catch else -1,
+        blocked=node.role is Role.COMPENSATION,
     )
 
 

@@ -116,17 +116,20 @@ def skip_reason(scope: Scope, index: int) -> str | None:
     return None
 
 
-def immediate(node: Node, value: bytes | None, now_us: int) -> ev.Event:
-    """What a node does when there is nothing (more) to decide; `value` is what was decided."""
+def immediate(
+    node: Node, value: bytes | None, now_us: int, limits: ev.StepLimited | None = None
+) -> ev.Event:
+    """What a node does when there is nothing (more) to decide; `value` is what was decided, with
+    the policies `limits`."""
     if node.role is Role.COMPENSATION:
-        return schedule(node, now_us, value)
+        return schedule(node, now_us, value, limits)
     if node.is_group or node.is_loop:
         return ev.StepOpened(step=node.path)
     plan = node.plan
     said = value if value is not None else plan.value
     match plan.kind:
         case "task" | "workflow":
-            return schedule(node, now_us, value)
+            return schedule(node, now_us, value, limits)
         case "set" | "emit" | "cancel":
             return ev.StepCompleted(step=node.path, output=msgspec.Raw(said or b"{}"))
         case "wait":
@@ -237,10 +240,11 @@ def after_round(node: Node, ends: bool, now_us: int) -> ev.Event:
     return ev.StepRepeated(step=node.path, at=at)
 
 
-def schedule(node: Node, now_us: int, value: bytes | None) -> ev.StepScheduled:
+def schedule(
+    node: Node, now_us: int, value: bytes | None, limits: ev.StepLimited | None = None
+) -> ev.StepScheduled:
     """The event that sends the next attempt out. `value` None: the plan's constant input, or, but
-    for
-    the first attempt, the same input as before (left out of the event)."""
+    for the first attempt, the same input as before (left out of the event)."""
     work = node.work
     first = node.attempt == node.base
     queue: str | None = None
@@ -250,7 +254,8 @@ def schedule(node: Node, now_us: int, value: bytes | None) -> ev.StepScheduled:
     else:
         assert work.task is not None
         name, queue, constant = work.task.name, work.task.queue, work.task.input
-    queue_s = work.timeouts.queue_s
+    timeouts = node.timeouts if limits is None or limits.timeouts is None else limits.timeouts
+    queue_s = timeouts.queue_s
     return ev.StepScheduled(
         step=node.path,
         attempt=node.attempt + 1,
@@ -263,7 +268,7 @@ def schedule(node: Node, now_us: int, value: bytes | None) -> ev.StepScheduled:
 
 def timed_out(node: Node) -> list[ev.Event]:
     """A step ran out of its total time: it fails for good, whatever its retries."""
-    total = node.work.timeouts.total_s
+    total = node.timeouts.total_s
     text = f"expected the step to end within {total} s in all, but it did not"
     failure = Failure(type=FailureType.RUN_TIMEOUT, message=text, retryable=False)
     inside: list[ev.Event] = [

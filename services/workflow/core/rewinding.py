@@ -2,6 +2,7 @@
 
 from services.workflow.core.scopes import scope_ended
 from services.workflow.core.state import Arrivals, NodeStatus, Run, RunPhase, Scope
+from services.workflow.core.unwinding import root_step
 
 _HURTS = {
     NodeStatus.SKIPPED: "need_skipped",
@@ -34,7 +35,13 @@ def dropped(scope: Scope) -> set[int]:
 def rewind(run: Run, paths: list[str]) -> None:
     """Make some steps of the run's own scope, and what needs them, pending; the run runs again."""
     scope = run.root
-    again = closure(scope, {scope.by_name[path] for path in paths}) | dropped(scope)
+    go_back(run, closure(scope, {scope.by_name[path] for path in paths}) | dropped(scope))
+
+
+def go_back(run: Run, again: set[int]) -> None:
+    """Make steps of the run's own scope pending, and count what they need; the run runs again."""
+    scope = run.root
+    names = {scope.plan.steps[index].name for index in again}
     for index in again:
         _reset(run, scope, index)
     for index in again:
@@ -44,7 +51,8 @@ def rewind(run: Run, paths: list[str]) -> None:
     run.failure = None
     run.ending = ""
     run.phase = RunPhase.RUNNING
-    run.todo.clear()
+    for path in [path for path in run.todo if not path or root_step(path) in names]:
+        del run.todo[path]
     for index in sorted(again):
         if scope.waiting[index] == 0:
             run.todo[scope.path(index)] = None
@@ -71,6 +79,15 @@ def _count_needs(scope: Scope, index: int) -> None:
         scope.hurt[index] = hurts[-1]
 
 
+def _forget(run: Run, path: str) -> None:
+    """Drop a node; the numbers of its attempts are not given a second time."""
+    node = run.nodes.pop(path)
+    if node.attempt:
+        if run.tries is None:
+            run.tries = {}
+        run.tries[path] = node.attempt
+
+
 def _reset(run: Run, scope: Scope, index: int) -> None:
     node = scope.nodes[index]
     scope.hurt.pop(index, None)
@@ -80,6 +97,6 @@ def _reset(run: Run, scope: Scope, index: int) -> None:
         return
     inside = (f"{node.path}.", f"{node.path}[", f"{node.path}~")
     for path in [p for p in run.nodes if p.startswith(inside)]:
-        del run.nodes[path]
+        _forget(run, path)
     run.open.pop(node.path, None)
     node.reset()

@@ -38,7 +38,7 @@ def end(run: Run, node: Node, status: NodeStatus, at_us: int, hurt: str | None =
             assert node.target is not None
             run.todo[node.target.path] = None
         case Role.COMPENSATION:
-            undo_next(run)
+            _undone(run, node)
         case Role.STEP | Role.EACH:
             _step_ended(run, node.scope, node.index, hurt)
 
@@ -60,6 +60,8 @@ def _step_ended(run: Run, scope: Scope, index: int, hurt: str | None) -> None:
     node = scope.nodes[index]
     if node is None or not node.straggles:
         scope.open -= 1
+        if run.rollback is not None and node is not None:
+            _no_more_waits(run, node)
     for dependent in scope.plan.steps[index].dependents:
         need_ended(run, scope, dependent, index, hurt)
         if scope.waiting[dependent] == 0 and scope.is_pending(dependent):
@@ -73,8 +75,18 @@ def _straggler_ended(run: Run, outer: Node) -> None:
     assert outer.each is not None
     if outer.each.active == 0:
         outer.scope.open -= 1
+        if run.rollback is not None:
+            _no_more_waits(run, outer)
         if outer.scope.open == 0:
             scope_ended(run, outer.scope)
+
+
+def _no_more_waits(run: Run, node: Node) -> None:
+    """A step has ended that a rollback may have waited for."""
+    assert run.rollback is not None
+    waits = run.rollback.waits
+    if waits.pop(node.path, 0) is None and not waits:
+        run.todo[""] = None
 
 
 def need_ended(run: Run, scope: Scope, index: int, need: int, hurt: str | None) -> None:
@@ -179,7 +191,8 @@ def each_todo(run: Run, node: Node) -> None:
 def awaited(run: Run, node: Node) -> bool:
     """Tell whether an attempt is waited for rather than cancelled when the run fails: its step can
     be undone, so it must be known whether there is something to undo."""
-    return run.compensates and node.status in OUT and node.plan.compensate is not None
+    undoes = run.compensates or run.rollback is not None
+    return undoes and node.status in OUT and node.plan.compensate is not None
 
 
 def stop_node(run: Run, node: Node) -> None:
@@ -228,9 +241,10 @@ def _drop_pending(run: Run, scope: Scope) -> None:
                 run.todo[scope.path(dependent)] = None
 
 
-def undo_next(run: Run) -> None:
-    """The next compensation, or the end of the run."""
-    if run.undoing:
-        run.todo[run.undoing.pop() + "~compensate"] = None
-    else:
+def _undone(run: Run, node: Node) -> None:
+    """A compensation has ended: those that waited for it may run, or the run goes on."""
+    assert run.undoing is not None and node.target is not None
+    for path in run.undoing.ended(node.target.path):
+        run.todo[path] = None
+    if not run.undoing.left:
         run.todo[""] = None

@@ -3,9 +3,9 @@
 from enum import IntEnum
 
 from services.workflow.core.unwinding import Rollback, Undoing
-from stretto.contracts.events import COMPENSATION_SUFFIX, HANDLER_SUFFIX
+from stretto.contracts.events import COMPENSATION_SUFFIX, HANDLER_SUFFIX, StepLimited
 from stretto.contracts.failures import Failure
-from stretto.contracts.graph import Compensation, Graph, ScopePlan, StepPlan
+from stretto.contracts.graph import Compensation, Graph, Retry, ScopePlan, StepPlan, Timeouts
 
 
 class NodeStatus(IntEnum):
@@ -65,7 +65,7 @@ class Node:
 
     __slots__ = (
         "attempt", "base", "body", "candidate", "child_run", "deadline_us", "each", "escalated",
-        "failure", "finishing", "first_us", "handler", "index", "input", "listens", "output",
+        "failure", "finishing", "first_us", "handler", "index", "input", "limits", "listens", "output",
         "path", "plan", "queue_deadline_us", "role", "round", "rounds", "scope", "since_us",
         "status", "stop", "target", "turn", "until_us", "worker",
     )  # fmt: skip
@@ -113,6 +113,8 @@ class Node:
         self.child_run: bytes | None = None
         """The run that the attempt that is out is, for a step of kind `workflow`."""
         self.escalated = False
+        self.limits: StepLimited | None = None
+        """What expressions have worked out of its timeouts and retry policy."""
         self.stop = False
         """To be cancelled: the run or what the node belongs to has failed or is settled."""
 
@@ -123,6 +125,16 @@ class Node:
             assert self.plan.compensate is not None
             return self.plan.compensate
         return self.plan
+
+    @property
+    def retry(self) -> Retry:
+        limits = self.limits
+        return self.work.retry if limits is None or limits.retry is None else limits.retry
+
+    @property
+    def timeouts(self) -> Timeouts:
+        limits = self.limits
+        return self.work.timeouts if limits is None or limits.timeouts is None else limits.timeouts
 
     @property
     def is_loop(self) -> bool:

@@ -53,6 +53,10 @@ MAX_MOVES = 4_000
 JOINS = (Join(), Join(mode="any"), Join(mode="count", count=2), Join(mode="share", share=0.5))
 LIMITS = (Timeouts(), Timeouts(), Timeouts(total_s=9.0))
 SIGNALS = ("go", "stop")
+COMMANDS = (
+    "cancel", "pause", "skip", "rewind", "retry", "rollback", "rollback", "signal", "signal",
+)  # fmt: skip
+ABOUT_STEPS = ("skip", "rewind", "retry", "rollback")
 
 
 def random_step(rng: random.Random, index: int, depth: int) -> StepPlan:
@@ -174,9 +178,9 @@ def move(story: Story, rng: random.Random) -> None:
     if run.paused and rng.random() < 0.3:
         give(story, "resume")
     if rng.random() < 0.03:
-        name = rng.choice(("cancel", "pause", "skip", "rewind", "retry", "signal", "signal"))
-        step = rng.choice([*run.open, "s0", "s1"]) if name in ("skip", "rewind", "retry") else None
-        give(story, name, step=step, name=rng.choice(SIGNALS))
+        name = rng.choice(COMMANDS)
+        step = rng.choice([*run.open, "s0", "s1"]) if name in ABOUT_STEPS else None
+        give(story, name, step=step, name=rng.choice(SIGNALS), pause=rng.random() < 0.3)
         return
     if not run.open:
         give(story, "resume")
@@ -188,6 +192,8 @@ def move(story: Story, rng: random.Random) -> None:
         story.give(cm.Accepted(path=node.path, attempt=node.attempt, worker="w"))
     elif node.status in OUT:
         story.fail(node.path) if rng.random() < 0.25 else story.complete(node.path)
+    elif node.status is NodeStatus.BLOCKED:
+        give(story, rng.choice(("retry", "skip")), step=node.path)
     elif node.plan.signal is not None and node.status is NodeStatus.WAITING:
         give(story, "signal", name=node.plan.signal.name)
     elif node.plan.approval is not None and node.status is NodeStatus.WAITING:
@@ -229,7 +235,7 @@ def test_every_run_ends_and_replays_exactly(start: int, seed: int) -> None:
         if story.run.closed:
             break
         assert has_cause(story.run), story.types()
-        assert not story.run.todo or story.run.paused
+        assert not story.run.todo or story.run.paused or story.run.rollback is not None
         move(story, rng)
         look_at_asks(story)
     assert story.run.closed, (story.types(), list(story.run.open))

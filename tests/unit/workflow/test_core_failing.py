@@ -181,16 +181,6 @@ def test_an_attempt_that_can_be_undone_is_waited_for_before_undoing() -> None:
     assert story.out() == ["a~compensate"]
 
 
-def test_a_compensation_that_fails_for_good_is_named_and_the_others_go_on() -> None:
-    story = Story(
-        graph(undoable("a"), undoable("b", needs=(0,)), task("c", needs=(1,)),
-              on_failure="compensate")
-    )  # fmt: skip
-    story.complete("a").complete("b").fail("c").fail("b~compensate").complete("a~compensate")
-    assert story.run.uncompensated == ["b"]
-    assert story.run.phase is RunPhase.FAILED
-
-
 def test_a_compensation_has_its_own_input_and_retries() -> None:
     undo = Compensation(task=TaskPlan(name="undo"), ask=ASK, retry=Retry(max_attempts=2))
     story = Story(graph(task("a", compensate=undo), task("b", needs=(0,)), on_failure="compensate"))
