@@ -12,8 +12,19 @@ MAX_DEPTH = 64
 nobody reads it."""
 
 MAX_PAYLOAD_BYTES = 1024 * 1024
-"""An input, output or signal larger than this is refused (a reference to a store is meant for
-it)."""
+"""An input, output or signal larger than this is refused: a reference to the object store stands
+for it (`PayloadRef`)."""
+
+INLINE_BYTES = 256 * 1024
+"""Client and worker send what is larger by reference: a message that holds many records stays
+small, and so does the log."""
+
+MAX_STORED_BYTES = 64 * 1024 * 1024
+"""The largest payload that a reference may stand for: the services hold it in memory a few
+times."""
+
+REFERENCE_MARK = b'"$payload"'
+"""In every JSON text that holds a reference, and in hardly any other."""
 
 
 def depth_of(data: bytes | memoryview) -> int:
@@ -47,3 +58,12 @@ def payload_problem(data: bytes | memoryview) -> str | None:
     if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and (found := depth_of(raw)) > MAX_DEPTH:
         return f"expected JSON nested at most {MAX_DEPTH} deep, but got {found}"
     return None
+
+
+class PayloadRef(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A value in an input, output or signal that stands for one in the object store."""
+
+    hash: str = msgspec.field(name="$payload")
+    """SHA-256 of the value's JSON bytes, in hex: the name of the object."""
+    bytes: int
+    """How long they are."""

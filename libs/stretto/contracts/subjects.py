@@ -17,6 +17,7 @@ _NAME = re.compile(NAME_PATTERN)
 STREAM_STARTS = "STRETTO_STARTS"
 STREAM_CONTROL = "STRETTO_CONTROL"
 STREAM_DEFINITIONS = "STRETTO_DEFINITIONS"
+STREAM_SCHEDULES = "STRETTO_SCHEDULES"
 STREAM_INBOX = "STRETTO_INBOX"
 STREAM_DECIDE = "STRETTO_DECIDE"
 STREAM_DECIDED = "STRETTO_DECIDED"
@@ -78,6 +79,14 @@ def definitions(namespace: str) -> str:
 
 def parse_definitions(subject: str) -> str:
     return _tokens(subject, "definitions", 1)[0]
+
+
+def schedules(namespace: str) -> str:
+    return f"stretto.schedules.{namespace}"
+
+
+def parse_schedules(subject: str) -> str:
+    return _tokens(subject, "schedules", 1)[0]
 
 
 def defined(namespace: str, workflow: str) -> str:

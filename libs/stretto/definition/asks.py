@@ -3,7 +3,7 @@
 import msgspec
 
 from stretto.contracts.codec import json_encode
-from stretto.contracts.graph import Ask, AskPlan, Ref
+from stretto.contracts.graph import Ask, AskPlan, Ref, TablePlan
 from stretto.contracts.payload import NULL
 
 Place = tuple[str, ...]
@@ -20,6 +20,7 @@ class AskText(msgspec.Struct, frozen=True, kw_only=True):
     items: str | None = None
     cases: tuple[str | None, ...] = ()
     lenient: bool = False
+    table: TablePlan | None = None
 
     def settled(self, workflow: str, version: int) -> Ask:
         """Make the ask of one version."""
@@ -33,5 +34,6 @@ class AskText(msgspec.Struct, frozen=True, kw_only=True):
             items=self.items,
             cases=self.cases,
             lenient=self.lenient,
+            table=self.table,
         )
         return Ask(plan=json_encode(plan), refs=tuple(self.refs.values()))

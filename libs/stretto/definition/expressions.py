@@ -85,9 +85,10 @@ class Expressions:
     def __init__(self, references: References, input_schema: object, report: Report) -> None:
         self._references = references
         self._report = report
+        self.input_schema = input_schema
         self._scope = ScopeTypes.of(
-            "run", "item", "index", "signal", steps={}, open_steps=True, input=input_schema,
-            error=_ERROR, loop=_LOOP,
+            "run", "item", "index", "signal", "inputs", "value", steps={}, open_steps=True,
+            input=input_schema, error=_ERROR, loop=_LOOP,
         )  # fmt: skip
         self._compiled: dict[tuple[str, Kind | None, int], Program] = {}
         self._scopes: list[ScopeTypes] = [self._scope]
@@ -102,6 +103,15 @@ class Expressions:
             return None
         always = program.evaluate({}) if program.is_constant else None
         return Condition(program.source.strip(), always, bool(program.status_functions))
+
+    def value(self, located: Located[str], into: Gathering) -> Program | None:
+        """Compile an expression that may give anything; None where it is wrong."""
+        return self._whole(located, None, into)
+
+    def scope_with(self, base: int, **roots: Shape) -> int:
+        """Make the scope in which further roots are of these shapes; for `Spot.scope`."""
+        self._scopes.append(ScopeTypes({**self._scopes[base].roots, **roots}))
+        return len(self._scopes) - 1
 
     def items(self, located: Located[Node], into: Gathering) -> Items | None:
         """Compile the list of a `for_each`; a list of constants becomes an expression."""
@@ -132,10 +142,7 @@ class Expressions:
 
     def scope_of_items(self, items: Items) -> int:
         """Make the scope in which `item` is known as far as the list is; for `Spot.scope`."""
-        if items.item is None:
-            return 0
-        self._scopes.append(ScopeTypes({**self._scope.roots, "item": items.item}))
-        return len(self._scopes) - 1
+        return 0 if items.item is None else self.scope_with(0, item=items.item)
 
     def template(self, node: Node, path: Path, into: Gathering) -> Template | None:
         """Check every string of a value; None where one is wrong."""
@@ -187,7 +194,7 @@ class Expressions:
             if program is None or not self._refer(program, piece, node, path, into):
                 found.right = False
 
-    def _whole(self, located: Located[str], kind: Kind, into: Gathering) -> Program | None:
+    def _whole(self, located: Located[str], kind: Kind | None, into: Gathering) -> Program | None:
         """Compile a string that is one expression, bare or in `${{ }}`."""
         text, node, path = located
         lead = len(text) - len(text.lstrip())

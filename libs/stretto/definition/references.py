@@ -33,6 +33,8 @@ class Spot(NamedTuple):
         loop: `loop` is known: it is inside a loop.
         signal: `signal` is known: it is the condition of a signal.
         undoing: it is the compensation of the owner: its output is known.
+        inputs: `inputs` is known: it is a rule of a decision table.
+        value: `value` is known: it is a condition of a decision table.
         scope: which of the scopes of the definition declares the types.
     """
 
@@ -44,6 +46,8 @@ class Spot(NamedTuple):
     signal: bool = False
     undoing: bool = False
     scope: int = 0
+    inputs: bool = False
+    value: bool = False
 
 
 _WHERE = {
@@ -52,6 +56,8 @@ _WHERE = {
     "error": "in a handler (catch)",
     "loop": "in the steps, the output and the until of a repeat",
     "signal": "in the where of a signal",
+    "inputs": "in the rules of a decision table",
+    "value": "in the conditions of a decision table",
 }
 """Roots that are known in some places only, and in which."""
 
@@ -82,6 +88,9 @@ class References:
                     return self._refuse_root(root, at, path)
                 into.refs.setdefault((root,), Ref(root=root))
                 return True
+            case "inputs" | "value" as root:
+                # The decision service makes them itself: no value is sent along.
+                return getattr(into.spot, root) or self._refuse_root(root, at, path)
         return self._resolve_step(reference, at, path, into)
 
     def add_status(self, node: Node, path: Path, into: Gathering) -> bool:

@@ -13,6 +13,7 @@ __all__ = ["ROOTS", "STATUS_FUNCTIONS", "STATUS_ROOT", "ScopeTypes"]
 
 ROOTS = (
     "input", "steps", "item", "index", "run", "vars", "device", "error", "loop", "output", "signal",
+    "inputs", "value",
 )  # fmt: skip
 """Every root there is; which of them an expression may use depends on where it stands."""
 

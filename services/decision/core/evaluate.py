@@ -77,14 +77,19 @@ def evaluate(
             if case is None or case(scope):
                 branch = index
                 break
+        rules = None
+        if plan.table is not None:
+            place = ""
+            output, rules = plan.table.decide(scope)
         further = None
         if plan.values:
             further = {}
             for place, template in plan.values:
                 further[place] = template.render_json(scope, lenient=lenient)
         return DecidedRecord(
-            run_id, path, turn, output=output, items=items, branch=branch, values=further
-        )
+            run_id, path, turn, output=output, items=items, branch=branch, values=further,
+            rules=rules,
+        )  # fmt: skip
     except EvaluationError as error:
         message = error.message + _why_absent(error, plan, record.values)
         failure = expression_failure(_joined(place, error.place), message, error.code)

@@ -15,6 +15,7 @@ from stretto.expression.errors import ExpressionError
 from stretto.expression.kinds import Kind
 from stretto.expression.paths import Getter
 from stretto.expression.template import Template
+from stretto.table.compiled import CompiledTable
 
 MAX_PLANS = 10_000
 """Plans that are kept compiled: steps of all versions that have open runs, about 3 kB each."""
@@ -36,6 +37,7 @@ class CompiledPlan(NamedTuple):
     cases: tuple[Getter | None, ...]
     values: tuple[tuple[str, Template], ...]
     lenient: bool
+    table: CompiledTable | None = None
 
 
 class BrokenPlan(NamedTuple):
@@ -102,6 +104,7 @@ class PlanCache:
                 (name, self._programs.template(bytes(value))) for name, value in plan.values.items()
             ),
             lenient=plan.lenient,
+            table=None if plan.table is None else CompiledTable(plan.table, self._programs),
         )
 
     def _getter(self, source: str | None, place: str, expect: Kind) -> Getter | None:

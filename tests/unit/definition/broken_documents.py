@@ -174,7 +174,7 @@ steps:
         (
             (
                 "3:6: steps.a: expected a step (a mapping with one of task, set, "
-                "switch, wait, signal, approval, workflow, steps, repeat, emit, cancel, fail), "
+                "switch, decide, wait, signal, approval, workflow, steps, repeat, emit, cancel, fail), "
                 'but got "do it"'
             ),
         ),
@@ -189,7 +189,7 @@ steps:
         (
             (
                 "3:5: steps.a: expected a step (a mapping with one of task, set, "
-                "switch, wait, signal, approval, workflow, steps, repeat, emit, cancel, fail), "
+                "switch, decide, wait, signal, approval, workflow, steps, repeat, emit, cancel, fail), "
                 "but got nothing"
             ),
         ),

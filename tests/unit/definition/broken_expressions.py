@@ -19,7 +19,7 @@ steps:
         (
             (
                 '4:5: steps.a.for_each: expected "for_each" in a step of kind task or '
-                "set or wait or signal or approval or workflow or steps or repeat or "
+                "set or decide or wait or signal or approval or workflow or steps or repeat or "
                 "emit, but this one is of kind switch"
             ),
         ),

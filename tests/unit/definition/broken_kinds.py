@@ -15,8 +15,8 @@ steps:
 """,
         (
             (
-                "3:6: steps.a: expected a step to have a kind (task, set, switch, wait, signal, "
-                "approval, workflow, steps, repeat, emit, cancel, fail), but it has none"
+                "3:6: steps.a: expected a step to have a kind (task, set, switch, decide, wait, "
+                "signal, approval, workflow, steps, repeat, emit, cancel, fail), but it has none"
             ),
         ),
     ),
@@ -46,20 +46,6 @@ steps:
         ),
     ),
     Broken(
-        "upcoming kind",
-        """\
-workflow: w
-steps:
-  a: {decide: {by: [ops]}}
-""",
-        (
-            (
-                "3:7: steps.a.decide: expected a key that this version knows, but "
-                '"decide" (a decision table) is not supported by this version'
-            ),
-        ),
-    ),
-    Broken(
         "upcoming field",
         """\
 workflow: w
@@ -72,22 +58,6 @@ steps:
             (
                 "5:5: steps.a.route: expected a key that this version knows, but "
                 '"route" (where it may run) is not supported by this version'
-            ),
-        ),
-    ),
-    Broken(
-        "upcoming and built kind",
-        """\
-workflow: w
-steps:
-  a:
-    task: t
-    decide: go
-""",
-        (
-            (
-                "5:5: steps.a.decide: expected a key that this version knows, but "
-                '"decide" (a decision table) is not supported by this version'
             ),
         ),
     ),

@@ -480,7 +480,7 @@ steps:
         (
             (
                 '3:17: steps.a.compensate: expected "compensate" in a step of kind '
-                "task or set or wait or workflow or emit, but this one is of kind fail"
+                "task or set or decide or wait or workflow or emit, but this one is of kind fail"
             ),
         ),
     ),

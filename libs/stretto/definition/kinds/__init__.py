@@ -6,6 +6,7 @@ the reader, the checks, the compiler and the editors' schema take it from there.
 
 from stretto.definition.kinds.approval import APPROVAL
 from stretto.definition.kinds.cancel import CANCEL
+from stretto.definition.kinds.decide import DECIDE
 from stretto.definition.kinds.emit import EMIT
 from stretto.definition.kinds.fail import FAIL
 from stretto.definition.kinds.repeat import REPEAT
@@ -21,14 +22,12 @@ from stretto.definition.kinds.workflow import WORKFLOW
 KINDS: dict[str, KindSpec] = {
     spec.name: spec
     for spec in (
-        TASK, SET, SWITCH, WAIT, SIGNAL, APPROVAL, WORKFLOW, GROUP_OF_STEPS, REPEAT, EMIT,
+        TASK, SET, SWITCH, DECIDE, WAIT, SIGNAL, APPROVAL, WORKFLOW, GROUP_OF_STEPS, REPEAT, EMIT,
         CANCEL, FAIL,
     )
 }  # fmt: skip
 
-UPCOMING_KINDS = {
-    "decide": "a decision table",
-}
+UPCOMING_KINDS: dict[str, str] = {}
 """Kinds that the language has but this version does not: name → what it is."""
 
 UPCOMING_FIELDS = {
