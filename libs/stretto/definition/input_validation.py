@@ -103,10 +103,10 @@ def _not_json(error: Exception) -> Problem:
 
 def _problem(error: Any) -> Problem:
     path = path_text(("input", *error.instance_path))
-    return Problem(path=path, message=_message(error))
+    return Problem(path=path, message=problem_message(error))
 
 
-def _message(error: Any) -> str:
+def problem_message(error: Any) -> str:
     """Say a validation error in the grammar of the product."""
     kind, value = error.kind, error.instance
     kinds = jsonschema_rs.ValidationErrorKind

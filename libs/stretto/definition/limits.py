@@ -1,5 +1,12 @@
 """Every limit of the workflow language and its reason. Over one: a mistake, not a slow service."""
 
+from stretto.contracts.bounds import (
+    MAX_ATTEMPTS,
+    MAX_BACKOFF,
+    MAX_DURATION_S,
+    MIN_DURATION_S,
+    MIN_HEARTBEAT_S,
+)
 from stretto.contracts.payload import MAX_DEPTH as MAX_PAYLOAD_DEPTH
 from stretto.contracts.subjects import MAX_NAME_CHARS as MAX_SUBJECT_TOKEN_CHARS
 
@@ -52,18 +59,6 @@ MAX_CASES = 1_000
 MAX_LABELS = 64
 MAX_LABEL_CHARS = 1_000
 """Labels are indexed for search; they are not a place for data."""
-
-MAX_ATTEMPTS = 1_000
-"""Each attempt is at least two events in the log of the run."""
-
-MAX_BACKOFF = 100.0
-"""A factor above this reaches `max_interval` at the first retry: a constant would do."""
-
-MAX_DURATION_S = 10 * 366 * 86_400.0
-"""Ten years: the calendar of a timer stays within what Postgres and RFC 3339 can say."""
-
-MIN_HEARTBEAT_S = 0.1
-"""Heartbeats more often than this cost more than they tell."""
 
 MAX_PLACES = 10_000
 """Runs of one key at once: whoever asks for a place counts those that have one."""

@@ -5,7 +5,12 @@ import msgspec
 from stretto.definition.analysis import analyse
 from stretto.definition.compilation import Definition
 from stretto.definition.document import read_document
+from stretto.definition.limits import MAX_DOCUMENT_BYTES
 from stretto.definition.mistakes import Mistake, Report
+from stretto.definition.nodes import Node
+from stretto.definition.shapes import json_of
+from stretto.definition.templates.expansion import expand
+from stretto.definition.templates.library import Library
 from stretto.definition.yaml_reader import read
 
 
@@ -20,17 +25,20 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     definition: Definition | None = None
 
 
-def load(text: str, file: str = "<definition>") -> Loaded:
+def load(text: str, file: str = "<definition>", library: Library | None = None) -> Loaded:
     """Read and check a definition in YAML or JSON. Never raises for any text.
 
-    `file` is the name that mistakes begin with. At most MAX_MISTAKES mistakes are given, then one
-    that says so.
+    `file` is the name that mistakes begin with; `library` the templates that it may use. At most
+    MAX_MISTAKES mistakes are given, then one that says so.
     """
     report = Report(file)
     document = read(text, report)
     if document is None:
         return _failed(report)
-    workflow = read_document(document, report)
+    expanded = expand(document, report, library or Library())
+    if expanded is None or (expanded.uses and _too_large(expanded.document, report)):
+        return _failed(report)
+    workflow = read_document(expanded.document, report)
     if workflow is None:
         return _failed(report)
     draft = analyse(workflow, report)
@@ -40,10 +48,25 @@ def load(text: str, file: str = "<definition>") -> Loaded:
         workflow=workflow.workflow,
         description=workflow.description,
         labels=workflow.labels,
-        document=document,
+        document=expanded.document,
         draft=draft,
+        uses=expanded.uses,
     )
     return Loaded(definition=definition, warnings=report.warnings())
+
+
+def _too_large(document: Node, report: Report) -> bool:
+    """Refuse what is larger, written out, than anybody could have written it."""
+    size = len(json_of(document))
+    if size > MAX_DOCUMENT_BYTES:
+        report.mistake(
+            document,
+            (),
+            "too_large",
+            f"expected a document of at most {MAX_DOCUMENT_BYTES} bytes, templates written out, "
+            f"but got {size}",
+        )
+    return size > MAX_DOCUMENT_BYTES
 
 
 def check(text: str, file: str = "<definition>") -> list[Mistake]:

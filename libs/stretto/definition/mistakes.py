@@ -6,12 +6,25 @@ import msgspec
 
 from stretto.definition.limits import MAX_MISTAKES
 from stretto.definition.nodes import Path, path_text, quoted
-from stretto.definition.positions import At, position_of
+from stretto.definition.origins import OfSample, OfTemplate, origin_of, tell
+from stretto.definition.positions import At
 from stretto.definition.suggestions import Suggestions
+
+
+class TemplatePlace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where in a template a mistake stands; `file` is empty for one that is registered."""
+
+    name: str
+    line: int
+    column: int
+    path: str = ""
+    file: str = ""
 
 
 class Mistake(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One mistake (or warning). `code` is stable; `path` is empty for the document as a whole.
+
+    What is wrong inside a template is told at its use; `template` says where in the template.
 
     `str()` is the line that people and editors read:
     `order.yaml:12:5: steps.charge.needs[0]: expected the name of a step, but "reserv" is none; did
@@ -25,11 +38,16 @@ class Mistake(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     code: str
     reason: str
     suggestion: str = ""
+    template: TemplatePlace | None = None
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}: "
         path = f"{self.path}: " if self.path else ""
         return place + path + self.reason + (f"; {self.suggestion}" if self.suggestion else "")
+
+
+_OF_ARGUMENTS = frozenset({"never_runs", "never_chosen", "never_true", "unused"})
+"""Warnings that say nothing about a template: with other arguments it is not so."""
 
 
 class Report:
@@ -47,11 +65,18 @@ class Report:
         self._count = 0
 
     def mistake(self, at: At, path: Path, code: str, reason: str, suggestion: str = "") -> None:
+        if isinstance(origin_of(at), OfSample):
+            return
         self._count += 1
         if len(self._mistakes) < MAX_MISTAKES:
             self._mistakes.append(self._entry(at, path, code, reason, suggestion))
 
     def warn(self, at: At, path: Path, code: str, reason: str, suggestion: str = "") -> None:
+        origin = origin_of(at)
+        if isinstance(origin, OfSample):
+            return
+        if isinstance(origin, OfTemplate) and code in _OF_ARGUMENTS:
+            return
         if len(self._warnings) < MAX_MISTAKES:
             self._warnings.append(self._entry(at, path, code, reason, suggestion))
 
@@ -91,15 +116,25 @@ class Report:
         return sorted(self._warnings, key=_place)
 
     def _entry(self, at: At, path: Path, code: str, reason: str, suggestion: str) -> Mistake:
-        line, column = position_of(self.text, at)
+        told = tell(self.text, at, path)
+        place = None
+        if told.template:
+            place = TemplatePlace(
+                name=told.template,
+                file=told.template_file,
+                line=told.template_line,
+                column=told.template_column,
+                path=told.template_path,
+            )
         return Mistake(
             file=self.file,
-            line=line,
-            column=column,
-            path=path_text(path),
+            line=told.line,
+            column=told.column,
+            path=path_text(told.path),
             code=code,
-            reason=reason,
+            reason=told.through + reason,
             suggestion=suggestion,
+            template=place,
         )
 
 

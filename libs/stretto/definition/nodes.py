@@ -4,7 +4,10 @@ Lines and columns count from 1, as editors do; offsets count characters from 0.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from stretto.definition.origins import Origin
 
 Path: TypeAlias = tuple[str | int, ...]
 """Where a value stands in the document: `("steps", "charge", "needs", 0)`."""
@@ -18,13 +21,17 @@ class Position(NamedTuple):
 
 
 class Node:
-    """A value of the document, its place, and how many values it holds with itself (`size`)."""
+    """A value of the document, its place, and how many values it holds with itself (`size`).
 
-    __slots__ = ("column", "line", "offset", "size")
+    `origin` says where it came from when it does not stand in the document itself: templates.
+    """
+
+    __slots__ = ("column", "line", "offset", "origin", "size")
 
     line: int
     column: int
     offset: int
+    origin: "Origin | None"
     size: int
 
     @property
@@ -56,6 +63,7 @@ class Scalar(Node):
         self.column = column
         self.offset = offset
         self.style = style
+        self.origin = None
         self.size = 1
 
     @property
@@ -73,6 +81,7 @@ class Sequence(Node):
         self.line = line
         self.column = column
         self.offset = offset
+        self.origin = None
         self.size = 1 + sum(item.size for item in items)
 
     @property
@@ -98,6 +107,7 @@ class Mapping(Node):
         self.line = line
         self.column = column
         self.offset = offset
+        self.origin = None
         self.size = 1 + sum(value.size for value in entries.values())
 
     @property
@@ -112,12 +122,16 @@ class Mapping(Node):
 
 def mapping_of(place: Node, **entries: Node) -> Mapping:
     """Make a mapping that is not in the text, from values that are (a short form written out)."""
-    return Mapping(entries, {}, place.line, place.column, place.offset)
+    made = Mapping(entries, {}, place.line, place.column, place.offset)
+    made.origin = place.origin
+    return made
 
 
 def scalar_at(place: Node, value: str | int | float | bool | None) -> Scalar:
     """Make a scalar that is not in the text, in the place of a value that is."""
-    return Scalar(value, place.line, place.column, place.offset)
+    made = Scalar(value, place.line, place.column, place.offset)
+    made.origin = place.origin
+    return made
 
 
 def strings_in(node: Node, path: Path) -> Iterator[tuple[Scalar, Path]]:
