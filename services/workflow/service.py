@@ -17,6 +17,7 @@ from services.workflow.parking import Parking
 from services.workflow.registry import Registry
 from services.workflow.republishing import Republisher
 from services.workflow.retention import Retention
+from services.workflow.schedules.scheduler import Scheduler
 from services.workflow.sending import Sender
 from services.workflow.settings import WorkflowSettings
 from services.workflow.spans import Spans
@@ -117,6 +118,7 @@ class WorkflowService:
             retention_s(settings.retention),
             lambda: 0 in self._engine.owned,
         )
+        self._scheduler = Scheduler(context, database, reading)
         self._ownership = Ownership(
             settings.postgres_dsn, settings.partitions, self._gained, self._lost
         )
@@ -130,6 +132,7 @@ class WorkflowService:
         """Work until the process is told to stop."""
         context = self._context
         await context.wait_for("definitions", self._definitions.open)
+        await context.wait_for("schedules", self._scheduler.open)
         await context.wait_for("partitions", self._ownership.refresh)
         engine = self._group.create_task(self._engine.run())
         beside = [
@@ -143,11 +146,12 @@ class WorkflowService:
                 self._lines.run(),
                 self._republisher.run(),
                 self._retention.run(),
+                self._scheduler.run(),
                 self._keep_ownership(),
             )
         ]
         self._feeders.start()
-        await context.started(self._api.operations())
+        await context.started(self._api.operations() | self._scheduler.operations())
         await context.stopping.wait()
         await self._stop(engine, beside)
 
@@ -182,6 +186,7 @@ class WorkflowService:
         """A take-over: fold what is open, read its messages, then send what is still open again."""
         slots = await self._engine.gained(partitions)
         self._republisher.own(partitions)
+        self._scheduler.own(partitions)
         self._feeders.own(partitions)
         task = self._group.create_task(self._settle({s.run.id for s in slots}))
         self._settling.add(task)
@@ -197,6 +202,7 @@ class WorkflowService:
     async def _lost(self, partitions: set[int]) -> None:
         await self._feeders.disown(partitions)
         self._republisher.disown(partitions)
+        self._scheduler.disown(partitions)
         await self._engine.lost(partitions)
 
     async def _store_lost(self, streams: list[str]) -> None:

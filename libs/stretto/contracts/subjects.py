@@ -31,6 +31,9 @@ STREAM_EMITTED = "STRETTO_EMITTED"
 STREAM_DLQ = "STRETTO_DLQ"
 STREAM_REJECTED = "STRETTO_REJECTED"
 STREAM_ALERTS = "STRETTO_ALERTS"
+PAYLOAD_BUCKET = "stretto-payloads"
+STREAM_PAYLOADS = f"OBJ_{PAYLOAD_BUCKET}"
+"""The object store of payloads that are too large for a message, and the stream that it is."""
 
 # Header keys of messages that ask for an answer beside the store's own acknowledgement.
 HEADER_REPLY = "Stretto-Reply"

@@ -32,6 +32,7 @@ _CLIENT_SAYS = (
     subjects.start(_ANY, _ANY),
     subjects.control(_ANY, _ANY),
     subjects.definitions(_ANY),
+    subjects.schedules(_ANY),
     subjects.api(_ANY, _ANY),
 )
 # Whoever looks may use any wildcards: `stretto.closed.default.>` is a part of this, and not of
@@ -50,6 +51,8 @@ _SAYS: dict[UserName, tuple[str, ...]] = {
         subjects.closed(_ANY, _ANY, _ANY),
         subjects.emitted(_ANY, _ANY),
         subjects.rejected(_ANY),
+        # A run that waits for nothing: a fault of ours.
+        subjects.alert(_ANY, _ANY),
         subjects.defined(_ANY, _ANY),
         # Child runs: they are started and cancelled as anybody's, and answer as a worker does.
         subjects.start(_ANY, _ANY),
@@ -100,7 +103,8 @@ _HEARS: dict[UserName, tuple[str, ...]] = {
 }
 
 _ANSWERS: dict[UserName, tuple[UserName, ...]] = {
-    "workflow": ("client", "gateway", "monitoring", "execution"),
+    # Itself: what becomes of the starts of its schedules.
+    "workflow": ("workflow", "client", "gateway", "monitoring", "execution"),
     "decision": ("client", "gateway"),
     "execution": ("client", "gateway"),
     "monitoring": ("client", "gateway"),

@@ -75,6 +75,14 @@ DEFINITIONS = Stream(
     no_ack=True,
     description="definitions to register; the workflow service answers the publisher",
 )
+SCHEDULES = Stream(
+    name=subjects.STREAM_SCHEDULES,
+    subjects=("stretto.schedules.*",),
+    retention="workqueue",
+    discard="new",
+    max_bytes=32 * MIB,
+    description="requests for schedules, until they are carried out",
+)
 INBOX = Stream(
     name=subjects.STREAM_INBOX,
     subjects=("stretto.inbox.*",),
@@ -202,23 +210,35 @@ ALERTS = Stream(
     max_bytes=32 * MIB,
     duplicate_window_s=SHORT_WINDOW_S,
     persist="async",
-    description="alerts of the monitoring service; kept for thirty days",
+    description="what a person should look at; kept for thirty days",
+)
+PAYLOADS = Stream(
+    name=subjects.STREAM_PAYLOADS,
+    subjects=(f"$O.{subjects.PAYLOAD_BUCKET}.C.>", f"$O.{subjects.PAYLOAD_BUCKET}.M.>"),
+    discard="old",  # what is missing is put there again from the log
+    max_age_s=HOUR_S,
+    max_bytes=512 * MIB,
+    duplicate_window_s=SHORT_WINDOW_S,
+    persist="async",
+    allow_direct=True,
+    allow_rollup=True,
+    description="payloads too large for a message; the log has them all",
 )
 
 ALL_STREAMS = (
     *(STARTS, CONTROL, DEFINITIONS, INBOX, DECIDE, DECIDED, DISPATCH, RESULTS, WORK, LOG),
-    *(EVENTS, CLOSED, EMITTED, REJECTED, DLQ, ALERTS),
+    *(SCHEDULES, EVENTS, CLOSED, EMITTED, REJECTED, DLQ, ALERTS),
 )
 
 _STREAMS_OF: dict[str, tuple[Stream, ...]] = {
     "workflow": (
         *(STARTS, CONTROL, DEFINITIONS, INBOX, DECIDE, DECIDED, DISPATCH, RESULTS, LOG),
-        *(EVENTS, CLOSED, EMITTED, REJECTED, DLQ),
+        *(SCHEDULES, EVENTS, CLOSED, EMITTED, REJECTED, DLQ, ALERTS),
     ),
     "decision": (DECIDE, DECIDED, DLQ),
     "execution": (DISPATCH, RESULTS, WORK, REJECTED, DLQ),
     "monitoring": (LOG, ALERTS, DLQ),
-    "gateway": (STARTS, CONTROL, DEFINITIONS, EVENTS),
+    "gateway": (STARTS, CONTROL, DEFINITIONS, SCHEDULES, EVENTS),
     # Not the results: made before those who read them, an interest stream drops what comes.
     "worker": (WORK,),
 }
@@ -268,7 +288,10 @@ def consumers_for(service: str, *, partitions: int, lanes: int) -> tuple[Consume
     match service:
         case "workflow":
             owned = (workflow_partition_consumers(p) for p in range(partitions))
-            shared = (workflow_starts(), workflow_control(), workflow_definitions())
+            shared = (
+                *(workflow_starts(), workflow_control(), workflow_definitions()),
+                workflow_schedules(),
+            )
             own = (consumer for each in owned for consumer in each)
             return (*shared, *own, *_results_of_execution(lanes, partitions))
         case "decision":
@@ -312,6 +335,17 @@ def workflow_definitions() -> Consumer:
     return Consumer(
         stream=subjects.STREAM_DEFINITIONS,
         name="workflow-definitions",
+        memory_storage=True,
+        ack_wait_s=DEFINITION_ACK_WAIT_S,
+        max_ack_pending=MAX_UNACKNOWLEDGED_FRAMES,
+    )
+
+
+def workflow_schedules() -> Consumer:
+    """Requests for schedules, taken by any instance of the workflow service."""
+    return Consumer(
+        stream=subjects.STREAM_SCHEDULES,
+        name="workflow-schedules",
         memory_storage=True,
         ack_wait_s=DEFINITION_ACK_WAIT_S,
         max_ack_pending=MAX_UNACKNOWLEDGED_FRAMES,
