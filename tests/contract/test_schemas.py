@@ -8,7 +8,7 @@ import jsonschema_rs
 import msgspec
 import pytest
 
-from stretto.contracts import public
+from stretto.contracts import public, schedules
 from stretto.contracts.codec import json_encode
 from stretto.contracts.failures import Failure, Reason
 from stretto.proto.documents import schemas
@@ -67,6 +67,8 @@ SAMPLES: list[msgspec.Struct] = [
         closed_at="2026-11-22T12:00:01Z",
         failure=FAILURE,
     ),
+    schedules.ScheduleRequest(command="pause", name="nightly", by="ada", reason="quiet"),
+    schedules.Scheduled(schedule="nightly", command="pause", revision=2),
     public.DeadLetter(service="workflow", subject="stretto.start.default.x", reason=REASON),
 ]
 

@@ -88,6 +88,7 @@ class Scheduled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer to a request that was carried out."""
 
     schedule: str
+    """Its name."""
     command: str
     revision: int
     """Grows with every change of the schedule."""
@@ -115,11 +116,13 @@ class Firing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     id: str
     """The caller's key of the run: `schedule:<name>:<instant>`."""
     instant: str
+    """What it is for."""
     cause: str
     """`time`, `catch_up`, `trigger` or `backfill`."""
     status: str
     """`waiting`, `starting`, `started`, `ended`, `skipped`, `missed` or `refused`."""
     decided_at: str
+    """When it was decided what becomes of it."""
     run_id: str | None = None
     outcome: str | None = None
     """How the run ended."""
@@ -134,6 +137,7 @@ class ScheduleChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """One change of a schedule, as it is kept for ever."""
 
     number: int
+    """From 1, without gaps."""
     at: str
     command: str
     by: str | None = None
@@ -144,6 +148,7 @@ class ScheduleSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     """A schedule in a list."""
 
     schedule: str
+    """Its name."""
     namespace: str
     workflow: str
     status: str
@@ -151,12 +156,16 @@ class ScheduleSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     timing: str
     """When it fires, in words."""
     timezone: str = "UTC"
+    """Where its cron expressions are read."""
     overlap: str = "skip"
+    """What happens when a run of it is open still."""
     next: str | None = None
     """The instant that comes next."""
     description: str | None = None
     paused_by: str | None = None
+    """Who paused it."""
     paused_reason: str | None = None
+    """Why it is paused."""
     last: Firing | None = None
     """What came last."""
 
@@ -174,6 +183,7 @@ class SchedulePage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """A page of schedules."""
 
     schedules: list[ScheduleSummary]
+    """In the order of their names."""
     next: str | None = None
 
 
@@ -190,12 +200,16 @@ class ScheduleView(msgspec.Struct, frozen=True, kw_only=True):
     """A schedule with what it does next, what it did, and who changed it."""
 
     schedule: ScheduleSummary
+    """The same as in a list."""
     spec: ScheduleSpec
+    """The document, written out."""
     source: str
     """The document as it was applied."""
     revision: int
+    """Grows with every change."""
     created_at: str
     changed_at: str
+    """When it was changed last."""
     upcoming: list[str] = []
     """The instants that come next."""
     firings: list[Firing] = []
@@ -210,6 +224,7 @@ class PreviewQuery(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None = None
     namespace: str = "default"
     source: str | None = None
+    """A document, YAML or JSON, that need not be applied."""
     count: int = 10
     after: str | None = None
     """RFC 3339; left out: from now on."""
@@ -219,6 +234,7 @@ class PreviewInstant(msgspec.Struct, frozen=True, kw_only=True):
     """One instant to come."""
 
     instant: str
+    """What the run is for."""
     local: str
     """The same in the time zone of the schedule, with its offset."""
     starts_at: str
@@ -229,6 +245,8 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The instants that come next; fewer than asked for when there are no more."""
 
     instants: list[PreviewInstant]
+    """In order."""
     timezone: str
+    """Where `local` is."""
     mistakes: list[dict[str, Any]] = []
     """Of the document; then there are no instants."""

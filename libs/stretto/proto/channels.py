@@ -5,7 +5,7 @@ Addresses come from `contracts.subjects`: its builders are given the names of th
 
 from typing import Literal, NamedTuple
 
-from stretto.contracts import public, subjects
+from stretto.contracts import public, schedules, subjects
 from stretto.contracts.public import CLOSED_STATUSES
 from stretto.proto.operations import OPERATIONS, SERVICES, Operation
 
@@ -123,6 +123,16 @@ def _publics() -> tuple[Channel, ...]:
             stored=subjects.STREAM_DEFINITIONS,
         ),
         Channel(
+            "schedules",
+            subjects.schedules(namespace),
+            "receive",
+            "Change a schedule, or let it fire.",
+            (Message("ScheduleRequest", schedules.ScheduleRequest, headers=_ASKING),),
+            reply="scheduleAnswer",
+            reply_at=_REPLY_HEADER,
+            stored=subjects.STREAM_SCHEDULES,
+        ),
+        Channel(
             "events",
             subjects.events(namespace, workflow, run),
             "send",
@@ -159,7 +169,7 @@ def _publics() -> tuple[Channel, ...]:
             subjects.alert(namespace, "{severity}"),
             "send",
             "Something that a person should look at.",
-            (Message("Alert", summary="An object; its form is not settled yet."),),
+            (Message("Alert", public.Alert),),
             stored=subjects.STREAM_ALERTS,
         ),
         Channel(
@@ -229,6 +239,11 @@ def _answers() -> tuple[Channel, ...]:
         ("startAnswer", "What became of a start.", Message("Started", public.Started)),
         ("controlAnswer", "What became of a control.", Message("Controlled", public.Controlled)),
         ("definitionAnswer", "What became of a definition.", Message("Defined", public.Defined)),
+        (
+            "scheduleAnswer",
+            "What became of a request for a schedule.",
+            Message("Scheduled", schedules.Scheduled),
+        ),
     )
     return tuple(
         Channel(name, None, "send", summary, (message, REFUSED)) for name, summary, message in told

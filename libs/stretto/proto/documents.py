@@ -7,13 +7,17 @@ from stretto.definition import json_schema
 from stretto.proto.asyncapi import asyncapi_yaml
 from stretto.proto.messages import events, messages
 from stretto.proto.schema import schema_of
+from stretto.schedule.document import json_schema as schedule_schema
 
 IDENTITY = "urn:stretto:1"
 
 
 def schemas() -> dict[str, dict[str, Any]]:
     """Return every JSON Schema of the contract, by its path in `proto/`."""
-    found: dict[str, dict[str, Any]] = {"workflow.schema.json": json_schema()}
+    found: dict[str, dict[str, Any]] = {
+        "workflow.schema.json": json_schema(),
+        "schedule.schema.json": schedule_schema(),
+    }
     for name, cls in messages().items():
         found[f"messages/{name}.schema.json"] = schema_of(
             cls, title=cls.__name__, identity=f"{IDENTITY}:message:{name}"

@@ -4,7 +4,7 @@ import re
 
 import msgspec
 
-from stretto.contracts import public
+from stretto.contracts import public, schedules
 from stretto.contracts.events import EVENT_TYPES
 from stretto.proto.operations import OPERATIONS
 
@@ -16,6 +16,8 @@ PUBLIC: tuple[type[msgspec.Struct], ...] = (
     public.ControlRequest,
     public.Controlled,
     public.Defined,
+    schedules.ScheduleRequest,
+    schedules.Scheduled,
     public.Refused,
     public.Rejected,
     public.Work,

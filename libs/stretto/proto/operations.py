@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from stretto.contracts import answers
+from stretto.contracts import answers, schedules
 from stretto.contracts.failures import Failure
 from stretto.contracts.payload import NULL
 from stretto.contracts.public import PublicEvent
@@ -24,6 +24,8 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str
     at_seq: int | None = None
     """As it was after this event; left out: as it is."""
+    at: str | None = None
+    """As it was at this instant (RFC 3339)."""
 
 
 class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -229,6 +231,27 @@ OPERATIONS = (
     Operation("workflow", "definition", DefinitionQuery, DefinitionText, "A definition's text."),
     Operation("workflow", "definitions", NamespaceQuery, Definitions, "All workflows."),
     Operation("workflow", "validate", SourceQuery, Findings, "The mistakes of a definition."),
+    Operation(
+        "workflow",
+        "schedules",
+        schedules.SchedulesQuery,
+        schedules.SchedulePage,
+        "Schedules, by name.",
+    ),
+    Operation(
+        "workflow",
+        "schedule",
+        schedules.ScheduleQuery,
+        schedules.ScheduleView,
+        "A schedule: what comes, what came, who changed it.",
+    ),
+    Operation(
+        "workflow",
+        "preview",
+        schedules.PreviewQuery,
+        schedules.Preview,
+        "The instants to come of a schedule or a document.",
+    ),
     Operation("monitoring", "list", answers.ListRequest, answers.RunPage, "Runs, latest first."),
     Operation("monitoring", "show", ShowQuery, answers.RunView, "A run with steps and attempts."),
     Operation("monitoring", "stats", answers.StatsRequest, answers.Stats, "Counts and latencies."),

@@ -149,9 +149,15 @@ def load_schedule(text: str, file: str = "<schedule>", now_us: int | None = None
     return LoadedSchedule(spec=spec, warnings=report.warnings())
 
 
-def schedule_schema() -> Schema:
-    """Write the JSON Schema of a schedule."""
-    return record_schema(FIELDS) | {"oneOf": [{"required": [name]} for name in _TIMINGS]}
+def json_schema() -> Schema:
+    """Write the JSON Schema (2020-12) of a schedule, for editors; `load_schedule` checks more."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Stretto schedule",
+        "description": "What starts runs of a workflow by the clock.",
+        **record_schema(FIELDS),
+        "oneOf": [{"required": [name]} for name in _TIMINGS],
+    }
 
 
 def _read(node: Node, report: Report) -> ScheduleSpec | None:
