@@ -3,7 +3,9 @@
 from typing import assert_never
 
 from services.workflow.core import lines, signals, undoing
+from services.workflow.core.forking import take_over
 from services.workflow.core.instants import micros
+from services.workflow.core.moving import move
 from services.workflow.core.policy import child_id, needed, turn_of
 from services.workflow.core.rewinding import rewind
 from services.workflow.core.scopes import (
@@ -69,8 +71,6 @@ def _apply_inside(run: Run, event: ev.Event, seq: int, at_us: int) -> None:
     match event:
         case ev.StepWaiting():
             _waiting(run, event, at_us)
-        case ev.StepLimited():
-            run.node(event.step).limits = event
         case ev.StepOpened():
             _opened(run, event, at_us)
         case ev.StepFinishing():
@@ -124,6 +124,19 @@ def _apply_to_run(run: Run, event: ev.Event, seq: int, at_us: int) -> None:
             run.turn = turn_of(seq, at_us)
         case ev.RunFailing():
             _failing(run, event)
+        case ev.RunPaused():
+            run.paused = True
+            run.paused_us = at_us
+            run.paused_why = ": ".join(filter(None, (event.by, event.reason)))
+        case ev.RunResumed():
+            run.paused = False
+        case _:
+            _apply_turn(run, event, seq, at_us)
+
+
+def _apply_turn(run: Run, event: ev.Event, seq: int, at_us: int) -> None:
+    """The arms of what makes a run go back, elsewhere, or by another version."""
+    match event:
         case ev.CompensationStarted():
             undoing.begin(run, event)
         case ev.CompensationRetried():
@@ -131,22 +144,22 @@ def _apply_to_run(run: Run, event: ev.Event, seq: int, at_us: int) -> None:
         case ev.RunRollingBack():
             undoing.roll_back(run, event)
         case ev.RunRolledBack():
-            undoing.rolled_back(run, event)
-        case ev.RunPaused():
-            run.paused = True
-            run.paused_us = at_us
-            run.paused_why = ": ".join(filter(None, (event.by, event.reason)))
-        case ev.RunResumed():
-            run.paused = False
+            undoing.rolled_back(run, event, at_us)
         case ev.RunRewound():
             rewind(run, event.steps)
+        case ev.RunForked():
+            take_over(run, event, at_us)
+        case ev.RunMigrated():
+            move(run, event, seq, at_us)
         case _:
             _apply_place_or_end(run, event, at_us)
 
 
 def _apply_place_or_end(run: Run, event: ev.Event, at_us: int) -> None:
-    """The arms of a run's place in a line, and of its ends."""
+    """The arms of limits that were worked out, of a run's place in a line, and of its ends."""
     match event:
+        case ev.StepLimited():
+            run.node(event.step).limits = event
         case ev.RunQueued():
             lines.queue(run, event, at_us)
         case ev.RunAdmitted():

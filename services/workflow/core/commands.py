@@ -6,6 +6,7 @@ import msgspec
 
 from stretto.contracts.failures import Failure
 from stretto.contracts.frames import DecidedRecord
+from stretto.contracts.graph import Graph
 from stretto.contracts.public import ControlRequest
 
 
@@ -105,13 +106,22 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
     request: ControlRequest
 
 
+class Migrate(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's command to follow another version. `input_problems`: where the run's input does
+    not fit its schema."""
+
+    request: ControlRequest
+    graph: Graph
+    input_problems: tuple[str, ...] = ()
+
+
 class Continue(msgspec.Struct, frozen=True, kw_only=True):
     """Decide what follows by itself: the first entry of `run.todo`."""
 
 
 CONTINUE = Continue()
 
-Command = Start | Result | Accepted | Decided | TimerFired | Control | Granted | Continue
+Command = Start | Result | Accepted | Decided | TimerFired | Control | Granted | Migrate | Continue
 
 
 _REOPENING = frozenset({"retry", "rewind", "rollback"})

@@ -19,6 +19,7 @@ from services.workflow.core.following import (
 from services.workflow.core.instants import instant
 from services.workflow.core.limits import limits_of
 from services.workflow.core.lines import granted, stands
+from services.workflow.core.migrating import migrate
 from services.workflow.core.state import OUT, Node, NodeStatus, Role, Run, RunPhase
 from stretto.contracts import events as ev
 from stretto.contracts.failures import Failure, FailureType
@@ -49,6 +50,8 @@ def decide(run: Run, command: cm.Command, now_us: int) -> Outcome:
             return _timer(run, command, now_us)
         case cm.Control():
             return control(run, command.request, now_us)
+        case cm.Migrate():
+            return migrate(run, command)
         case cm.Granted():
             return granted(run)
         case cm.Start():

@@ -124,6 +124,8 @@ def _effects_on_run(run: Run, event: ev.Event) -> list[Effect]:
         case ev.RunFinishing():
             assert run.graph.output is not None
             return [Ask("", run.turn, run.graph.output)]
+        case ev.RunMigrated():
+            return [effect for effect in open_effects(run) if isinstance(effect, Timer | Ask)]
         case ev.RunQueued():
             return list(making_room(run))
         case ev.RunResumed():

@@ -45,7 +45,7 @@ def go_back(run: Run, again: set[int]) -> None:
     for index in again:
         _reset(run, scope, index)
     for index in again:
-        _count_needs(scope, index)
+        count_needs(scope, index)
     scope.open = sum(1 for n in scope.nodes if n is None or not n.ended or n.straggles)
     run.undo = [path for path in run.undo if path in run.nodes and run.nodes[path].ended]
     run.failure = None
@@ -60,7 +60,7 @@ def go_back(run: Run, again: set[int]) -> None:
         scope_ended(run, scope)
 
 
-def _count_needs(scope: Scope, index: int) -> None:
+def count_needs(scope: Scope, index: int) -> None:
     """Look at what a step needs as if all of it had ended just now."""
     plan = scope.plan.steps[index]
     part = () if plan.some is None else plan.some.of

@@ -65,9 +65,9 @@ class Node:
 
     __slots__ = (
         "attempt", "base", "body", "candidate", "child_run", "deadline_us", "each", "escalated",
-        "failure", "finishing", "first_us", "handler", "index", "input", "limits", "listens", "output",
-        "path", "plan", "queue_deadline_us", "role", "round", "rounds", "scope", "since_us",
-        "status", "stop", "target", "turn", "until_us", "worker",
+        "failure", "finishing", "first_us", "handler", "index", "input", "limits", "listens",
+        "output", "path", "plan", "queue_deadline_us", "role", "round", "rounds", "scope",
+        "since_us", "status", "stop", "target", "turn", "until_us", "worker",
     )  # fmt: skip
 
     def __init__(self, path: str, plan: StepPlan, scope: "Scope", index: int, role: Role) -> None:

@@ -80,7 +80,7 @@ def roll_back(run: Run, event: ev.RunRollingBack) -> None:
         run.todo[""] = None
 
 
-def rolled_back(run: Run, event: ev.RunRolledBack) -> None:
+def rolled_back(run: Run, event: ev.RunRolledBack, at_us: int) -> None:
     """All is undone: the steps are pending again, and the run goes on or is paused."""
     back = run.rollback
     assert back is not None
@@ -89,6 +89,8 @@ def rolled_back(run: Run, event: ev.RunRolledBack) -> None:
     run.rollback = None
     run.undoing = None
     go_back(run, set(back.indices) | (dropped(scope) if back.reopened else set()))
+    if event.paused and not run.paused:
+        run.paused_us, run.paused_why = at_us, f"it was rolled back to {back.to!r}"
     run.paused = event.paused
     failed = (n for n in scope.nodes if n is not None and n.status is NodeStatus.FAILED)
     other = next(failed, None)
