@@ -234,6 +234,8 @@ class ChildPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     version: int | None = None
     wait: bool = True
     cancel: bool = True
+    version_label: str | None = None
+    """Instead of a version: a label, looked up when the step runs."""
 
 
 class Concurrency(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -40,6 +40,7 @@ from stretto.definition.model import (
     WorkflowText,
 )
 from stretto.definition.nodes import Json, Node, Path
+from stretto.definition.policy_asks import policy_asks
 from stretto.definition.reachability import (
     Fate,
     warn_of_dead_handlers,
@@ -248,8 +249,9 @@ class _Analysis:
             table = compile_table(step.body.table, self.expressions, into, self.report)
         asked = _asked(asking.condition)
         settled = template.json if template is not None and template.is_constant else None
+        policies = policy_asks(step, self.expressions, into, self.report)
         ask = None
-        dynamic = template is not None and settled is None
+        dynamic = bool(policies) or (template is not None and settled is None)
         if asked is not None or asking.cases or dynamic or table is not None:
             ask = AskText(
                 step=asking.name,
@@ -258,6 +260,7 @@ class _Analysis:
                 template=NULL if template is None else msgspec.Raw(template.json),
                 cases=tuple(None if case is None else case.source for case in asking.cases),
                 table=table,
+                values=policies,
             )
         is_task = step.body.task is not None
         index = into.spot.frame.index

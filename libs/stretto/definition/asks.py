@@ -21,6 +21,7 @@ class AskText(msgspec.Struct, frozen=True, kw_only=True):
     cases: tuple[str | None, ...] = ()
     lenient: bool = False
     table: TablePlan | None = None
+    values: dict[str, msgspec.Raw] = {}
 
     def settled(self, workflow: str, version: int) -> Ask:
         """Make the ask of one version."""
@@ -35,5 +36,6 @@ class AskText(msgspec.Struct, frozen=True, kw_only=True):
             cases=self.cases,
             lenient=self.lenient,
             table=self.table,
+            values=self.values,
         )
         return Ask(plan=json_encode(plan), refs=tuple(self.refs.values()))

@@ -12,11 +12,10 @@ from stretto.definition.nodes import Mapping, Node, Path
 from stretto.definition.policies import (
     LABELS,
     QUEUE_NAME,
-    RETRY,
-    TIMEOUT,
     WORKFLOW_NAME,
 )
 from stretto.definition.records import read_fields, record_schema, unknown_keys
+from stretto.definition.retry_timeout import RETRY, TIMEOUT
 from stretto.definition.scalar_shapes import Choice
 from stretto.definition.shapes import Field, Schema, wrong_type
 from stretto.definition.step_schema import step_schema

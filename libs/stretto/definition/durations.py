@@ -2,17 +2,17 @@
 
 import re
 
+from stretto.contracts.bounds import MAX_DURATION_S, MIN_DURATION_S
 from stretto.contracts.durations import PATTERN, parse_duration
-from stretto.definition.limits import MAX_DURATION_S
 from stretto.definition.mistakes import Report
 from stretto.definition.nodes import Node, Path, Scalar, describe
-from stretto.definition.shapes import Schema, later_hint
+from stretto.definition.shapes import Schema, constant_hint
 
 
 class Duration:
     """A length of time in seconds, from `least` to MAX_DURATION_S."""
 
-    def __init__(self, least_s: float = 0.001) -> None:
+    def __init__(self, least_s: float = MIN_DURATION_S) -> None:
         self.least_s = least_s
 
     def read(self, node: Node, path: Path, report: Report) -> float | None:
@@ -24,7 +24,7 @@ class Duration:
                 "bad_value",
                 "expected a duration like 200ms, 30s, 5m or 1h30m, or a number of seconds, "
                 f"but got {describe(node)}",
-                later_hint(node) or _unit_hint(node),
+                constant_hint(node) or _unit_hint(node),
             )
             return None
         if not self.least_s <= seconds <= MAX_DURATION_S:

@@ -163,6 +163,16 @@ class Expressions:
             return Template(json_encode(data), is_constant=True)
         return Template(json_of(node), is_constant=not found.dynamic)
 
+    def kinds(self, node: Node, into: Gathering) -> frozenset[str]:
+        """The kinds of value that a text with expressions can give, as far as that is known; the
+        text was checked by `template`."""
+        assert isinstance(node, Scalar) and isinstance(node.value, str)
+        pieces = split(node.value)
+        if len(pieces) != 1 or not pieces[0].is_expression:
+            return frozenset({Kind.STRING})
+        program = self._compiled.get((pieces[0].text, None, into.spot.scope))
+        return frozenset() if program is None else program.kinds
+
     def _walk(self, node: Node, path: Path, into: Gathering, found: "_Found") -> None:
         if isinstance(node, Scalar):
             if isinstance(node.value, str) and MARK in node.value:

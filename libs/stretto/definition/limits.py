@@ -1,12 +1,5 @@
 """Every limit of the workflow language and its reason. Over one: a mistake, not a slow service."""
 
-from stretto.contracts.bounds import (
-    MAX_ATTEMPTS,
-    MAX_BACKOFF,
-    MAX_DURATION_S,
-    MIN_DURATION_S,
-    MIN_HEARTBEAT_S,
-)
 from stretto.contracts.payload import MAX_DEPTH as MAX_PAYLOAD_DEPTH
 from stretto.contracts.subjects import MAX_NAME_CHARS as MAX_SUBJECT_TOKEN_CHARS
 

@@ -20,15 +20,23 @@ from stretto.contracts.graph import (
 from stretto.definition.nodes import Mapping, Node, Path
 from stretto.definition.shapes import Located
 
+Expression = Located[Node]
+"""A text with an expression in place of a constant: what it gives is read when the step runs."""
+
+
+def _constant(value: "float | Expression | None") -> float | None:
+    """What is known of a value when the definition is compiled."""
+    return None if isinstance(value, Located) else value
+
 
 class RetryText(msgspec.Struct, frozen=True, kw_only=True):
     """`retry` as written: what is None was left out."""
 
-    max_attempts: int | None = None
-    interval: float | None = None
-    backoff: float | None = None
-    max_interval: float | None = None
-    jitter: float | None = None
+    max_attempts: int | Expression | None = None
+    interval: float | Expression | None = None
+    backoff: float | Expression | None = None
+    max_interval: float | Expression | None = None
+    jitter: float | Expression | None = None
     never: tuple[str, ...] | None = None
     only: tuple[str, ...] | None = None
 
@@ -42,44 +50,63 @@ class RetryText(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def settled(self) -> Retry:
-        """Fill in the defaults of the language. A longer `interval` raises `max_interval`."""
+        """Fill in the defaults of the language, also for what expressions will say. A longer
+        `interval` raises `max_interval`."""
         default = Retry()
-        interval = default.interval_s if self.interval is None else self.interval
-        longest = self.max_interval
+        attempts, backoff = _constant(self.max_attempts), _constant(self.backoff)
+        interval, longest = _constant(self.interval), _constant(self.max_interval)
+        jitter = _constant(self.jitter)
+        pause = default.interval_s if interval is None else interval
         return Retry(
-            max_attempts=1 if self.max_attempts is None else self.max_attempts,
-            interval_s=interval,
-            backoff=default.backoff if self.backoff is None else self.backoff,
-            max_interval_s=max(default.max_interval_s, interval) if longest is None else longest,
-            jitter=default.jitter if self.jitter is None else self.jitter,
+            max_attempts=1 if attempts is None else int(attempts),
+            interval_s=pause,
+            backoff=default.backoff if backoff is None else backoff,
+            max_interval_s=max(default.max_interval_s, pause) if longest is None else longest,
+            jitter=default.jitter if jitter is None else jitter,
             never=self.never or (),
             only=self.only or (),
         )
+
+    def asked(self) -> dict[str, Expression]:
+        """What expressions say, by field."""
+        return _asked(self, ("max_attempts", "interval", "backoff", "max_interval", "jitter"))
 
 
 class TimeoutText(msgspec.Struct, frozen=True, kw_only=True):
     """`timeout` as written, in seconds: what is None was left out. `plain` is a duration alone: it
     limits each attempt of a task, and the whole of any other step."""
 
-    plain: float | None = None
-    run: float | None = None
-    queue: float | None = None
-    heartbeat: float | None = None
-    total: float | None = None
+    plain: float | Expression | None = None
+    run: float | Expression | None = None
+    queue: float | Expression | None = None
+    heartbeat: float | Expression | None = None
+    total: float | Expression | None = None
 
     def over(self, base: "TimeoutText") -> Timeouts:
         """Take what is left out here from `base`."""
         runs = (self.run, self.plain, base.run, base.plain)
         return Timeouts(
-            run_s=next((seconds for seconds in runs if seconds is not None), None),
-            queue_s=base.queue if self.queue is None else self.queue,
-            heartbeat_s=base.heartbeat if self.heartbeat is None else self.heartbeat,
-            total_s=base.total if self.total is None else self.total,
+            run_s=_constant(next((seconds for seconds in runs if seconds is not None), None)),
+            queue_s=_constant(base.queue if self.queue is None else self.queue),
+            heartbeat_s=_constant(base.heartbeat if self.heartbeat is None else self.heartbeat),
+            total_s=_constant(base.total if self.total is None else self.total),
         )
 
     def whole(self) -> Timeouts:
         """The limits of a step that asks no worker: of all of it."""
-        return Timeouts(total_s=self.plain if self.total is None else self.total)
+        return Timeouts(total_s=_constant(self.plain if self.total is None else self.total))
+
+    def asked(self, plain: str) -> dict[str, Expression]:
+        """What expressions say, by field; a duration alone is the field `plain`."""
+        found = _asked(self, ("run", "queue", "heartbeat", "total"))
+        if isinstance(self.plain, Located):
+            found.setdefault(plain, self.plain)
+        return found
+
+
+def _asked(text: msgspec.Struct, names: tuple[str, ...]) -> dict[str, Expression]:
+    values = ((name, getattr(text, name)) for name in names)
+    return {name: value for name, value in values if isinstance(value, Located)}
 
 
 class Defaults(msgspec.Struct, frozen=True, kw_only=True):

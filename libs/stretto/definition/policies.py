@@ -1,25 +1,19 @@
-"""The shapes of policies: `retry`, `timeout`, `join`, and the names that steps share."""
+"""The shapes of `join`, of labels, and of the names that steps share."""
 
 import re
-from typing import Any
 
 from stretto.contracts.graph import Join
 from stretto.contracts.subjects import NAME_PATTERN
 from stretto.definition.container_shapes import ListOf, MapOf, Placed, Record, Short
-from stretto.definition.durations import Duration
 from stretto.definition.limits import (
-    MAX_ATTEMPTS,
-    MAX_BACKOFF,
     MAX_CONSTANT_ITEMS,
     MAX_LABEL_CHARS,
     MAX_LABELS,
     MAX_STEPS,
-    MIN_HEARTBEAT_S,
 )
 from stretto.definition.mistakes import Report
-from stretto.definition.model import RetryText, TimeoutText
-from stretto.definition.nodes import Mapping, Node, Path, Scalar, describe, quoted
-from stretto.definition.scalar_shapes import Choice, Name, Number, Text
+from stretto.definition.nodes import Node, Path, Scalar, describe
+from stretto.definition.scalar_shapes import Choice, Name, Text
 from stretto.definition.shapes import Field, Schema
 
 
@@ -66,75 +60,6 @@ LABELS = MapOf(
 
 FAILURE_TYPES = ListOf("a list of types of failure", FAILURE_TYPE, MAX_CONSTANT_ITEMS, lone=True)
 
-
-def _make_retry(**values: Any) -> RetryText:
-    """Rename `except`, which is a word of Python."""
-    never, only = values.pop("except", None), values.pop("only", None)
-    return RetryText(
-        **values,
-        never=None if never is None else tuple(never),
-        only=None if only is None else tuple(only),
-    )
-
-
-def _check_retry(retry: RetryText, node: Mapping, path: Path, report: Report) -> None:
-    interval, longest = retry.interval, retry.max_interval
-    if interval is not None and longest is not None and longest < interval:
-        report.mistake(
-            node.entries["max_interval"],
-            (*path, "max_interval"),
-            "out_of_range",
-            f"expected max_interval to be at least the interval of {interval:g} seconds, "
-            f"but got {longest:g}",
-        )
-    both = sorted(set(retry.never or ()) & set(retry.only or ()))
-    if both:
-        report.mistake(
-            node.entries["only"],
-            (*path, "only"),
-            "bad_value",
-            f"expected a type in either only or except, but {quoted(both[0])} is in both",
-        )
-
-
-RETRY = Record(
-    "a retry policy (a mapping)",
-    _make_retry,
-    {
-        "max_attempts": Field(
-            Number("a number of attempts", 1, MAX_ATTEMPTS, whole=True),
-            "How many attempts there are at most, the first one included. 1: no retry.",
-        ),
-        "interval": Field(Duration(0.0), "The pause before the second attempt. Default 1s."),
-        "backoff": Field(
-            Number("a factor", 1, MAX_BACKOFF), "The factor from pause to pause. Default 2."
-        ),
-        "max_interval": Field(Duration(0.0), "The longest pause. Default 60s."),
-        "jitter": Field(
-            Number("a share", 0, 1), "Pauses vary by up to this share. Default 0.1 (10 %)."
-        ),
-        "except": Field(FAILURE_TYPES, "Types of failure that are not retried."),
-        "only": Field(FAILURE_TYPES, "The only types of failure that are retried."),
-    },
-    _check_retry,
-)
-
-TIMEOUT = Short(
-    Record(
-        "a timeout (a duration, or a mapping)",
-        TimeoutText,
-        {
-            "run": Field(Duration(), "From a worker taking an attempt to its result."),
-            "queue": Field(Duration(), "From an attempt being sent to a worker taking it."),
-            "heartbeat": Field(
-                Duration(MIN_HEARTBEAT_S), "Between two signs of life of a running attempt."
-            ),
-            "total": Field(Duration(), "The whole step, all attempts and pauses."),
-        },
-    ),
-    Duration(),
-    lambda seconds: TimeoutText(plain=seconds),
-)
 
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?) *%", re.ASCII)
 

@@ -8,7 +8,7 @@ import msgspec
 from stretto.definition.limits import MAX_NAME_CHARS
 from stretto.definition.mistakes import Report
 from stretto.definition.nodes import Node, Path, Scalar, describe, quoted
-from stretto.definition.shapes import Schema, later_hint, wrong_type
+from stretto.definition.shapes import Schema, constant_hint, wrong_type
 
 
 class Text:
@@ -119,7 +119,7 @@ class Number:
         value = node.value if isinstance(node, Scalar) else None
         right = int if self.whole else (int, float)
         if isinstance(value, bool) or not isinstance(value, right):
-            wrong_type(node, path, report, self.what, later_hint(node))
+            wrong_type(node, path, report, self.what, constant_hint(node))
             return None
         assert isinstance(value, int | float)
         if not self.least <= value <= self.most:

@@ -54,10 +54,10 @@ def wrong_type(node: Node, path: Path, report: Report, expected: str, hint: str 
     report.mistake(node, path, "wrong_type", f"expected {expected}, but got {describe(node)}", hint)
 
 
-def later_hint(node: Node) -> str:
-    """Say that expressions are not yet allowed in a place that will allow them."""
+def constant_hint(node: Node) -> str:
+    """Say that an expression cannot stand in a place."""
     if isinstance(node, Scalar) and isinstance(node.value, str) and "${{" in node.value:
-        return "expressions are not supported here by this version"
+        return "write a constant: no expression can stand here"
     return ""
 
 

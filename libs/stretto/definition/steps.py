@@ -24,11 +24,10 @@ from stretto.definition.policies import (
     JOIN,
     LABELS,
     QUEUE_NAME,
-    RETRY,
     TASK_NAME,
-    TIMEOUT,
 )
 from stretto.definition.records import read_fields, unknown_keys
+from stretto.definition.retry_timeout import RETRY, STEP_RETRY, STEP_TIMEOUT, TIMEOUT
 from stretto.definition.scalar_shapes import Choice, Number, Text
 from stretto.definition.shapes import Field, wrong_type
 from stretto.definition.texts import Condition, Items
@@ -40,10 +39,9 @@ _WITH = Field(
     "What the task is given; values may hold ${{ expressions }}.",
 )
 _QUEUE = Field(QUEUE_NAME, "The queue whose workers do it. Default: one whose workers know it.")
-_RETRY = Field(RETRY, "When a failed attempt is tried again. Default: never.")
-_TIMEOUT = Field(
-    TIMEOUT,
-    "Limits of time; a plain duration limits each attempt of a task, and all of other steps.",
+_RETRY_WORDS = "When a failed attempt is tried again. Default: never."
+_TIMEOUT_WORDS = (
+    "Limits of time; a plain duration limits each attempt of a task, and all of other steps."
 )
 
 
@@ -68,8 +66,8 @@ COMPENSATE = Record(
         "task": Field(TASK_NAME, "The task that undoes the step.", required=True),
         "with": _WITH,
         "queue": _QUEUE,
-        "retry": _RETRY,
-        "timeout": _TIMEOUT,
+        "retry": Field(RETRY, _RETRY_WORDS),
+        "timeout": Field(TIMEOUT, _TIMEOUT_WORDS),
     },
 )
 
@@ -92,8 +90,8 @@ FIELDS: dict[str, Field] = {
     ),
     "with": _WITH,
     "queue": _QUEUE,
-    "retry": _RETRY,
-    "timeout": _TIMEOUT,
+    "retry": Field(STEP_RETRY, _RETRY_WORDS),
+    "timeout": Field(STEP_TIMEOUT, _TIMEOUT_WORDS),
     "compensate": Field(COMPENSATE, "What undoes the step when the run fails later."),
     "catch": Field(CATCH, "What is done instead when the step has failed."),
     "output": OUTPUT,

@@ -95,7 +95,7 @@ steps: {a: {task: t}}
             (
                 '2:1: xyzzy: expected a known key, but got "xyzzy"; known are '
                 "workflow, description, input, timeout, defaults, on_failure, labels, "
-                "steps, output"
+                "concurrency, steps, output"
             ),
         ),
     ),

@@ -67,15 +67,72 @@ steps:
         "retry dynamic",
         """\
 workflow: w
-steps:
-  a: {task: t, retry: {max_attempts: "${{ input.n }}"}}
+defaults: {retry: {max_attempts: "${{ input.n }}"}}
+steps: {a: {task: t}}
 """,
         (
             (
-                "3:38: steps.a.retry.max_attempts: expected a number of attempts, but "
-                'got "${{ input.n }}"; expressions are not supported here by this '
-                "version"
+                "2:34: defaults.retry.max_attempts: expected a number of attempts, but "
+                'got "${{ input.n }}"; write a constant: no expression can stand here'
             ),
+        ),
+    ),
+    Broken(
+        "policies of the wrong type",
+        """\
+workflow: w
+input: {type: object, properties: {n: {type: integer}, s: {type: string}, b: {type: boolean}}}
+steps:
+  a:
+    task: t
+    retry: {max_attempts: "${{ input.s }}", interval: "${{ input.b }}", jitter: "${{ 'x' }}"}
+    timeout: {run: "${{ input.n > 1 }}", queue: "${{ input.n }}s", total: "${{ input.n"}
+""",
+        (
+            (
+                "6:27: steps.a.retry.max_attempts: expected a number, but the expression gives a "
+                "string"
+            ),
+            (
+                "6:55: steps.a.retry.interval: expected a duration (a text like 30s, or a number), "
+                "but the expression gives a bool"
+            ),
+            "6:81: steps.a.retry.jitter: expected a number, but the expression gives a string",
+            (
+                "7:20: steps.a.timeout.run: expected a duration (a text like 30s, or a number), "
+                "but the expression gives a bool"
+            ),
+            "7:76: steps.a.timeout.total: …",
+        ),
+    ),
+    Broken(
+        "keys of concurrency",
+        """\
+workflow: w
+concurrency: {limit: 0, when_full: wait, keys: x}
+steps: {a: {task: t}}
+""",
+        (
+            "2:14: concurrency: expected a limit of concurrency (a mapping with a key) to have "
+            '"key", but it has not',
+            "2:22: concurrency.limit: expected a number of runs from 1 to 10000, but got 0",
+            "2:36: concurrency.when_full: expected what becomes of one run more (queue or reject "
+            'or cancel_running), but got "wait"',
+            '2:42: concurrency.keys: expected a known key, but got "keys"; did you mean "key"?',
+        ),
+    ),
+    Broken(
+        "a key of concurrency over a step",
+        """\
+workflow: w
+concurrency: {key: "${{ steps.a.output.x }} ${{ item }}"}
+steps: {a: {task: t}}
+""",
+        (
+            "2:20: concurrency.key: expected a key over input and run, but it refers to a step: it "
+            "is worked out before there are any",
+            "2:49: concurrency.key: expected a name that is known here, but item is known only in "
+            "a step with for_each",
         ),
     ),
     Broken(
@@ -265,13 +322,13 @@ steps:
         """\
 workflow: w
 steps:
-  a: {task: t, timeout: "${{ input.t }}"}
+  a: {task: t, compensate: {task: u, timeout: "${{ input.t }}"}}
 """,
         (
             (
-                "3:25: steps.a.timeout: expected a duration like 200ms, 30s, 5m or "
-                '1h30m, or a number of seconds, but got "${{ input.t }}"; expressions '
-                "are not supported here by this version"
+                "3:47: steps.a.compensate.timeout: expected a duration like 200ms, 30s, 5m or "
+                '1h30m, or a number of seconds, but got "${{ input.t }}"; write a constant: no '
+                "expression can stand here"
             ),
         ),
     ),

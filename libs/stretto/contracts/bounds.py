@@ -1,0 +1,16 @@
+"""What policies may say: read in definitions, and again where an expression has worked them out."""
+
+MAX_ATTEMPTS = 1_000
+"""Each attempt is at least two events in the log of the run."""
+
+MAX_BACKOFF = 100.0
+"""A factor above this reaches `max_interval` at the first retry: a constant would do."""
+
+MAX_DURATION_S = 10 * 366 * 86_400.0
+"""Ten years: the calendar of a timer stays within what Postgres and RFC 3339 can say."""
+
+MIN_DURATION_S = 0.001
+"""A limit of time below this is over before anything can begin."""
+
+MIN_HEARTBEAT_S = 0.1
+"""Heartbeats more often than this cost more than they tell."""

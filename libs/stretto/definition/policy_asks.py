@@ -1,0 +1,61 @@
+"""What a step's policies ask for: the fields of `retry` and `timeout` that are expressions."""
+
+import msgspec
+
+from stretto.contracts.graph import POLICY_RETRY, POLICY_TIMEOUT
+from stretto.definition.expressions import Expressions
+from stretto.definition.mistakes import Report
+from stretto.definition.model import Expression, StepText
+from stretto.definition.nodes import Path
+from stretto.definition.references import Gathering
+from stretto.expression import Kind
+
+_NUMBER = frozenset({Kind.NUMBER})
+_DURATION = frozenset({Kind.NUMBER, Kind.STRING})
+_NUMBERS = frozenset({"max_attempts", "backoff", "jitter"})
+
+
+def policy_asks(
+    step: StepText, expressions: Expressions, into: Gathering, report: Report
+) -> dict[str, msgspec.Raw]:
+    """Check the policies of a step that are not constant, and make the templates that the decision
+    service fills in with the step's input: by policy, a mapping of its fields."""
+    plain = "total" if step.body.task is None else "run"
+    found: dict[str, msgspec.Raw] = {}
+    for name, fields in (
+        (POLICY_RETRY, step.retry.asked()),
+        (POLICY_TIMEOUT, step.timeout.asked(plain)),
+    ):
+        parts: list[bytes] = []
+        for field, expression in fields.items():
+            template = _template(field, expression, expressions, into, report)
+            if template is not None:
+                parts.append(b'"%b":%b' % (field.encode(), template))
+        if parts:
+            found[name] = msgspec.Raw(b"{" + b",".join(parts) + b"}")
+    return found
+
+
+def _template(
+    field: str, expression: Expression, expressions: Expressions, into: Gathering, report: Report
+) -> bytes | None:
+    node, _, path = expression
+    template = expressions.template(node, path, into)
+    if template is None:
+        return None
+    kinds = expressions.kinds(node, into)
+    wanted = _NUMBER if field in _NUMBERS else _DURATION
+    if kinds and not kinds & wanted:
+        _refuse(wanted, kinds, expression, path, report)
+        return None
+    return template.json
+
+
+def _refuse(
+    wanted: frozenset[Kind], kinds: frozenset[str], at: Expression, path: Path, report: Report
+) -> None:
+    what = "a number" if wanted == _NUMBER else "a duration (a text like 30s, or a number)"
+    got = " or ".join(sorted(kinds))
+    report.mistake(
+        at.node, path, "wrong_type", f"expected {what}, but the expression gives a {got}"
+    )

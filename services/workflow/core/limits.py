@@ -1,0 +1,109 @@
+"""Timeouts and retry policies that expressions worked out: checked, and laid over those of the
+definition."""
+
+from typing import Any
+
+import msgspec
+
+from services.workflow.core.state import Node
+from stretto.contracts import events as ev
+from stretto.contracts.bounds import (
+    MAX_ATTEMPTS,
+    MAX_BACKOFF,
+    MAX_DURATION_S,
+    MIN_DURATION_S,
+    MIN_HEARTBEAT_S,
+)
+from stretto.contracts.durations import parse_duration
+from stretto.contracts.failures import Failure, FailureType
+from stretto.contracts.graph import POLICY_RETRY, POLICY_TIMEOUT, Retry, Timeouts
+
+_decode = msgspec.json.Decoder().decode
+_SHOWN_CHARS = 80
+
+
+class _Wrong(ValueError):
+    """A value that does not fit. The text says what was expected."""
+
+
+def limits_of(node: Node, values: dict[str, bytes]) -> ev.StepLimited | Failure | None:
+    """The event that records what was worked out for a node; the failure where that does not fit;
+    None where nothing was."""
+    retry = timeouts = None
+    try:
+        if POLICY_RETRY in values:
+            retry = _retry(node.work.retry, _decode(values[POLICY_RETRY]))
+        if POLICY_TIMEOUT in values:
+            timeouts = _timeouts(node.work.timeouts, _decode(values[POLICY_TIMEOUT]))
+    except _Wrong as wrong:
+        return Failure(type=FailureType.EXPRESSION, message=str(wrong), retryable=False)
+    if retry is None and timeouts is None:
+        return None
+    return ev.StepLimited(step=node.path, retry=retry, timeouts=timeouts)
+
+
+def _retry(base: Retry, said: dict[str, Any]) -> Retry:
+    found: dict[str, Any] = {}
+    for name, value in said.items():
+        place = f"retry.{name}"
+        match name:
+            case "max_attempts":
+                number = _number(place, value, 1, MAX_ATTEMPTS)
+                if number != int(number):
+                    raise _Wrong(f"{place}: expected a whole number, but got {number:g}")
+                found["max_attempts"] = int(number)
+            case "interval" | "max_interval":
+                found[f"{name}_s"] = _duration(place, value, 0.0)
+            case "backoff":
+                found["backoff"] = _number(place, value, 1, MAX_BACKOFF)
+            case "jitter":
+                found["jitter"] = _number(place, value, 0, 1)
+    retry = msgspec.structs.replace(base, **found)
+    longest = max(retry.interval_s, retry.max_interval_s)
+    return msgspec.structs.replace(retry, max_interval_s=longest)
+
+
+def _timeouts(base: Timeouts, said: dict[str, Any]) -> Timeouts:
+    found = {
+        f"{name}_s": _duration(
+            f"timeout.{name}", value, MIN_HEARTBEAT_S if name == "heartbeat" else MIN_DURATION_S
+        )
+        for name, value in said.items()
+    }
+    return msgspec.structs.replace(base, **found)
+
+
+def _number(place: str, value: Any, least: float, most: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _Wrong(f"{place}: expected a number, but got {_shown(value)}")
+    if not least <= value <= most:
+        raise _Wrong(
+            f"{place}: expected a number from {least:g} to {most:g}, but got {_shown(value)}"
+        )
+    return float(value)
+
+
+def _duration(place: str, value: Any, least_s: float) -> float:
+    """Seconds of a text like 30s or of a number."""
+    if isinstance(value, str):
+        try:
+            seconds = parse_duration(value)
+        except ValueError as error:
+            raise _Wrong(f"{place}: {error}") from error
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        seconds = float(value)
+    else:
+        raise _Wrong(
+            f"{place}: expected a duration like 30s, or a number of seconds, but got "
+            f"{_shown(value)}"
+        )
+    if not least_s <= seconds <= MAX_DURATION_S:
+        raise _Wrong(
+            f"{place}: expected a duration from {least_s:g} seconds to ten years, but got "
+            f"{_shown(value)}"
+        )
+    return seconds
+
+
+def _shown(value: Any) -> str:
+    return msgspec.json.encode(value).decode()[:_SHOWN_CHARS]

@@ -1,0 +1,183 @@
+"""Timeouts and retries that expressions say: worked out with the step's input, within limits."""
+
+import pytest
+
+from services.testing import Fails, Held, World
+from stretto.contracts import events as ev
+
+HEAD = "workflow: w\n"
+
+
+def only(run: object, kind: type) -> list[ev.Event]:
+    return [event for _, event in run.log if isinstance(event, kind)]  # type: ignore[attr-defined]
+
+
+def test_the_number_of_attempts_and_the_pause_follow_the_input() -> None:
+    world = World(
+        HEAD + "steps:\n  a:\n    task: t\n    with: {x: 1}\n"
+        '    retry: {max_attempts: "${{ input.tries }}", interval: "${{ input.pause }}ms",'
+        " backoff: 1, jitter: 0}\n",
+        tasks={"t": Fails()},
+    )
+
+    run = world.start(value={"tries": 3, "pause": 500})
+    world.finish(run)
+
+    assert run.story("scheduled") == ["scheduled a"] * 3
+    assert run.at("run.failed") == 1.0
+    [limited] = only(run, ev.StepLimited)
+    assert limited.retry.max_attempts == 3
+    assert limited.retry.interval_s == 0.5
+    assert limited.timeouts is None
+    assert world.attempts[0].input == {"x": 1}
+
+
+def test_a_plain_timeout_limits_the_attempt_of_a_task() -> None:
+    world = World(
+        HEAD + 'steps: {a: {task: t, timeout: {queue: "${{ input.limit_s }}", run: 1h}}}\n',
+        tasks={"t": Held()},
+    )
+
+    run = world.start(value={"limit_s": 2.5})
+    world.finish(run)
+
+    assert run.failure is not None
+    assert run.failure.type == "QueueTimeout"
+    assert run.at("run.failed") == 2.5
+    assert only(run, ev.StepLimited)[0].timeouts.run_s == 3600
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("signal", "signal: s"),
+        ("steps", "steps: {b: {task: t}}"),
+        ("repeat", "repeat: {steps: {b: {task: t}}, until: false}"),
+        ("task", "task: t"),
+        ("workflow", "workflow: child"),
+    ],
+)
+def test_the_whole_of_any_step_can_be_limited(kind: str, fields: str) -> None:
+    total = '"${{ input.limit }}"'
+    world = World(
+        HEAD + f"steps: {{a: {{{fields}, timeout: {{total: {total}}}}}}}\n",
+        "workflow: child\nsteps: {a: {signal: never}}\n",
+        tasks={"t": Held()},
+    )
+
+    run = world.start("w", {"limit": "1m30s"})
+    world.finish(run)
+
+    assert run.failure is not None
+    assert run.failure.type == "RunTimeout", kind
+    assert run.at("run.failed") == 90.0
+
+
+def test_each_item_has_limits_of_its_own() -> None:
+    world = World(
+        HEAD + 'steps: {a: {for_each: "${{ input.items }}", join: {at_least: 1}, task: t, '
+        'timeout: {queue: "${{ item }}s"}}}\n',
+        tasks={"t": Held()},
+    )
+
+    run = world.start(value={"items": [3, 1]})
+    world.advance(1.5)
+
+    assert run.step("a[1]") == "failed"
+    assert run.step("a[0]") == "scheduled"
+
+
+def test_what_is_left_out_is_that_of_the_step_and_the_defaults() -> None:
+    world = World(
+        HEAD + "defaults: {retry: {max_attempts: 7, interval: 3s}, timeout: {queue: 9s}}\n"
+        'steps: {a: {task: t, retry: {jitter: "${{ 0.0 + input.j }}", interval: 100s}, '
+        'timeout: {run: "${{ input.s }}"}}}\n',
+        tasks={"t": Held()},
+    )
+
+    run = world.start(value={"j": 0, "s": 4})
+
+    [limited] = only(run, ev.StepLimited)
+    assert (limited.retry.max_attempts, limited.retry.interval_s) == (7, 100)
+    assert limited.retry.max_interval_s == 100
+    assert limited.retry.jitter == 0
+    assert (limited.timeouts.queue_s, limited.timeouts.run_s) == (9, 4)
+    assert run.run.nodes["a"].queue_deadline_us > 0
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("retry: {max_attempts: $}", 0, "retry.max_attempts: expected a number from 1 to 1000"),
+        ("retry: {max_attempts: $}", 1001, "from 1 to 1000, but got 1001"),
+        ("retry: {max_attempts: $}", 1.5, "expected a whole number, but got 1.5"),
+        ("retry: {max_attempts: $}", "3", 'expected a number, but got "3"'),
+        ("retry: {max_attempts: $}", True, "expected a number, but got true"),
+        ("retry: {backoff: $}", 0.5, "retry.backoff: expected a number from 1 to 100"),
+        ("retry: {jitter: $}", 2, "retry.jitter: expected a number from 0 to 1"),
+        ("retry: {interval: $}", -1, "retry.interval: expected a duration from 0 seconds"),
+        ("retry: {max_interval: $}", "soon", "retry.max_interval: expected a duration like"),
+        ("timeout: $", 0, "timeout.run: expected a duration from 0.001 seconds"),
+        ("timeout: $", 1e12, "to ten years, but got 1000000000000"),
+        ("timeout: $", None, "expected a duration like 30s, or a number of seconds, but got null"),
+        ("timeout: $", [1], "but got [1]"),
+        ("timeout: {heartbeat: $}", 0.01, "timeout.heartbeat: expected a duration from 0.1"),
+    ],
+)
+def test_what_does_not_fit_fails_the_step_with_the_reason(
+    field: str, value: object, said: str
+) -> None:
+    asked = field.replace("$", '"${{ input.v }}"')
+    world = World(HEAD + f"steps: {{a: {{task: t, {asked}}}}}\n")
+
+    run = world.finish(world.start(value={"v": value}))
+
+    assert run.status == "failed"
+    assert run.failure is not None
+    assert run.failure.type == "ExpressionError"
+    assert not run.failure.retryable
+    assert said in run.failure.message
+    assert world.attempts == []
+
+
+def test_an_expression_that_cannot_be_evaluated_names_its_field() -> None:
+    world = World(HEAD + 'steps: {a: {task: t, timeout: "${{ input.v }}"}}\n')
+
+    run = world.finish(world.start())
+
+    assert run.failure is not None
+    assert run.failure.message.startswith("timeout.run: ")
+
+
+def test_a_step_that_is_skipped_asks_for_nothing_more() -> None:
+    world = World(HEAD + 'steps: {a: {task: t, if: false, timeout: "${{ input.v }}"}}\n')
+
+    run = world.finish(world.start(value={"v": "no duration"}))
+
+    assert run.status == "completed"
+
+
+def test_the_policies_cost_no_further_question() -> None:
+    world = World(
+        HEAD + 'steps: {a: {task: t, with: {x: "${{ input.v }}"}, timeout: "${{ input.v }}"}}\n'
+    )
+
+    run = world.finish(world.start(value={"v": 5}))
+
+    assert run.story()[:5] == [
+        "run.started", "activated a", "limited a", "scheduled a", "completed a",
+    ]  # fmt: skip
+
+
+def test_a_rewound_step_is_limited_anew() -> None:
+    world = World(
+        HEAD + "steps:\n  s: {task: size}\n"
+        '  a: {task: t, needs: s, timeout: {queue: "${{ steps.s.output.n }}"}}\n',
+        tasks={"t": Held(), "size": lambda attempt: {"n": attempt.number}},
+    )
+    run = world.start()
+
+    world.control(run, "rewind", step="s")
+
+    seconds = [event.timeouts.queue_s for event in only(run, ev.StepLimited)]
+    assert seconds == [1, 2]
