@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from services.execution.core.roster import Roster
+from services.execution.core.unknown import unknown_tasks
 from services.execution.desk import Desk
 from services.execution.lane import Lane
 from stretto.bus.service import Handler
@@ -25,7 +26,8 @@ class Answers:
         return {"queues": self._queues, "devices": self._devices, "stats": self._stats}
 
     async def _queues(self, _request: bytes) -> bytes:
-        """`{"queues": [{"namespace", "queue", "waiting", "in_flight", "workers", "slots"}]}`"""
+        """`{"queues": [{"namespace", "queue", "waiting", "in_flight", "workers", "slots"}],
+        "unknown_tasks": [{"namespace", "task", "queue"?, "attempts", "since", "workers"}]}`"""
         rows: dict[tuple[str, str], dict[str, Any]] = {}
         for place in self._roster.queues:
             rows[place] = self._row(*place)
@@ -35,7 +37,21 @@ class Answers:
                 row = rows.setdefault(place, self._row(*place))
                 row["waiting"] += line.waiting
                 row["in_flight"] += line.out
-        return json_encode({"queues": [rows[place] for place in sorted(rows)]})
+        unknown = [
+            {
+                "namespace": task.namespace,
+                "task": task.task,
+                "queue": task.queue,
+                "attempts": task.attempts,
+                "since": rfc3339(task.since_us),
+                "workers": task.workers,
+            }
+            for desk in self._desks()
+            for task in unknown_tasks(desk.core.known, self._roster)
+        ]
+        return json_encode(
+            {"queues": [rows[place] for place in sorted(rows)], "unknown_tasks": unknown}
+        )
 
     async def _devices(self, _request: bytes) -> bytes:
         """`{"devices": [presence with "namespace", "device", "seen_at"]}`"""
@@ -52,6 +68,7 @@ class Answers:
                         "labels": device.presence.labels,
                         "slots": device.presence.slots,
                         "busy": device.presence.busy,
+                        "running": device.presence.running,
                         "seen_at": rfc3339(device.seen_us),
                     }
                     for (namespace, name), device in sorted(self._roster.devices.items())

@@ -20,6 +20,9 @@ EXPIRE_EVERY_S = 1.0
 MAX_PRESENCE_BYTES = 64 * 1024
 """Hundreds of tasks and attributes fit in; the last word of each device is kept."""
 
+MAX_SLOTS = 100_000
+"""Attempts that one worker runs at once: more than any process can."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -101,7 +104,8 @@ class Listener:
 
 
 def _check(presence: Presence, size_bytes: int) -> None:
-    """Refuse what would be kept and is too large, or names a queue that no subject can hold.
+    """Refuse what would be kept and is too large, a queue that no subject can hold, or numbers
+    that no device can have: they would be summed up and divided by.
 
     Raises:
         ValueError: as above.
@@ -110,3 +114,6 @@ def _check(presence: Presence, size_bytes: int) -> None:
         raise ValueError(f"expected at most {MAX_PRESENCE_BYTES} bytes, but got {size_bytes}")
     if presence.queue is not None and not subjects.is_name(presence.queue):
         raise ValueError(f"expected a queue to be a name, but got {presence.queue[:50]!r}")
+    for field, number in (("slots", presence.slots), ("busy", presence.busy)):
+        if not 0 <= number <= MAX_SLOTS:
+            raise ValueError(f"expected {field} of 0 to {MAX_SLOTS}, but got {number}")

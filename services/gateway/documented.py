@@ -8,14 +8,18 @@ from fastapi.openapi.utils import get_openapi
 import stretto
 from services.gateway.bodies import ControlBody, SourceBody, StartBody
 from services.gateway.problems import PROBLEM_TYPE, Problem
+from services.gateway.schedule_bodies import ScheduleActionBody, ScheduleBody
 from services.gateway.schemas import Schemas
-from stretto.contracts import answers, public
+from stretto.contracts import answers, public, schedules
 
 _REF = "#/components/schemas/"
 TYPES: tuple[type, ...] = (
     *(StartBody, ControlBody, SourceBody, Problem),
+    *(ScheduleBody, ScheduleActionBody, schedules.Scheduled, schedules.SchedulePage),
+    *(schedules.ScheduleView, schedules.Preview),
     *(public.Started, public.Controlled, public.Defined, public.Presence),
     *(answers.RunPage, answers.RunView, answers.Stats, answers.QueueView),
+    *(answers.UnknownTask, answers.RunProgress),
     *(answers.DefinitionSummary, public.EventsMessage),
 )
 

@@ -32,6 +32,9 @@ MAX_STEPS = 200_000
 LATELY_CLOSED = 10_000
 """Ids of runs that ended lately, so that what is told again about them is known as such."""
 
+MAX_MOVED = 50
+"""Changed runs of one commit whose estimates are told: when there are more, nobody watches all."""
+
 ASKS_AT_ONCE = 8
 """Histories asked for at the same time: the workflow service has other things to do."""
 
@@ -63,9 +66,16 @@ class Book:
         self._runs: dict[bytes, RunProjection] = {}
         self._steps = 0
         self._changed: dict[bytes, RunProjection] = {}
-        self._closed: dict[bytes, None] = {}
+        self.moved: dict[bytes, None] = {}
+        """Some of the runs that changed lately: who tells how far they are empties it."""
+        self._closed: dict[bytes, int] = {}
+        """The last event of each."""
         self._unsure: dict[bytes, list[LogRecord]] = {}
         self._retry_at: dict[bytes, float] = {}
+
+    def get(self, run_id: bytes) -> RunProjection | None:
+        """A run that is in memory."""
+        return self._runs.get(run_id)
 
     @property
     def held(self) -> int:
@@ -90,8 +100,11 @@ class Book:
             return
         run = self._runs.get(run_id)
         if run is None:
-            if run_id in self._closed:
+            ended_at = self._closed.get(run_id)
+            if ended_at is not None and record.events[-1].seq <= ended_at:
                 return
+            if ended_at is not None:
+                del self._closed[run_id]  # a person has opened it again
             if record.events[0].seq != 1:
                 self._unsure[run_id] = [record]
                 return
@@ -163,12 +176,14 @@ class Book:
     def written(self, rows: Sequence[Row]) -> None:
         """Say that rows of `rows()` are committed; nothing may be taken between the two."""
         self._changed.clear()
+        for row in rows[:MAX_MOVED]:
+            self.moved[row.run.run_id] = None
         for row in rows:
             if row.with_steps:
                 run_id = row.run.run_id
                 self._drop(run_id)
                 if row.run.closed:
-                    self._closed[run_id] = None
+                    self._closed[run_id] = row.run.last_seq
         for run_id in list(self._closed)[: max(0, len(self._closed) - LATELY_CLOSED)]:
             del self._closed[run_id]
 

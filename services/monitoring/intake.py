@@ -173,6 +173,7 @@ class Intake:
         state = self._catching_up.committed(last_seq)
         if self._tell:
             state[STATE_STATISTICS] = json_encode(self._statistics.state(self._clock.now_us()))
+            state.update(self._statistics.durations.changed())
             self._tell = False
         await self._write(rows, state)
         self._book.written(rows)

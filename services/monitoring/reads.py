@@ -12,6 +12,7 @@ from services.monitoring.catching_up import STATE_WANTED
 from services.monitoring.core.projection import CLOSED, RunProjection
 from services.monitoring.history import Log, LoggedEvent
 from services.monitoring.intake import STATE_STATISTICS
+from services.monitoring.progress import ProgressOfRuns
 from services.monitoring.rebuild import ALL
 from services.monitoring.services_seen import ServicesSeen
 from services.monitoring.statistics import WINDOW_S, StatisticsState, latencies
@@ -31,9 +32,12 @@ logger = logging.getLogger(__name__)
 MAX_EVENTS_WITH_PAYLOADS = 2_000
 """Runs with more events are shown without payloads: the answer must fit into a message."""
 
-STATUSES = frozenset({"running", "failing", "paused", *CLOSED})
+STATUSES = frozenset({"running", "failing", "paused", "queued", *CLOSED})
 OPEN = "open"
 _MAX_SEARCH_CHARS = 100
+_MAX_LABELS = 10
+"""Labels of one search: a run has at most a few dozen."""
+
 _HEX_DIGITS = 32
 
 Handler = Callable[[bytes], Awaitable[bytes]]
@@ -54,8 +58,16 @@ class Reads:
     """The operations of `stretto.api.monitoring.*`."""
 
     def __init__(
-        self, store: Store, log: Log, seen: ServicesSeen, clock: Clock, lag: Callable[[], int]
+        self,
+        *,
+        store: Store,
+        log: Log,
+        seen: ServicesSeen,
+        clock: Clock,
+        lag: Callable[[], int],
+        progress: ProgressOfRuns,
     ) -> None:
+        self.progress = progress
         self._store = store
         self._log = log
         self._seen = seen
@@ -69,6 +81,7 @@ class Reads:
             "show": self.show,
             "stats": self.stats,
             "rebuild": self.rebuild,
+            "progress": self.progress.answer,
         }
 
     async def list_runs(self, data: bytes) -> bytes:
@@ -159,8 +172,13 @@ def query_of(request: ListRequest) -> Query:
     search = request.search or None
     if search is not None and len(search) > _MAX_SEARCH_CHARS:
         raise _invalid(f"expected at most {_MAX_SEARCH_CHARS} characters to search for")
+    if len(request.labels) > _MAX_LABELS:
+        raise _invalid(f"expected at most {_MAX_LABELS} labels to search for")
+    if any("\0" in text for pair in request.labels.items() for text in pair):
+        raise _invalid("expected labels without U+0000")
     return Query(
         limit=request.limit,
+        labels=request.labels,
         namespace=request.namespace,
         workflow=request.workflow,
         statuses=() if OPEN in wanted else wanted,

@@ -8,11 +8,14 @@ import msgspec
 
 from services.monitoring.book import Book
 from services.monitoring.catching_up import CatchingUp, StreamInfo
+from services.monitoring.durations import DURATIONS
 from services.monitoring.history import AskedLog
 from services.monitoring.intake import BATCH, STATE_STATISTICS, Intake
+from services.monitoring.progress import ProgressOfRuns
 from services.monitoring.reads import Reads
 from services.monitoring.services_seen import SUBJECT, ServicesSeen
 from services.monitoring.settings import MonitoringSettings
+from services.monitoring.signs import SIGNS, Signs
 from services.monitoring.statistics import Statistics, StatisticsState
 from services.monitoring.store import MIGRATIONS, ROLE, SCHEMA, Store
 from stretto.bus.api import Answer, ask_api
@@ -65,18 +68,26 @@ class MonitoringService:
         self._store = Store(database)
         self._log = AskedLog(Asks(context.connection))
         self._seen = ServicesSeen(context.clock)
+        self._signs = Signs(context.clock)
         self._letters = DeadLetters(context.publisher, "monitoring")
         self._events = context.metrics.counter(METRIC_MONITORING_EVENTS)
         self._lag = context.metrics.gauge(METRIC_MONITORING_LAG)
         self._held = context.metrics.gauge(METRIC_MONITORING_RUNS)
+        asks = Asks(context.connection)
         self._reads = Reads(
-            self._store, self._log, self._seen, context.clock, lambda: round(self._lag.value)
+            store=self._store,
+            log=self._log,
+            seen=self._seen,
+            clock=context.clock,
+            lag=lambda: round(self._lag.value),
+            progress=ProgressOfRuns(self._store, self._log, self._signs, asks, context.clock),
         )
 
     async def run(self) -> None:
         """Answer, and read the log when nobody else does, until told to stop."""
         context = self._context
         await context.connection.subscribe(SUBJECT, self._seen.heard)
+        await context.connection.subscribe(SIGNS, self._signs.heard)
         await context.started(self._reads.operations())
         component = context.health.component("log")
         while not context.stopping.is_set():
@@ -100,7 +111,9 @@ class MonitoringService:
             kept = await self._store.state(STATE_STATISTICS)
             if kept is not None:
                 statistics.restore(_decode_statistics(kept))
+            statistics.durations.restore(await self._store.states(DURATIONS))
             book = Book(self._log, self._store, statistics)
+            self._reads.progress.reads(book, statistics.durations)
             self._held.follow(lambda: book.held)
             intake = Intake(
                 session=session,
@@ -121,8 +134,18 @@ class MonitoringService:
                 told=self._told,
             )
             context.health.component("log").ready()
-            async with context.pull(monitoring_log(), BATCH) as pull:
-                await intake.run(pull, context.stopping)
+            try:
+                async with (
+                    context.pull(monitoring_log(), BATCH) as pull,
+                    asyncio.TaskGroup() as group,
+                ):
+                    telling = group.create_task(self._reads.progress.tell(context.connection))
+                    await intake.run(pull, context.stopping)
+                    telling.cancel()
+            except ExceptionGroup as errors:
+                raise errors.exceptions[0] from None
+            finally:
+                self._reads.progress.reads(None, None)
         return True
 
     async def _look(self) -> StreamInfo:

@@ -8,6 +8,7 @@ of the log.
 import msgspec
 
 from services.monitoring.core.projection import RunProjection, Took
+from services.monitoring.durations import Durations
 from stretto.contracts.answers import Latency
 from stretto.runtime.clock import US_PER_S
 from stretto.telemetry.metrics import Histogram
@@ -53,6 +54,7 @@ class Statistics:
         self._tasks: dict[str, Histogram] = {}
         self._steps_by_second: dict[str, dict[int, int]] = {}
         self._runs_by_second: dict[str, dict[int, int]] = {}
+        self.durations = Durations()
 
     @property
     def recent(self) -> bool:
@@ -77,12 +79,14 @@ class Statistics:
             if histogram is None:
                 histogram = _add(self._runs, key, run.namespace)
             histogram.observe(run.closed_us - run.started_us)
+            self.durations.learn(run)
         _tick(self._runs_by_second, run.namespace, run.closed_us)
 
     def reset(self) -> None:
         """Forget everything: a rebuild counts it again."""
         for part in (self._runs, self._tasks, self._steps_by_second, self._runs_by_second):
             part.clear()
+        self.durations.clear()
 
     def state(self, now_us: int) -> StatisticsState:
         """What is kept, with the rates of the last minute; drops seconds that are over."""

@@ -104,6 +104,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     key_prefix: str | None = None
     id_range: tuple[bytes, bytes] | None = None
     before: tuple[int, bytes] | None = None
+    labels: dict[str, str] = {}
 
 
 class Store:
@@ -211,6 +212,13 @@ class Store:
         rows = await self._db.fetch("select value from monitoring.state where key = $1", key)
         return rows[0]["value"] if rows else None
 
+    async def states(self, prefix: str) -> dict[str, bytes]:
+        """Read the rows of the state whose keys begin so."""
+        rows = await self._db.fetch(
+            "select key, value from monitoring.state where starts_with(key, $1)", prefix
+        )
+        return {row["key"]: row["value"] for row in rows}
+
     async def take(self, key: str) -> bytes | None:
         """Read one row of the state and delete it."""
         rows = await self._db.fetch(
@@ -263,6 +271,9 @@ def _conditions(query: Query) -> tuple[list[str], list[object]]:
         add("workflow = {}", query.workflow)
     if query.only_open:
         add("closed_at is null")
+    if query.labels:
+        # The second part is what the index asks for.
+        add("labels @> {}::jsonb and labels <> '{{}}'", json_encode(query.labels))
     if query.statuses:
         add("status = any({}::text[])", list(query.statuses))
         if set(query.statuses) <= {"failed", "cancelled", "terminated"}:

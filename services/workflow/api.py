@@ -1,6 +1,6 @@
 """What can be asked of the workflow service: reads, from the log, by any instance."""
 
-import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -8,16 +8,17 @@ import msgspec
 
 from services.workflow.causes import Cause, causes, queued_cause
 from services.workflow.claims import Claims, LineKey
+from services.workflow.decisions import asked_decision, asking_seq
 from services.workflow.loading import Loader
-from services.workflow.registry import Registry
+from services.workflow.payloads import Payloads
 from services.workflow.slots import Slot
 from services.workflow.store import Store, StoredEvent
 from services.workflow.views import state
 from stretto.bus.service import Refusal
 from stretto.contracts.codec import json_encode
+from stretto.contracts.decisions import DecisionQuery
 from stretto.contracts.ids import parse_run_id, run_id_text
-from stretto.definition import load
-from stretto.runtime.clock import rfc3339
+from stretto.runtime.clock import parse_rfc3339, rfc3339
 
 MAX_PAGE = 5_000
 """Events of one answer; ask again with `after_seq`."""
@@ -38,25 +39,19 @@ class RunQuery(msgspec.Struct, frozen=True):
     after_seq: int = 0
     limit: int = 1_000
     at_seq: int | None = None
-
-
-class DefinitionQuery(msgspec.Struct, frozen=True):
-    workflow: str
-    namespace: str = "default"
-    version: int | None = None
-
-
-class NamespaceQuery(msgspec.Struct, frozen=True):
-    namespace: str = "default"
-
-
-class SourceQuery(msgspec.Struct, frozen=True):
-    source: str
-    file: str = "<definition>"
+    at: str | None = None
 
 
 class OpenQuery(msgspec.Struct, frozen=True):
     lane: int = 0
+
+
+class PayloadQuery(msgspec.Struct, frozen=True):
+    run_id: str
+    payload: str
+
+
+PAYLOAD_NAME = re.compile(r"[0-9a-f]{64}")
 
 
 class ExportQuery(msgspec.Struct, frozen=True):
@@ -70,14 +65,14 @@ class Api:
     def __init__(
         self,
         store: Store,
-        registry: Registry,
         loader: Loader,
         resend: Callable[[int], Awaitable[int]],
         claims: Claims,
+        payloads: Payloads,
     ) -> None:
         self._claims = claims
+        self._payloads = payloads
         self._store = store
-        self._registry = registry
         self._loader = loader
         self._resend = resend
 
@@ -86,10 +81,11 @@ class Api:
             "history": self.history,
             "state": self.state,
             "explain": self.explain,
-            "definition": self.definition,
-            "definitions": self.definitions,
-            "validate": self.validate,
+            "decision": self.decision,
+            "migration": self.migration,
+            "migrations": self.migrations,
             "open": self.open,
+            "payload": self.payload,
             "export": self.export,
         }
 
@@ -109,14 +105,14 @@ class Api:
         if not rows:
             raise _unknown(query.run_id)
         async for slot, events in self._loader.folded(rows):
-            if query.at_seq is None:
+            if query.at_seq is None and query.at is None:
                 return slot
-            early = [e for e in events if e.seq <= max(query.at_seq, 1)]
-            return Slot.of_log(rows[0], slot.run.graph, early, 1)
+            early = _until(events, query)
+            return slot.as_of(early)
         raise Refusal("run_at_fault", f"expected run {query.run_id} to be sound, but it is not")
 
     async def state(self, data: bytes) -> bytes:
-        """The fold of a run; with `at_seq`, as it was after that event."""
+        """The fold of a run; as it was after event `at_seq`, or at the instant `at`."""
         return json_encode(state(await self._fold(_read(RunQuery, data))))
 
     async def explain(self, data: bytes) -> bytes:
@@ -124,7 +120,8 @@ class Api:
         slot = await self._fold(_read(RunQuery, data))
         view = state(slot)
         pending = await self._pending(slot)
-        answer = {k: view[k] for k in ("run_id", "workflow", "status")} | {"pending": pending}
+        answer = {k: view[k] for k in ("run_id", "namespace", "workflow", "status")}
+        answer["pending"] = pending
         if "failure" in view:
             answer["failure"] = view["failure"]
         return json_encode(answer)
@@ -140,41 +137,33 @@ class Api:
         now = queued_cause(line, holders, await self._claims.ahead_of(at, run.id))
         return [now if cause.cause == "concurrency" else cause for cause in pending]
 
-    async def definition(self, data: bytes) -> bytes:
-        """The source and graph of a version, or of the latest."""
-        query = _read(DefinitionQuery, data)
-        found = await self._registry.source(query.namespace, query.workflow, query.version)
-        if found is None:
+    async def decision(self, data: bytes) -> bytes:
+        """The last decision of a step: what was asked, with the values as they were."""
+        query = _read(DecisionQuery, data)
+        rows = await self._store.runs([_run_id(query.run_id)])
+        if not rows:
+            raise _unknown(query.run_id)
+        async for slot, events in self._loader.folded(rows):
+            seq = asking_seq(query.step, events)
+            early = [e for e in events if e.seq <= seq]
+            then = slot.as_of(early)
+            later = events[len(early) :]
+            return json_encode(asked_decision(then.run, query.step, early[-1], later))
+        raise Refusal("run_at_fault", f"expected run {query.run_id} to be sound, but it is not")
+
+    async def payload(self, data: bytes) -> bytes:
+        """Put a payload of a run into the object store again, for who did not find it there."""
+        query = _read(PayloadQuery, data)
+        size = None
+        if PAYLOAD_NAME.fullmatch(query.payload):
+            size = await self._payloads.again(_run_id(query.run_id), query.payload)
+        if size is None:
             raise Refusal(
-                "workflow_unknown",
-                f"expected workflow {query.workflow[:100]!r} to be registered, but it is not",
+                "payload_unknown",
+                f"expected run {query.run_id[:60]} to have payload {query.payload[:64]!r}, but it "
+                "has not",
             )
-        version, source, graph, created_us = found
-        return json_encode(
-            {
-                "workflow": query.workflow,
-                "version": version,
-                "source": source,
-                "graph": msgspec.Raw(graph),
-                "created_at": rfc3339(created_us),
-            }
-        )
-
-    async def definitions(self, data: bytes) -> bytes:
-        """Every workflow of a namespace with its latest version."""
-        query = _read(NamespaceQuery, data)
-        listed = await self._registry.listed(query.namespace)
-        for each in listed:
-            created_us = each.pop("created_us")
-            assert isinstance(created_us, int)
-            each["created_at"] = rfc3339(created_us)
-        return json_encode({"definitions": listed})
-
-    async def validate(self, data: bytes) -> bytes:
-        """The mistakes and warnings of a definition, without registering it."""
-        query = _read(SourceQuery, data)
-        loaded = await asyncio.to_thread(load, query.source, query.file)
-        return json_encode({"mistakes": list(loaded.mistakes), "warnings": list(loaded.warnings)})
+        return json_encode({"payload": query.payload, "bytes": size})
 
     async def open(self, data: bytes) -> bytes:
         """Dispatch again what is open on a lane (execution asks, after its start)."""
@@ -220,6 +209,26 @@ def _run_id(text: str) -> bytes:
         return parse_run_id(text)
     except ValueError as error:
         raise Refusal("run_id_invalid", str(error)) from error
+
+
+def _until(events: list[StoredEvent], query: RunQuery) -> list[StoredEvent]:
+    """The events of a run up to a number, or an instant."""
+    if query.at_seq is not None and query.at is not None:
+        raise Refusal("request_invalid", "expected at_seq or at, but got both")
+    if query.at is None:
+        assert query.at_seq is not None
+        last = max(query.at_seq, 1)
+        return [event for event in events if event.seq <= last]
+    try:
+        at_us = parse_rfc3339(query.at)
+    except ValueError as error:
+        raise Refusal("request_invalid", str(error)) from error
+    early = [event for event in events if event.at_us <= at_us]
+    if not early:
+        began = rfc3339(events[0].at_us)
+        text = f"expected an instant from the start of the run on ({began}), but got {query.at}"
+        raise Refusal("request_invalid", text)
+    return early
 
 
 def _unknown(run_id: str) -> Refusal:

@@ -17,7 +17,10 @@ from services.workflow.outgoing import (
 from services.workflow.slots import Slot, Written
 from services.workflow.spans import Spans
 from stretto.bus.publisher import Outgoing, PubAck, Publisher
+from stretto.contracts import subjects
+from stretto.contracts.codec import json_encode
 from stretto.contracts.events import StepCompleted
+from stretto.contracts.public import Alert
 from stretto.runtime.clock import Clock, rfc3339
 from stretto.runtime.errors import PermanentError, StrettoError
 
@@ -181,6 +184,11 @@ class Sender:
         told = parent_message(slot, self._partitions)
         if told is not None:
             await self._send([told._replace(msg_id=None)])
+
+    async def alert(self, namespace: str, alert: Alert, msg_id: str) -> None:
+        """Say that a person should look at something: a fault of ours. `msg_id`: said once."""
+        subject = subjects.alert(namespace, "critical")
+        await self._send([Outgoing(subject, json_encode(alert), msg_id)])
 
     async def answers(self, due: Iterable[Outgoing]) -> None:
         """Send answers; who does not hear one asks again."""

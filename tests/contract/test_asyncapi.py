@@ -29,6 +29,8 @@ CONTRACT = {
     "stretto.progress.{namespace}.{run_id}",
     "stretto.alert.{namespace}.{severity}",
     "stretto.dlq.{service}",
+    # Beyond the table: how far a run is.
+    "stretto.estimate.{namespace}.{run_id}",
 }
 
 

@@ -95,6 +95,11 @@ def seconds(value: float | None) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def left(value: float) -> str:
+    """Write a time that is left: no more exactly than it can be known."""
+    return "1 s" if value < 1.5 else f"{value:.0f} s" if value < 60 else seconds(value)
+
+
 def milliseconds(value: float | None) -> str:
     """Write a duration in milliseconds for a person."""
     return seconds(None if value is None else value / 1000)

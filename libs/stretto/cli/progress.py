@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from stretto.client import RunEvent
+from stretto.contracts.answers import RunProgress
 from stretto.contracts.events import COMPENSATION_SUFFIX
 
 DONE = frozenset({"completed", "failed", "skipped", "cancelled"})
@@ -54,6 +55,9 @@ class Progress:
     output: Any = None
     failure: Mapping[str, Any] | None = None
     rows: dict[str, Row] = field(default_factory=dict)
+    estimate: RunProgress | None = None
+    """How far it is, as far as that is known."""
+    estimated_at: datetime | None = None
 
     @property
     def over(self) -> bool:
@@ -62,6 +66,13 @@ class Progress:
     def seconds(self, now: datetime) -> float:
         """How long the run took, or has taken until now."""
         return max(0.0, ((self.ended or now) - (self.began or now)).total_seconds())
+
+    def left_s(self, now: datetime) -> float | None:
+        """How long it will take still; None where nobody knows."""
+        if self.estimate is None or self.estimate.left_ms is None or self.estimated_at is None:
+            return None
+        since_s = (now - self.estimated_at).total_seconds()
+        return max(0.0, self.estimate.left_ms / 1000 - since_s)
 
     def take(self, event: RunEvent) -> Row | None:
         """Take the next event; return the row that changed by it, None if it was the run."""
@@ -76,6 +87,8 @@ class Progress:
             case "run.started":
                 self.workflow, self.version = data["workflow"], data["version"]
                 self.began = event.at
+            case "run.rewound":
+                self.status, self.ended, self.failure = "running", None, None
             case "run.failing":
                 self.status, self.failure = "failing", data.get("failure")
             case "run.paused":
@@ -146,7 +159,21 @@ def _change(row: Row, event: RunEvent) -> None:
             _end(row, event, event.type.removeprefix("step."))
             row.note = str(data.get("reason", "")).replace("_", " ")
         case "step.waiting":
-            row.status, row.note = "waiting", f"until {data.get('until', '')}"
+            until = data.get("until")
+            row.status, row.note = "waiting", f"until {until}" if until else ""
+        case _:
+            _change_inside(row, event)
+
+
+def _change_inside(row: Row, event: RunEvent) -> None:
+    """What happens to groups, loops and what waits for a person."""
+    match event.type:
+        case "step.approved":
+            _end(row, event, "completed")
+        case "step.signalled" if not event.data.get("asked"):
+            _end(row, event, "completed")
+        case "step.opened":
+            row.status = "running"
         case _:
             pass
 

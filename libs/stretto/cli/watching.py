@@ -13,11 +13,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from stretto.cli.printing import aside, seconds, status
+from stretto.cli.printing import aside, left, seconds, status
 from stretto.cli.progress import Progress, Row, failure_text
-from stretto.client import Run, RunEvent
+from stretto.client import NotReachable, Rejected, Run, RunEvent
 
 _DRAW_EVERY_S = 0.1
+_ESTIMATE_EVERY_S = 1.0
 _MAX_NOTE = 70
 _MAX_ROWS = 40
 """Drawn at once: a terminal has no more lines; the ones that ended first are left out."""
@@ -52,11 +53,15 @@ async def watch(run: Run, console: Console | None = None) -> Progress:
         return progress
     with Live(console=console, auto_refresh=False, transient=False) as live:
         async with asyncio.TaskGroup() as group:
-            drawing = group.create_task(_draw(live, progress))
+            beside = [
+                group.create_task(_draw(live, progress)),
+                group.create_task(_estimate(run, progress)),
+            ]
             try:
                 await _follow(run, progress, Nothing())
             finally:
-                drawing.cancel()
+                for task in beside:
+                    task.cancel()
         live.update(drawn(progress, datetime.now(UTC)), refresh=True)
     return progress
 
@@ -70,6 +75,17 @@ async def _draw(live: Live, progress: Progress) -> None:
     while True:
         live.update(drawn(progress, datetime.now(UTC)), refresh=True)
         await asyncio.sleep(_DRAW_EVERY_S)
+
+
+async def _estimate(run: Run, progress: Progress) -> None:
+    """Ask now and then how far the run is; while nobody knows, nothing is shown of it."""
+    while True:
+        await asyncio.sleep(_ESTIMATE_EVERY_S)
+        try:
+            progress.estimate = await run.progress()
+            progress.estimated_at = datetime.now(UTC)
+        except (NotReachable, Rejected):
+            progress.estimate = None  # monitoring is away, or does not know the run yet
 
 
 class Nothing:
@@ -130,12 +146,36 @@ def drawn(progress: Progress, now: datetime) -> RenderableType:
             _mark(row),
             escape(row.name),
             f"{seconds(row.seconds(now)):>9}",
-            _bar(row) if row.total else f"[dim]{escape(_cut(row.note))}[/]",
+            _bar(row) if row.total else f"[dim]{escape(_cut(_said(progress, row)))}[/]",
         )
     parts: list[RenderableType] = [head, table]
+    if progress.estimate is not None and not progress.over:
+        parts.insert(1, _whole(progress, now))
     if progress.failure is not None and progress.over:
         parts.append(Text(failure_text(progress.failure), style="red"))
     return Group(*parts)
+
+
+def _whole(progress: Progress, now: datetime) -> RenderableType:
+    """The bar of the whole run, and the time that is left."""
+    assert progress.estimate is not None
+    share = progress.estimate.progress
+    text = f"{share:4.0%}"
+    if (left_s := progress.left_s(now)) is not None:
+        text += f"  about {left(left_s)} left"
+    line = Table.grid(padding=(0, 2))
+    line.add_row(ProgressBar(total=1.0, completed=share, width=40), text)
+    return line
+
+
+def _said(progress: Progress, row: Row) -> str:
+    """What a step last said of itself, else its note."""
+    if progress.estimate is not None and not row.done:
+        for attempt in progress.estimate.attempts:
+            if attempt.step == row.name and (attempt.progress is not None or attempt.message):
+                share = "" if attempt.progress is None else f"{attempt.progress:.0%} "
+                return share + (attempt.message or "")
+    return row.note
 
 
 def _bar(row: Row) -> RenderableType:

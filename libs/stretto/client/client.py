@@ -10,24 +10,35 @@ from typing import Any
 import msgspec
 
 from stretto.bus.connection import Connection, Credentials, connect
+from stretto.bus.publisher import Outgoing
 from stretto.client.answered import define, store
 from stretto.client.errors import Rejected
 from stretto.client.feed import RunEvent
 from stretto.client.feed import history as read_history
 from stretto.client.link import Link, link
 from stretto.client.run import Run
-from stretto.client.starting import Start, check_name, prepare, read_answer
+from stretto.client.schedules import Schedules
+from stretto.client.starting import (
+    Start,
+    by_reference,
+    check_name,
+    prepare,
+    read_answer,
+    settle,
+)
 from stretto.contracts import ids
 from stretto.contracts.answers import (
     DEFAULT_PAGE,
     DefinitionSummary,
     ListRequest,
+    QueuePage,
     QueueView,
     RunPage,
     RunView,
     Stats,
     StatsRequest,
 )
+from stretto.contracts.payload import MAX_STORED_BYTES
 from stretto.contracts.public import Defined, Presence
 
 URL_VARIABLE = "STRETTO_NATS_URL"
@@ -39,10 +50,6 @@ CONNECT_TIMEOUT_S = 5.0
 
 class _Definitions(msgspec.Struct):
     definitions: list[DefinitionSummary] = []
-
-
-class _Queues(msgspec.Struct):
-    queues: list[QueueView] = []
 
 
 class _Devices(msgspec.Struct):
@@ -147,7 +154,7 @@ class Client:
         input: Any = None,  # noqa: A002 - the word of the contract
         id: str | None = None,  # noqa: A002 - the word of the contract
         *,
-        version: int | None = None,
+        version: int | str | None = None,
         labels: Mapping[str, str] | None = None,
         run_id: str | None = None,
         traceparent: str | None = None,
@@ -160,7 +167,8 @@ class Client:
                 models; `msgspec.Raw` for JSON that is ready.
             id: the caller's own key: while a run with it is open, this gives that run
                 (`run.existing`).
-            version: of the workflow; None: the latest.
+            version: of the workflow, or a label of one; None: the latest. The workflow may say it,
+                too: `order@3`, `order@stable`.
             run_id: a UUID to use for the run; None: a new one.
             traceparent: the W3C trace context of who starts it.
             wait_accepted: wait until the workflow service has taken it, and raise if it refuses.
@@ -170,7 +178,7 @@ class Client:
             NotReachable: it could not be stored in time, or no answer came.
             Rejected: it was refused.
         """
-        start = Start(
+        asked = Start(
             workflow=workflow,
             input=input,
             id=id,
@@ -179,8 +187,9 @@ class Client:
             run_id=run_id,
             traceparent=traceparent,
         )
+        start = settle(asked)
         await self._link.endings.open()
-        new_id, message = prepare(start, self.namespace)
+        new_id, message = await self._prepared(start)
         run = self._new_run(new_id, start)
         if id is None and not wait_accepted:
             await store(self._link.publisher, [message])
@@ -198,8 +207,10 @@ class Client:
             Rejected: one has a bad name or input; then none is started.
         """
         await self._link.endings.open()
-        wanted = [Start(workflow=s[0], input=s[1]) if isinstance(s, tuple) else s for s in starts]
-        prepared = [prepare(start, self.namespace) for start in wanted]
+        wanted = [
+            settle(Start(workflow=s[0], input=s[1]) if isinstance(s, tuple) else s) for s in starts
+        ]
+        prepared = [await self._prepared(start) for start in wanted]
         runs = [
             self._new_run(run_id, start)
             for start, (run_id, _) in zip(wanted, prepared, strict=True)
@@ -213,6 +224,13 @@ class Client:
         for i, answer in zip(keyed, answers, strict=True):
             runs[i] = self._answered_run(runs[i], answer)
         return runs
+
+    async def _prepared(self, start: Start) -> tuple[str, Outgoing]:
+        """The run id and the message of a start; a large input is stored already."""
+        run_id, message = prepare(start, self.namespace, MAX_STORED_BYTES)
+        if len(message.data) > self._link.carrier.limit:
+            message = await by_reference(self._link.carrier, start, message)
+        return run_id, message
 
     def _answered_run(self, run: Run, answer: bytes) -> Run:
         """Give the run that an answer to a start names: the new one, or the one that was there."""
@@ -247,8 +265,10 @@ class Client:
         search: str | None = None,
         limit: int = DEFAULT_PAGE,
         before: str | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> RunPage:
-        """List runs of the namespace, the latest first; `before` is the `next` of a page."""
+        """List runs of the namespace, the latest first; `before` is the `next` of a page; with
+        `labels`, those that have all of them."""
         request = ListRequest(
             namespace=self.namespace,
             workflow=workflow,
@@ -257,6 +277,7 @@ class Client:
             search=search,
             limit=limit,
             before=before,
+            labels=dict(labels or {}),
         )
         return await self._link.asks.ask("monitoring", "list", request, RunPage)
 
@@ -279,7 +300,12 @@ class Client:
         """Ask why a run is still open."""
         return await self.get(run_id).explain()
 
-    # --- definitions, queues
+    # --- schedules, definitions, queues
+
+    @property
+    def schedules(self) -> Schedules:
+        """The schedules of the namespace: what starts runs by the clock."""
+        return Schedules(self._link.answered, self._link.asks, self.namespace)
 
     async def register(self, source: str) -> Defined:
         """Register a definition (YAML). The same one again gives the version that it has.
@@ -301,8 +327,10 @@ class Client:
         answer = await self._link.asks.ask("workflow", "definitions", request, _Definitions)
         return answer.definitions
 
-    async def definition(self, workflow: str, version: int | None = None) -> dict[str, Any]:
-        """Give one definition with its source; the latest version where none is said."""
+    async def definition(
+        self, workflow: str, version: int | str | None = None
+    ) -> dict[str, Any]:
+        """Give one definition with its source; `version` may be a label, None is the latest."""
         request: dict[str, Any] = {"namespace": self.namespace, "workflow": workflow}
         if version is not None:
             request["version"] = version
@@ -310,7 +338,11 @@ class Client:
 
     async def queues(self) -> list[QueueView]:
         """List the queues with what waits in them and who serves them."""
-        return (await self._link.asks.ask("execution", "queues", {}, _Queues)).queues
+        return (await self.queue_page()).queues
+
+    async def queue_page(self) -> QueuePage:
+        """List the queues, and the tasks that attempts wait for and nobody present does."""
+        return await self._link.asks.ask("execution", "queues", {}, QueuePage)
 
     async def devices(self) -> list[Presence]:
         """List the workers and devices that are present."""

@@ -23,6 +23,9 @@ REMEDIES = {
     "one that completed.",
     "run_not_resumable": "A run that completed or was terminated stays as it is: start it anew.",
     "run_compensated": "What was undone stays undone: start it anew.",
+    "schedule_unknown": "`stretto schedules` lists them; each is of one namespace (--namespace).",
+    "schedule_paused": "`stretto schedule resume NAME` lets it go on.",
+    "backfill_too_large": "Ask for shorter ranges, one after the other.",
     "workflow_unknown": "Register it with `stretto apply FILE`.",
 }
 """The codes are those of docs/errors.md."""

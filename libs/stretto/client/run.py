@@ -5,16 +5,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import msgspec
 
+from stretto.client.decisions import Decision, decision
 from stretto.client.endings import Ending, Followed
 from stretto.client.errors import Rejected, ended, rejection
+from stretto.client.explaining import explain
 from stretto.client.feed import Feed, RunEvent, history
+from stretto.client.starting import encode_payload
 from stretto.contracts import subjects
+from stretto.contracts.answers import RunProgress
 from stretto.contracts.failures import Failure, Reason
-from stretto.contracts.payload import NULL
+from stretto.contracts.payload import MAX_STORED_BYTES, NULL, REFERENCE_MARK
 from stretto.contracts.public import CLOSED_STATUSES, Controlled
 from stretto.runtime.errors import NotReachable
 
@@ -101,7 +106,10 @@ class Run:
             raise rejection(ending.refused)
         if ending.status != "completed":
             raise ended(self.id, ending.status, ending.failure)
-        return msgspec.json.decode(ending.output, type=type)
+        output = bytes(ending.output)
+        if REFERENCE_MARK in output:
+            output = await self._link.carrier.receive(output, self.id)
+        return msgspec.json.decode(output, type=type)
 
     def events(self, after_seq: int = 0) -> AsyncGenerator[RunEvent, None]:
         """Give every event of the run, from its first (or the one after `after_seq`) to its last.
@@ -117,13 +125,35 @@ class Run:
         """Ask how the run stands: `running`, `completed`, `failed`, ..."""
         return (await self._ask_state()).status
 
-    async def state(self) -> dict[str, Any]:
-        """Ask for the whole state of the run: its input, its steps, what it waits for."""
-        return await self._ask("state")
+    async def state(
+        self, *, at_seq: int | None = None, at: datetime | None = None
+    ) -> dict[str, Any]:
+        """Ask for the whole state of the run: its input, its steps, what it waits for.
+
+        With `at_seq`, as it was after that event; with `at`, at that instant.
+
+        Raises ValueError if `at` has no time zone.
+        """
+        when: dict[str, Any] = {} if at_seq is None else {"at_seq": at_seq}
+        if at is not None:
+            if at.tzinfo is None:
+                raise ValueError(f"expected an instant with a time zone, but got {at}")
+            when["at"] = at.isoformat()
+        request = {"run_id": self.id, **when}
+        return await self._link.asks.ask("workflow", "state", request, dict[str, Any])
 
     async def explain(self) -> dict[str, Any]:
         """Ask why the run is still open: what it waits for, since when, until when."""
-        return await self._ask("explain")
+        return await explain(self._link.asks, self.id)
+
+    async def progress(self) -> RunProgress:
+        """Ask how far the run is, weighted by what its steps took in the past, and how long it
+        will take still."""
+        return await self._link.asks.ask("monitoring", "progress", {"run_id": self.id}, RunProgress)
+
+    async def decision(self, step: str) -> Decision:
+        """Ask why the last decision of a step was as it was (`output`: of the run's output)."""
+        return await decision(self._link.asks, self.id, step)
 
     async def history(self, after_seq: int = 0, limit: int | None = None) -> list[RunEvent]:
         """Read the events so far, all of them or the first `limit` after `after_seq`."""
@@ -141,7 +171,11 @@ class Run:
 
         `by` and `reason`, here and below: who asks and why, kept in the log.
         """
-        return await self.control("signal", name=name, payload=payload, by=by, reason=reason)
+        sent = payload
+        if payload is not None:
+            data = encode_payload(payload, "payload", MAX_STORED_BYTES)
+            sent = msgspec.Raw(await self._link.carrier.send(data))
+        return await self.control("signal", name=name, payload=sent, by=by, reason=reason)
 
     async def approve(
         self, by: str | None = None, reason: str | None = None, *, step: str | None = None
@@ -238,6 +272,3 @@ class Run:
 
     async def _ask_state(self) -> _State:
         return await self._link.asks.ask("workflow", "state", {"run_id": self.id}, _State)
-
-    async def _ask(self, operation: str) -> dict[str, Any]:
-        return await self._link.asks.ask("workflow", operation, {"run_id": self.id}, dict[str, Any])

@@ -21,7 +21,8 @@ class ListRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """`monitoring.list`: runs, the latest first. `before` is the `next` of the page before.
 
     `status` takes several with commas between; `open` stands for those that are not closed. `id` is
-    the caller's own key; `search` finds the beginnings of run ids and keys.
+    the caller's own key; `search` finds the beginnings of run ids and keys; `labels`: runs that
+    have all of these.
     """
 
     namespace: str | None = None
@@ -31,6 +32,7 @@ class ListRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     search: str | None = None
     limit: int = DEFAULT_PAGE
     before: str | None = None
+    labels: dict[str, str] = {}
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -207,6 +209,7 @@ class RunProgress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     at: str
     """The instant that it was worked out for."""
     elapsed_ms: float = 0.0
+    """Since it started."""
     left_ms: float | None = None
     """How long it is expected to take still; left out: nothing like it ran before, or it waits for
     a person or an instant that is not known."""

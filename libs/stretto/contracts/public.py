@@ -42,6 +42,9 @@ class StartRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """A UUID for the run, so that the caller knows it before it exists; else one is made."""
     version: int | None = None
     """Of the workflow; left out: the latest."""
+    version_label: str | None = None
+    """Instead of a version: a label of one (`stable`). `order@stable` as the workflow says it
+    too."""
     labels: dict[str, str] = {}
     parent: str | None = None
     """The attempt of another run that waits for this one; set by the workflow service."""
@@ -102,6 +105,38 @@ class Defined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """False: that very definition existed already, as this version."""
     warnings: list[dict[str, Any]] = []
     """What is allowed and probably not meant, each with its place: as mistakes are told."""
+    kind: Literal["workflow", "template"] = "workflow"
+    """What was registered; a template's name is in `workflow`, too."""
+    uses: list[str] = []
+    """The templates that it uses, with their versions: `charge@2`."""
+    latest_before: int | None = None
+    """Only where an older definition was applied again: the version that starts used until now.
+    From now on they use this one."""
+
+
+class LabelRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`stretto.definitions.<ns>`: let a label point to a version of a workflow or template."""
+
+    label: str
+    """`stable`, say: a letter, then letters, digits, `-` and `_`; not `latest`."""
+    version: int | None = None
+    """None: take the label away."""
+    workflow: str | None = None
+    """Whose version; or else `template`."""
+    template: str | None = None
+
+
+class Labelled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer to a label that was set or taken away."""
+
+    label: str
+    name: str
+    """Of the workflow or template."""
+    kind: Literal["workflow", "template"] = "workflow"
+    version: int | None = None
+    """None: the label is no more."""
+    before: int | None = None
+    """Where it pointed until now."""
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -162,6 +162,16 @@ def alert(namespace: str, severity: str) -> str:
     return f"stretto.alert.{namespace}.{severity}"
 
 
+OUTCOMES = "stretto.outcomes.*"
+ROUTES_LEARNED = "stretto.routes.learned"
+"""Core NATS: to every instance of the decision service, what to do with what `learned` knows."""
+
+
+def outcomes(namespace: str) -> str:
+    """Core NATS, execution → every instance of decision: how attempts went on devices."""
+    return f"stretto.outcomes.{namespace}"
+
+
 def active(lane: int) -> str:
     """Core NATS: which instance of the execution service works on a lane, every second."""
     return f"stretto.active.{lane}"

@@ -5,7 +5,7 @@ Addresses come from `contracts.subjects`: its builders are given the names of th
 
 from typing import Literal, NamedTuple
 
-from stretto.contracts import public, schedules, subjects
+from stretto.contracts import answers, public, schedules, subjects
 from stretto.contracts.public import CLOSED_STATUSES
 from stretto.proto.operations import OPERATIONS, SERVICES, Operation
 
@@ -163,6 +163,13 @@ def _publics() -> tuple[Channel, ...]:
             "What was understood and refused.",
             (Message("Rejected", public.Rejected),),
             stored=subjects.STREAM_REJECTED,
+        ),
+        Channel(
+            "estimate",
+            subjects.estimate(namespace, run),
+            "send",
+            "How far a run is and how long it will take still, every second while it moves.",
+            (Message("RunProgress", answers.RunProgress),),
         ),
         Channel(
             "alert",

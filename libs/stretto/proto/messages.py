@@ -27,6 +27,7 @@ PUBLIC: tuple[type[msgspec.Struct], ...] = (
     public.EventsMessage,
     public.Closed,
     public.DeadLetter,
+    public.Alert,
 )
 
 

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from stretto.contracts import answers, schedules
+from stretto.contracts import answers, decisions, schedules
 from stretto.contracts.failures import Failure
 from stretto.contracts.payload import NULL
-from stretto.contracts.public import PublicEvent
+from stretto.contracts.public import PublicEvent, RunningAttempt
 
 
 class Nothing(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,11 +48,25 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
 
     step: str
     cause: str
-    """`attempt`, `retry`, `timer`, `signal`, `approval`, `decision`, `child`, `paused`, `output`"""
+    """`attempt`, `retry`, `timer`, `signal`, `approval`, `decision`, `child`, `paused`, `output`,
+    `concurrency`, `own` (the workflow service goes on by itself), `fault` (a fault of ours)"""
     owner: str
     since: str
     sentence: str
     until: str | None = None
+    signal: str | None = None
+    """The name of the signal that is waited for."""
+    task: str | None = None
+    """Of an attempt."""
+    queue: str | None = None
+    """Of an attempt; left out: any whose workers know the task."""
+    attempt: int = 0
+    worker: str | None = None
+    """Who has begun the attempt, where that was said."""
+    child: str | None = None
+    """The run that is waited for."""
+    unbounded: bool = False
+    """Whether the attempt has no timeout of any kind."""
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +77,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     pending: list[Cause]
     failure: Failure | None = None
+    namespace: str = "default"
 
 
 class StepState(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,10 +176,18 @@ class ShowQuery(msgspec.Struct, frozen=True, kw_only=True):
     """With the inputs and outputs of its steps."""
 
 
+class ProgressQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which run."""
+
+    run_id: str
+
+
 class Queues(msgspec.Struct, frozen=True, kw_only=True):
     """Who serves what, and what waits."""
 
     queues: list[answers.QueueView]
+    unknown_tasks: list[answers.UnknownTask] = []
+    """Tasks that attempts wait for and that nobody who is present does."""
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,6 +209,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     slots: int = 1
     busy: int = 0
     """Attempts that it runs now."""
+    running: list[RunningAttempt] = []
+    """Some of them, those that it has had longest."""
 
 
 class Devices(msgspec.Struct, frozen=True, kw_only=True):
@@ -228,6 +253,14 @@ OPERATIONS = (
     Operation("workflow", "history", HistoryQuery, History, "The events of a run, in order."),
     Operation("workflow", "state", RunQuery, RunState, "The fold of a run's events."),
     Operation("workflow", "explain", RunQuery, Explanation, "Why a run is still open."),
+    Operation(
+        "workflow", "decision", decisions.DecisionQuery, decisions.AskedDecision,
+        "What a step of a run asked, with the values as they were.",
+    ),
+    Operation(
+        "decision", "explain", decisions.ExplainRequest, decisions.Explained,
+        "A decision worked out once more, told part by part.",
+    ),
     Operation("workflow", "definition", DefinitionQuery, DefinitionText, "A definition's text."),
     Operation("workflow", "definitions", NamespaceQuery, Definitions, "All workflows."),
     Operation("workflow", "validate", SourceQuery, Findings, "The mistakes of a definition."),
@@ -254,6 +287,10 @@ OPERATIONS = (
     ),
     Operation("monitoring", "list", answers.ListRequest, answers.RunPage, "Runs, latest first."),
     Operation("monitoring", "show", ShowQuery, answers.RunView, "A run with steps and attempts."),
+    Operation(
+        "monitoring", "progress", ProgressQuery, answers.RunProgress,
+        "How far a run is, and how long it will take still.",
+    ),
     Operation("monitoring", "stats", answers.StatsRequest, answers.Stats, "Counts and latencies."),
     Operation("execution", "queues", Nothing, Queues, "What waits, and for whom."),
     Operation("execution", "devices", Nothing, Devices, "Workers and devices that are present."),

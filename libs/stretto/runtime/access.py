@@ -38,8 +38,18 @@ _CLIENT_SAYS = (
 # Whoever looks may use any wildcards: `stretto.closed.default.>` is a part of this, and not of
 # `stretto.closed.*.*.*`.
 _CLIENT_HEARS = tuple(
-    f"stretto.{kind}.>" for kind in ("events", "closed", "emitted", "rejected", "alert", "dlq")
+    f"stretto.{kind}.>"
+    for kind in (
+        *("events", "closed", "emitted", "rejected", "alert", "dlq", "progress", "estimate"),
+    )
 )
+
+_PAYLOADS_SAYS = (f"$O.{subjects.PAYLOAD_BUCKET}.C.*", f"$O.{subjects.PAYLOAD_BUCKET}.M.*")
+_PAYLOADS_ASKS = (
+    f"DIRECT.GET.{subjects.STREAM_PAYLOADS}",
+    f"DIRECT.GET.{subjects.STREAM_PAYLOADS}.>",
+)
+# Large payloads: `stretto.payloads`. Who knows the hash of one may read it.
 
 _SAYS: dict[UserName, tuple[str, ...]] = {
     "workflow": (
@@ -58,6 +68,7 @@ _SAYS: dict[UserName, tuple[str, ...]] = {
         subjects.start(_ANY, _ANY),
         subjects.control(_ANY, _ANY),
         subjects.results(_NO_PARTITION),
+        *_PAYLOADS_SAYS,
     ),
     "decision": (subjects.decided(_NO_PARTITION),),
     "execution": (
@@ -71,6 +82,9 @@ _SAYS: dict[UserName, tuple[str, ...]] = {
         # A lane is knocked at, to find out who is active on it.
         subjects.dispatch(_NO_PARTITION),
         subjects.api("workflow", "open"),
+        # Which devices fit an attempt, and how attempts went on them.
+        subjects.api("decision", "rank"),
+        subjects.outcomes(_ANY),
         # What `std.publish` may reach. Wider where workflows are to publish elsewhere.
         "app.>",
     ),
@@ -78,25 +92,30 @@ _SAYS: dict[UserName, tuple[str, ...]] = {
         subjects.alert(_ANY, _ANY),
         subjects.api("workflow", "history"),
         subjects.api("workflow", "export"),
+        # How far runs are: the steps of a workflow that never ran; what is told.
+        subjects.api("workflow", "definition"),
+        subjects.estimate(_ANY, _ANY),
     ),
     "gateway": _CLIENT_SAYS,
     "worker": (
         subjects.results(_NO_PARTITION),
         subjects.presence(_ANY, _ANY),
         subjects.progress(_ANY, _ANY),
+        subjects.api("workflow", "payload"),
+        *_PAYLOADS_SAYS,
     ),
-    "client": (*_CLIENT_SAYS, "$SRV.>"),
+    "client": (*_CLIENT_SAYS, *_PAYLOADS_SAYS, subjects.ROUTES_LEARNED, "$SRV.>"),
 }
 
 _HEARS: dict[UserName, tuple[str, ...]] = {
     "workflow": (subjects.definitions(_ANY), subjects.DEFINED),
-    "decision": (),
+    "decision": (subjects.presence(_ANY, _ANY), subjects.OUTCOMES, subjects.ROUTES_LEARNED),
     "execution": (
         subjects.presence(_ANY, _ANY),
         subjects.progress(_ANY, _ANY),
         subjects.active(_NO_PARTITION),
     ),
-    "monitoring": (subjects.stats(_ANY),),
+    "monitoring": (subjects.stats(_ANY), subjects.progress(_ANY, _ANY)),
     "gateway": _CLIENT_HEARS,
     "worker": (subjects.withdraw(_ANY, _ANY), subjects.device(_ANY, _ANY)),
     "client": (*_CLIENT_HEARS, subjects.stats(_ANY)),
@@ -104,8 +123,8 @@ _HEARS: dict[UserName, tuple[str, ...]] = {
 
 _ANSWERS: dict[UserName, tuple[UserName, ...]] = {
     # Itself: what becomes of the starts of its schedules.
-    "workflow": ("workflow", "client", "gateway", "monitoring", "execution"),
-    "decision": ("client", "gateway"),
+    "workflow": ("workflow", "client", "gateway", "monitoring", "execution", "worker"),
+    "decision": ("client", "gateway", "execution"),
     "execution": ("client", "gateway"),
     "monitoring": ("client", "gateway"),
     "gateway": ("client",),
@@ -137,7 +156,10 @@ _ALSO_ASKS: dict[UserName, tuple[str, ...]] = {
         f"CONSUMER.UNPIN.{subjects.STREAM_DISPATCH}.*",
     ),
     "monitoring": (f"STREAM.INFO.{subjects.STREAM_LOG}",),
+    "workflow": _PAYLOADS_ASKS,
+    "worker": _PAYLOADS_ASKS,
     "client": (
+        *_PAYLOADS_ASKS,
         "INFO",
         "STREAM.NAMES",
         *(f"STREAM.INFO.{stream}" for stream in _ALSO_READS["client"]),

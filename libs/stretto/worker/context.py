@@ -75,6 +75,13 @@ class Context:
             self._log = AttemptLog(_LOG, self._task)
         return self._log
 
+    def progress(self, share: float, message: str | None = None) -> None:
+        """Say how far the work is: `share` 0–1, `message` for people. Never waits.
+
+        It is a sign of life, too. Said often it costs little: within 50 ms the last word counts.
+        """
+        self._beat(min(max(share, 0.0), 1.0), message)
+
     def heartbeat(self, progress: float | None = None, message: str | None = None) -> None:
         """Say that the work goes on: `progress` 0–1, `message` for people. Never waits.
 

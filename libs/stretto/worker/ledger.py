@@ -16,6 +16,7 @@ Invariants
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable
+from itertools import islice
 from typing import Protocol
 
 from stretto.contracts.public import Task, TaskResult
@@ -33,6 +34,8 @@ MAX_WITHDRAWN = 10_000
 class Stoppable(Protocol):
     """What runs an attempt and can be told that nobody wants it any more."""
 
+    @property
+    def started_at(self) -> str: ...
     def stop(self, reason: str) -> None: ...
 
 
@@ -81,6 +84,16 @@ class Ledger:
     def open(self) -> list[Delivery]:
         """The messages that are not acknowledged yet, oldest first."""
         return list(self._open)
+
+    def longest(self, limit: int, look_at: int) -> list[tuple[str, str]]:
+        """Give id and start of attempts that run, those that came first; looks at some only."""
+        found: list[tuple[str, str]] = []
+        for attempt in islice(self._here.values(), look_at):
+            if attempt.runner is not None and not attempt.finished:
+                found.append((attempt.task.id, attempt.runner.started_at))
+                if len(found) >= limit:
+                    break
+        return found
 
     def take(self, delivery: Delivery, tasks: Iterable[Task]) -> list[tuple[str, TaskResult]]:
         """Put the attempts of a message into the queue.

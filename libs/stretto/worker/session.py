@@ -30,7 +30,8 @@ from stretto.bus.pull import PullLoop
 from stretto.bus.wire import publish_command, subject_bytes
 from stretto.contracts import subjects
 from stretto.contracts.codec import decode_work, json_encode
-from stretto.contracts.public import Presence, Progress
+from stretto.contracts.public import Presence, Progress, RunningAttempt
+from stretto.payloads import Carrier
 from stretto.runtime.clock import Clock
 from stretto.runtime.errors import PermanentError, StrettoError, TransientError
 from stretto.runtime.topology import WORK_ACK_WAIT_S, streams_for, work_consumer
@@ -51,6 +52,11 @@ SHARE_OF_SLOTS = 4
 
 MAX_ATTEMPTS_A_MESSAGE = 100
 """More do not make a record cheaper, and would keep it longer from a free worker."""
+
+MAX_RUNNING_SAID = 20
+MAX_RUNNING_LOOKED_AT = 500
+"""Presence names so many of the attempts that run, so that a person sees who has which; a message
+stays small, and looking for them costs nothing to speak of."""
 
 STORE_TIMEOUT_S = 10.0
 """At the end, results wait this long for the store; then their attempts are left to others."""
@@ -169,6 +175,7 @@ class Session:
             send_progress=self._send_progress,
             group=group,
             freed=self._freed,
+            carrier=Carrier(self._connection, self._publisher, self._clock),
         )
 
     async def _ensure(self) -> None:
@@ -281,6 +288,10 @@ class Session:
             slots=profile.slots,
             busy=self._ledger.running,
             gone=gone,
+            running=[
+                RunningAttempt(id=id_, since=since)
+                for id_, since in self._ledger.longest(MAX_RUNNING_SAID, MAX_RUNNING_LOOKED_AT)
+            ],
         )
         if not self._connection.is_connected:
             return  # said again as soon as it is back

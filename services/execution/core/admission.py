@@ -83,6 +83,11 @@ class Admission:
             own=self._own_count,
         )
 
+    @property
+    def known(self) -> Iterable[Attempt]:
+        """Every attempt that is here or out."""
+        return self._known.values()
+
     def get(self, id_: str) -> Attempt | None:
         """The attempt with this id, where it is known."""
         return self._known.get(id_)

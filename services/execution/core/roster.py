@@ -113,6 +113,15 @@ class Roster:
         """The queues whose present workers announce a task."""
         return list(self._serving.get((namespace, task), ()))
 
+    def knows(self, namespace: str, queue: str | None, task: str) -> bool:
+        """Whether somebody present does a task: on a queue, or on any for None. A worker that
+        announces nothing at all may do everything that comes to its queue."""
+        serving = self._serving.get((namespace, task), {})
+        if queue is None:
+            return bool(serving)
+        present = self._queues.get((namespace, queue), {})
+        return queue in serving or any(not p.tasks for p in present.values())
+
     def takes_anything(self, namespace: str, queue: str) -> bool:
         """Whether a task that nobody announces may go to a queue: nobody is there, or somebody who
         announces nothing at all."""

@@ -10,6 +10,7 @@ from services.gateway.documented import gives, ref, takes
 from services.gateway.gate import Gate, gate_of, holder_of
 from services.gateway.problems import Refused
 from stretto.client.answered import store
+from stretto.client.explaining import explain
 from stretto.client.starting import Start, prepare, read_answer
 from stretto.contracts.answers import DEFAULT_PAGE, MAX_PAGE
 from stretto.contracts.codec import json_encode
@@ -38,6 +39,18 @@ def checked_run_id(text: str) -> str:
         return run_id_text(parse_run_id(text))
     except ValueError as error:
         raise Refused(422, "run_id_invalid", str(error)) from None
+
+
+def labels_of(texts: list[str]) -> dict[str, str]:
+    """Labels from `key=value` texts; raises Refused."""
+    found: dict[str, str] = {}
+    for text in texts:
+        key, separator, value = text.partition("=")
+        if not separator or not key:
+            reason = f"expected label to be like key=value, but got {text[:60]!r}"
+            raise Refused(422, "request_invalid", reason)
+        found[key] = value
+    return found
 
 
 @router.post(
@@ -94,6 +107,10 @@ async def list_runs(
     search: Annotated[
         str | None, Query(max_length=100, description="beginning of a run id or key")
     ] = None,
+    label: Annotated[
+        list[str] | None,
+        Query(max_length=10, description="`key=value`; several times: runs that have all of them"),
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = DEFAULT_PAGE,
     before: Annotated[str | None, Query(max_length=100, description="`next` of a page")] = None,
 ) -> Response:
@@ -107,6 +124,7 @@ async def list_runs(
             status=status,
             id=id,
             search=search,
+            labels=labels_of(label or []),
             limit=limit,
             before=before,
         )
@@ -129,10 +147,13 @@ async def show_run(run_id: RunId, gate: TheGate) -> Response:
     responses=gives(None, "the state, from the log", 200, 404, 422),
 )
 async def run_state(
-    run_id: RunId, gate: TheGate, at_seq: Annotated[int | None, Query(ge=1)] = None
+    run_id: RunId,
+    gate: TheGate,
+    at_seq: Annotated[int | None, Query(ge=1, description="after this event")] = None,
+    at: Annotated[str | None, Query(max_length=40, description="at this instant, RFC 3339")] = None,
 ) -> Response:
-    """Fold the log of a run; with `at_seq`, as it was after that event."""
-    request: dict[str, Any] = {"run_id": checked_run_id(run_id), "at_seq": at_seq}
+    """Fold the log of a run; with `at_seq` or `at`, as it was then."""
+    request: dict[str, Any] = {"run_id": checked_run_id(run_id), "at_seq": at_seq, "at": at}
     return json_answer(await gate.ask("workflow", "state", **request))
 
 
@@ -143,7 +164,17 @@ async def run_state(
 )
 async def explain_run(run_id: RunId, gate: TheGate) -> Response:
     """Say why a run is still open."""
-    return json_answer(await gate.ask("workflow", "explain", run_id=checked_run_id(run_id)))
+    return json_answer(await explain(gate.asks, checked_run_id(run_id)))
+
+
+@router.get(
+    "/runs/{run_id}/progress",
+    summary="How far a run is",
+    responses=gives(ref("RunProgress"), "its share, its steps', the time left", 200, 404, 422),
+)
+async def run_progress(run_id: RunId, gate: TheGate) -> Response:
+    """Say how far a run is, weighted by what its steps took in the past, and how long is left."""
+    return json_answer(await gate.ask("monitoring", "progress", run_id=checked_run_id(run_id)))
 
 
 @router.post(

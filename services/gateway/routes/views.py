@@ -33,7 +33,10 @@ async def stats(
     responses=gives(
         {
             "type": "object",
-            "properties": {"queues": {"type": "array", "items": ref("QueueView")}},
+            "properties": {
+                "queues": {"type": "array", "items": ref("QueueView")},
+                "unknown_tasks": {"type": "array", "items": ref("UnknownTask")},
+            },
         },
         "what waits in each queue and who serves it",
     ),

@@ -48,6 +48,20 @@ class CompletedFact(msgspec.Struct, frozen=True, gc=False):
     started_at: str | None = None
 
 
+class ExpandedFact(msgspec.Struct, frozen=True):
+    """Of `step.expanded`: the items are counted, not decoded."""
+
+    step: str = ""
+    items: list[msgspec.Raw] = []
+
+
+class SignalledFact(msgspec.Struct, frozen=True):
+    """Of `step.signalled`."""
+
+    step: str = ""
+    asked: bool = False
+
+
 class FailedFact(msgspec.Struct, frozen=True):
     """Of `step.failed`."""
 
@@ -64,4 +78,6 @@ decode_ending = msgspec.json.Decoder(EndingFact).decode
 decode_step = msgspec.json.Decoder(StepFact).decode
 decode_scheduled = msgspec.json.Decoder(ScheduledFact).decode
 decode_completed = msgspec.json.Decoder(CompletedFact).decode
+decode_expanded = msgspec.json.Decoder(ExpandedFact).decode
+decode_signalled = msgspec.json.Decoder(SignalledFact).decode
 decode_failed = msgspec.json.Decoder(FailedFact).decode

@@ -12,8 +12,10 @@ from services.monitoring.core.facts import (
     FailedFact,
     decode_completed,
     decode_ending,
+    decode_expanded,
     decode_failed,
     decode_scheduled,
+    decode_signalled,
     decode_started,
     decode_step,
 )
@@ -55,6 +57,7 @@ class Step(msgspec.Struct, array_like=True):
     queue: str | None = None
     reason: str | None = None
     attempts: list[Attempt] = []
+    items: int = 0
 
 
 class RunProjection:
@@ -172,6 +175,12 @@ def _run_becomes(status: str) -> Callable[[RunProjection, int, bytes], None]:
     return become
 
 
+def _admitted(run: RunProjection, _at_us: int, _data: bytes) -> None:
+    """The run has its place; it may be paused meanwhile."""
+    if run.status == "queued":
+        run.status = "running"
+
+
 def _step_becomes(status: str) -> Callable[[RunProjection, int, bytes], None]:
     def become(run: RunProjection, at_us: int, data: bytes) -> None:
         fact = decode_step(data)
@@ -184,6 +193,27 @@ def _step_becomes(status: str) -> Callable[[RunProjection, int, bytes], None]:
         run.move(step, status, at)
 
     return become
+
+
+def _step_expanded(run: RunProjection, at_us: int, data: bytes) -> None:
+    fact = decode_expanded(data)
+    at = at_us - run.started_us
+    step = run.step(fact.step, at)
+    step.items = len(fact.items)
+    run.move(step, "running", at)
+
+
+def _step_signalled(run: RunProjection, at_us: int, data: bytes) -> None:
+    fact = decode_signalled(data)
+    at = at_us - run.started_us
+    run.move(run.step(fact.step, at), "deciding" if fact.asked else "completed", at)
+
+
+def _rewound(run: RunProjection, at_us: int, data: bytes) -> None:
+    """The run is open again; what runs again is told by the events that follow."""
+    run.status = "running"
+    run.closed_us = 0
+    run.failure = None
 
 
 def _step_scheduled(run: RunProjection, at_us: int, data: bytes) -> None:
@@ -254,12 +284,22 @@ def _end_attempt(
 _HANDLERS: dict[str, Callable[[RunProjection, int, bytes], Took | None]] = {
     "run.started": _started,
     "run.failing": _run_becomes("failing"),
+    "run.queued": _run_becomes("queued"),
+    "run.admitted": _admitted,
     "run.completed": _run_becomes("completed"),
     "run.failed": _run_becomes("failed"),
     "run.cancelled": _run_becomes("cancelled"),
     "run.terminated": _run_becomes("terminated"),
     "step.activated": _step_becomes("deciding"),
-    "step.expanded": _step_becomes("running"),
+    "step.expanded": _step_expanded,
+    "step.opened": _step_becomes("running"),
+    "step.finishing": _step_becomes("running"),
+    "step.repeated": _step_becomes("running"),
+    "step.signalled": _step_signalled,
+    "step.approved": _step_becomes("completed"),
+    "run.paused": _run_becomes("paused"),
+    "run.resumed": _run_becomes("running"),
+    "run.rewound": _rewound,
     "step.waiting": _step_becomes("waiting"),
     "step.chosen": _step_becomes("completed"),
     "step.skipped": _step_becomes("skipped"),

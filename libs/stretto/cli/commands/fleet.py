@@ -6,8 +6,9 @@ import click
 from rich.markup import escape
 
 from stretto.cli.calling import Call, bus_command
-from stretto.cli.printing import print_json, table
+from stretto.cli.printing import local_time, note, print_json, table
 from stretto.client import Client
+from stretto.contracts.answers import UnknownTask
 
 
 @click.command("queues")
@@ -16,18 +17,33 @@ async def queues_command(call: Call) -> None:
     """List the queues: what waits, who serves them."""
     client: Client
     async with call.client() as client:
-        queues = await client.queues()
+        page = await client.queue_page()
     if call.json:
-        print_json({"queues": queues})
+        print_json(page)
         return
     table(
         ("queue", "waiting", "in flight", "workers", "slots"),
         [
             (escape(q.queue), str(q.waiting), str(q.in_flight), str(q.workers), str(q.slots))
-            for q in queues
+            for q in page.queues
             if q.namespace == call.namespace
         ],
         "No queues. `stretto worker FILE` serves one.",
+    )
+    for task in page.unknown_tasks:
+        if task.namespace == call.namespace:
+            note(_unknown(task), "yellow")
+
+
+def _unknown(task: UnknownTask) -> str:
+    where = f" on queue {task.queue!r}" if task.queue else ""
+    others = ""
+    if task.queue:
+        others = f" ({task.workers} present do other tasks)" if task.workers else " (none is there)"
+    many = "1 attempt waits" if task.attempts == 1 else f"{task.attempts} attempts wait"
+    return (
+        f"Nobody does {task.task!r}{where}{others}: {many}, since {local_time(task.since)}. "
+        "`stretto worker FILE` starts a worker."
     )
 
 

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import click
 from rich.markup import escape
 
 from stretto.cli.calling import Call, bus_command, run_of
+from stretto.cli.decision_story import decision_lines
+from stretto.cli.labels import labels_of
 from stretto.cli.printing import (
+    left,
     local_time,
     milliseconds,
     note,
     out,
     print_json,
+    seconds,
     short,
     status,
     table,
 )
-from stretto.client import Client
-from stretto.contracts.answers import DEFAULT_PAGE, MAX_PAGE, RunSummary, RunView, StepView
+from stretto.client import Client, NotReachable, Rejected, Run
+from stretto.contracts.answers import (
+    DEFAULT_PAGE,
+    MAX_PAGE,
+    RunProgress,
+    RunSummary,
+    RunView,
+    StepView,
+)
 from stretto.contracts.failures import Failure
+
+MAX_CAUSES = 20
+"""Causes that are printed: a run of many parallel steps has one for each."""
 
 
 @click.command("list")
@@ -28,6 +44,7 @@ from stretto.contracts.failures import Failure
 @click.option("--status", "wanted", help="running, completed, failed, …; several with commas.")
 @click.option("--id", "key", help="Your own key of the run.")
 @click.option("--search", help="The beginning of a run's id or key.")
+@click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Runs that have it.")
 @click.option("--limit", type=click.IntRange(1, MAX_PAGE), default=DEFAULT_PAGE, show_default=True)
 @click.option("--before", help="The `next` of the page before.")
 @bus_command
@@ -38,6 +55,7 @@ async def list_command(
     wanted: str | None,
     key: str | None,
     search: str | None,
+    labels: tuple[str, ...],
     limit: int,
     before: str | None,
 ) -> None:
@@ -45,7 +63,13 @@ async def list_command(
     client: Client
     async with call.client() as client:
         page = await client.runs(
-            workflow=workflow, status=wanted, id=key, search=search, limit=limit, before=before
+            workflow=workflow,
+            status=wanted,
+            id=key,
+            search=search,
+            limit=limit,
+            before=before,
+            labels=labels_of(labels),
         )
     if call.json:
         print_json(page)
@@ -77,15 +101,39 @@ async def show_command(call: Call, run_id: str) -> None:
     """Show a run: its steps, attempts, output."""
     client: Client
     async with call.client() as client:
-        found = await client.show(run_of(client, run_id).id)
+        run = run_of(client, run_id)
+        found = await client.show(run.id)
+        far = None if call.json or found.run.closed_at else await _progress(run)
     if call.json:
         print_json(found)
         return
     _show_head(found)
+    if far is not None:
+        out().print(_far(far), markup=False)
     rows = [_step_row(step) for step in found.steps]
     table(("step", "status", "took", "tries", "worker", ""), rows, "No steps yet.")
     if found.run.status == "completed":
         out().print(f"\noutput  {short(found.output, 2_000)}", markup=False)
+
+
+async def _progress(run: Run) -> RunProgress | None:
+    try:
+        return await run.progress()
+    except (NotReachable, Rejected):
+        return None  # the run is shown without it
+
+
+def _far(far: RunProgress) -> str:
+    """How far an open run is, with what its attempts say."""
+    text = f"{far.progress:.0%} done"
+    if far.left_ms is not None:
+        runs = "1 past run" if far.past_runs == 1 else f"{far.past_runs} past runs"
+        text += f", about {left(far.left_ms / 1000)} left (by {runs})"
+    for attempt in far.attempts[:MAX_CAUSES]:
+        if attempt.progress is not None or attempt.message:
+            share = "" if attempt.progress is None else f" {attempt.progress:.0%}"
+            text += f"\n  {attempt.step}{share} {attempt.message or ''}"
+    return text + "\n"
 
 
 def _show_head(found: RunView) -> None:
@@ -122,18 +170,53 @@ def _step_row(step: StepView) -> tuple[str, ...]:
 
 @click.command("explain")
 @click.argument("run_id", metavar="RUN")
+@click.option("--step", help="Say instead why the last decision of this step was as it was.")
 @bus_command
-async def explain_command(call: Call, run_id: str) -> None:
-    """Say why a run is still open: what it waits for, since when, until when."""
+async def explain_command(call: Call, run_id: str, step: str | None) -> None:
+    """Say why a run is still open: what it waits for, since when, until when.
+
+    With --step: the last decision of a step (a switch, a decision table, what is worked out for a
+    task; `output`: the run's), worked out once more from the log.
+    """
     client: Client
     async with call.client() as client:
+        if step is not None:
+            decision = await run_of(client, run_id).decision(step)
+            if call.json:
+                print_json({"asked": decision.asked, "explained": decision.explained})
+            else:
+                for line in decision_lines(decision):
+                    out().print(line, markup=False)
+            return
         found: dict[str, Any] = await run_of(client, run_id).explain()
     if call.json:
         print_json(found)
         return
+    say_pending(found)
+
+
+def say_pending(found: Mapping[str, Any]) -> None:
+    """Print why a run is open: a sentence a cause, then since when, until when, what to do."""
     pending = found.get("pending", [])
+    out().print(f"[bold]{escape(str(found.get('workflow', '')))}[/] {status(found['status'])}")
     if not pending:
-        out().print(f"The run is {status(found['status'])}: it waits for nothing.")
-    for cause in pending:
-        where = f"{cause['step']}: " if cause.get("step") else ""
-        out().print(where + str(cause.get("sentence") or cause.get("cause")), markup=False)
+        out().print("The run has ended: it waits for nothing.", markup=False)
+    for cause in pending[:MAX_CAUSES]:
+        fault = "red" if cause.get("cause") == "fault" else None
+        out().print(f"• {cause.get('sentence') or cause.get('cause')}", style=fault, markup=False)
+        out().print(f"  {_times(cause)}", style="dim", markup=False)
+        if cause.get("remedy"):
+            out().print(f"  {cause['remedy']}", style="dim", markup=False)
+    if len(pending) > MAX_CAUSES:
+        out().print(f"… and {len(pending) - MAX_CAUSES} more; --json has all of them", style="dim")
+
+
+def _times(cause: Mapping[str, Any]) -> str:
+    """Since when a cause is there, and when something will wake it at the latest."""
+    now = datetime.now(UTC)
+    since = datetime.fromisoformat(cause["since"])
+    text = f"since {local_time(cause['since'])} ({seconds((now - since).total_seconds())})"
+    if cause.get("until"):
+        ahead = (datetime.fromisoformat(cause["until"]) - now).total_seconds()
+        return f"{text}, until {local_time(cause['until'])} ({seconds(max(0.0, ahead))} to go)"
+    return f"{text}, without a limit"

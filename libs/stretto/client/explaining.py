@@ -1,0 +1,234 @@
+"""Why a run is still open, told with what every service knows of it.
+
+The workflow service knows the causes: the log has them. Who is present and who runs an attempt is
+known by the execution service; what an attempt last said of itself by the monitoring service. Where
+one of those does not answer, the cause is told without it, and that it is missing is said.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from stretto.client.asking import Asks
+from stretto.client.errors import Rejected
+from stretto.contracts.answers import AttemptProgress, QueuePage, QueueView, RunProgress
+from stretto.contracts.public import RunningAttempt
+from stretto.runtime.errors import NotReachable
+
+ASIDE_TIMEOUT_S = 2.0
+"""What is asked besides the causes may be missing: it is not waited for long."""
+
+MAX_NAMES = 8
+"""Tasks, workers named in one sentence."""
+
+OWN_PREFIX = "std."
+"""Tasks that the execution service runs itself."""
+
+
+class _Worker(msgspec.Struct):
+    """One of `execution.devices`."""
+
+    device: str
+    namespace: str = "default"
+    queue: str | None = None
+    tasks: list[str] = []
+    slots: int = 1
+    busy: int = 0
+    seen_at: str | None = None
+    running: list[RunningAttempt] = []
+
+
+class _Workers(msgspec.Struct):
+    devices: list[_Worker] = []
+
+
+class Fleet:
+    """Who is present in a namespace, and what waits in the queues."""
+
+    def __init__(self, workers: Sequence[_Worker], queues: Sequence[QueueView]) -> None:
+        self.workers = workers
+        self.queues = {queue.queue: queue for queue in queues}
+
+    def runs(self, attempt: str) -> tuple[_Worker, str] | None:
+        """Who says that it runs an attempt, and since when."""
+        for worker in self.workers:
+            for each in worker.running:
+                if each.id == attempt:
+                    return worker, each.since
+        return None
+
+    def on(self, queue: str | None) -> list[_Worker]:
+        """The workers of a queue; of all queues for None."""
+        return [w for w in self.workers if w.queue and queue in (None, w.queue)]
+
+
+async def explain(asks: Asks, run_id: str) -> dict[str, Any]:
+    """Ask why a run is open: `{"run_id", "workflow", "status", "pending": [cause …]}`.
+
+    A cause has `step`, `cause`, `owner`, `since`, `until`?, `sentence`, and for an attempt `task`,
+    `queue`?, `attempt`, `worker`?, `last_sign`?, `progress`?; `remedy` says what can be done.
+
+    Raises:
+        NotReachable: the workflow service does not answer.
+        Rejected: there is no such run.
+    """
+    found = await asks.ask("workflow", "explain", {"run_id": run_id}, dict[str, Any])
+    out = [cause for cause in found.get("pending", ()) if cause.get("cause") == "attempt"]
+    for cause in found.get("pending", ()):
+        _remedy(cause)
+    if not out:
+        return found
+    fleet = await _fleet(asks, found.get("namespace", "default"))
+    said = await _said(asks, run_id)
+    now = datetime.now(UTC)
+    for cause in out:
+        if "task" not in cause:
+            continue  # an older workflow service, that says less
+        signs = said.get(cause["step"])
+        if signs is not None and signs.attempt == cause.get("attempt", 0):
+            cause["progress"], cause["message"] = signs.progress, signs.message
+            cause["last_sign"] = signs.heard_at
+        if fleet is None:
+            cause["sentence"] += " The execution service does not answer: who is there is unknown."
+        else:
+            _tell_attempt(cause, found["run_id"], fleet, now)
+    return found
+
+
+async def _fleet(asks: Asks, namespace: str) -> Fleet | None:
+    try:
+        workers = await asks.ask("execution", "devices", {}, _Workers, ASIDE_TIMEOUT_S)
+        page = await asks.ask("execution", "queues", {}, QueuePage, ASIDE_TIMEOUT_S)
+    except (NotReachable, Rejected):
+        return None
+    return Fleet(
+        [w for w in workers.devices if w.namespace == namespace],
+        [q for q in page.queues if q.namespace == namespace],
+    )
+
+
+async def _said(asks: Asks, run_id: str) -> dict[str, AttemptProgress]:
+    """What the attempts of a run last said of themselves, by step."""
+    try:
+        found = await asks.ask(
+            "monitoring", "progress", {"run_id": run_id}, RunProgress, ASIDE_TIMEOUT_S
+        )
+    except (NotReachable, Rejected):
+        return {}
+    return {each.step: each for each in found.attempts}
+
+
+def _tell_attempt(cause: dict[str, Any], run_id: str, fleet: Fleet, now: datetime) -> None:
+    """Say where an attempt is: at which worker, in which queue, or that nobody can do it."""
+    who = f"Step {cause['step']!r}, attempt {cause['attempt']}:"
+    task, queue = cause["task"], cause.get("queue")
+    running = fleet.runs(f"{run_id}:{cause['step']}:{cause['attempt']}")
+    if running is not None:
+        worker, since = running
+        cause["worker"], cause["running_since"] = worker.device, since
+        cause["last_sign"] = max(filter(None, (cause.get("last_sign"), worker.seen_at)))
+        text = f"{who} worker {worker.device!r} has run {task!r} for {_ago(since, now)}"
+        text += f"; its last sign of life came {_ago(cause['last_sign'], now)} ago"
+        cause["sentence"] = f"{text}{_progress(cause)}. {_limit(cause)}"
+    elif cause.get("worker") is not None:
+        _tell_begun(cause, who, fleet, now)
+    elif task.startswith(OWN_PREFIX):
+        cause["sentence"] = f"{who} the execution service runs {task!r} itself. {_limit(cause)}"
+    else:
+        _tell_queued(cause, who, task, queue, fleet)
+
+
+def _tell_begun(cause: dict[str, Any], who: str, fleet: Fleet, now: datetime) -> None:
+    """A worker has accepted it, and does not say (yet) that it runs it."""
+    name, since = cause["worker"], cause["since"]
+    present = any(w.device == name for w in fleet.workers)
+    text = f"{who} worker {name!r} began {cause['task']!r} {_ago(since, now)} ago"
+    if not present:
+        text += " and is not present any more; another worker gets the attempt soon"
+        cause["remedy"] = "`stretto devices` lists who is present."
+    cause["sentence"] = f"{text}{_progress(cause)}. {_limit(cause)}"
+
+
+def _tell_queued(
+    cause: dict[str, Any], who: str, task: str, queue: str | None, fleet: Fleet
+) -> None:
+    """Nobody says that he runs it: it waits, or it went out a moment ago."""
+    there = fleet.on(queue)
+    able = [w for w in there if task in w.tasks or not w.tasks]
+    where = f" on queue {queue!r}" if queue else ""
+    cause["remedy"] = "`stretto worker FILE` starts a worker."
+    if not there:
+        text = f"no worker is present{where}, so nobody does {task!r}"
+    elif not able:
+        known = sorted({name for w in there for name in w.tasks})
+        near = difflib.get_close_matches(task, known, n=1)
+        meant = f" (is {near[0]!r} meant?)" if near else ""
+        text = (
+            f"no worker that is present{where} knows the task {task!r}{meant}; the "
+            f"{len(there)} there {'does' if len(there) == 1 else 'do'} {_names(known)}"
+        )
+    else:
+        slots, busy = sum(w.slots for w in able), sum(w.busy for w in able)
+        line = fleet.queues.get(queue or able[0].queue or "")
+        before = "" if line is None or not line.waiting else f", {line.waiting} attempts are held"
+        text = (
+            f"{task!r} waits for a free slot of {_names(sorted(w.device for w in able))}"
+            f"{where}: {busy} of {slots} slots are taken{before}"
+        )
+        cause["remedy"] = "`stretto queues` shows what waits; more workers or slots make it faster."
+        if busy < slots:
+            text = f"{task!r} is with {_names(sorted(w.device for w in able))}{where} or on its way"
+            del cause["remedy"]
+    cause["sentence"] = f"{who} {text}. {_limit(cause)}"
+
+
+def _limit(cause: dict[str, Any]) -> str:
+    if cause.get("unbounded"):
+        return "It has no timeout: nothing but its result ends it."
+    if cause.get("until"):
+        return f"At the latest at {cause['until']} its time is up."
+    return "Its timeout begins when a worker does."
+
+
+def _progress(cause: dict[str, Any]) -> str:
+    share, message = cause.get("progress"), cause.get("message")
+    told = [] if share is None else [f"{share:.0%} done"]
+    told += [repr(message)] if message else []
+    return f" ({', '.join(told)})" if told else ""
+
+
+_REMEDIES = {
+    "paused": "`stretto resume RUN` makes it go on.",
+    "signal": "`stretto signal RUN NAME` sends it.",
+    "approval": "`stretto approve RUN` or `stretto reject RUN` decides.",
+    "retry": "`stretto retry RUN STEP` tries it at once.",
+}
+
+
+def _remedy(cause: dict[str, Any]) -> None:
+    remedy = _REMEDIES.get(str(cause.get("cause")))
+    if remedy is not None:
+        remedy = remedy.replace("NAME", str(cause.get("signal", "NAME")))
+        cause["remedy"] = remedy.replace("STEP", str(cause.get("step", "STEP")))
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:MAX_NAMES])
+    more = len(names) - MAX_NAMES
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _ago(at: str, now: datetime) -> str:
+    """How long an instant is past, in words."""
+    total = max(0, int((now - datetime.fromisoformat(at)).total_seconds()))
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if total >= size:
+            whole, rest = divmod(total, size)
+            smaller = {"d": (3_600, "h"), "h": (60, "min"), "min": (1, "s")}[unit]
+            return f"{whole} {unit} {rest // smaller[0]} {smaller[1]}"
+    return f"{total} s"
