@@ -18,6 +18,7 @@ from time import perf_counter_ns
 import msgspec
 
 from services.decision.core.evaluate import FrameValues, evaluate
+from services.decision.core.explaining import explain
 from services.decision.core.failures import expression_failure
 from services.decision.core.framing import frames_of
 from services.decision.core.plans import BrokenPlan, CompiledPlan, PlanCache
@@ -28,8 +29,10 @@ from services.decision.tracing import trace_decision
 from stretto.bus.deadletter import DeadLetters
 from stretto.bus.message import Message, ack_all, in_progress_all
 from stretto.bus.publisher import Outgoing
+from stretto.bus.service import Refusal
 from stretto.contracts import subjects
-from stretto.contracts.codec import pack, unpack_decide
+from stretto.contracts.codec import json_encode, pack, unpack_decide
+from stretto.contracts.decisions import ExplainRequest
 from stretto.contracts.failures import Failure
 from stretto.contracts.frames import DecidedRecord, DecideFrame, DecideRecord
 from stretto.contracts.ids import MAX_PARTITIONS
@@ -70,8 +73,13 @@ _logger = logging.getLogger(__name__)
 class Answering:
     """One instance's loop over `STRETTO_DECIDE`."""
 
-    def __init__(self, context: ServiceContext[DecisionSettings]) -> None:
+    def __init__(
+        self,
+        context: ServiceContext[DecisionSettings],
+        operations: Mapping[str, Operation] | None = None,
+    ) -> None:
         self._context = context
+        self._operations = operations or {}
         self._cache = PlanCache(context.settings.decision_plans)
         self._measures = Measures(context.metrics, self._cache)
         self._dead_letters = DeadLetters(context.publisher, context.service)
@@ -83,7 +91,9 @@ class Answering:
         """Answer until the service is told to stop."""
         context = self._context
         async with context.pull(topology.decision(), context.settings.decision_batch) as loop:
-            await context.started({"stats": self._stats})
+            await context.started(
+                {"stats": self._stats, "explain": self._explain, **self._operations}
+            )
             while not context.stopping.is_set():
                 messages = await loop.next_batch(timeout_s=STOP_CHECK_S)
                 if messages:
@@ -256,6 +266,19 @@ class Answering:
                 await self._context.publisher.publish_core(message.subject, message.data)
         elif outgoing:
             await self._context.publisher.publish_many(outgoing)
+
+    async def _explain(self, request: bytes) -> bytes:
+        """Work a question out again and tell how; see `contracts.decisions`."""
+        try:
+            asked = msgspec.json.decode(request, type=ExplainRequest)
+            # In a thread and with a cache of its own: it may be large, and is nobody's haste.
+            return json_encode(
+                await asyncio.to_thread(explain, asked, PlanCache(1), perf_counter_ns)
+            )
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise Refusal(
+                "request_invalid", f"expected a plan and its values, but {error}"
+            ) from error
 
     async def _stats(self, _request: bytes) -> bytes:
         return self._measures.report(self._context.instance)

@@ -8,7 +8,7 @@ from services.gateway.documented import document
 from services.gateway.gate import Gate
 from services.gateway.pages import load, page_router
 from services.gateway.problems import add_handlers
-from services.gateway.routes import definitions, runs, streams, views
+from services.gateway.routes import decisions, definitions, runs, schedules, streams, views
 from services.gateway.routes.runs import json_answer
 from services.gateway.shield import Shield
 
@@ -24,7 +24,14 @@ def make_app(gate: Gate) -> ASGIApp:
     )
     app.state.gate = gate
     add_handlers(app)
-    for router in (runs.router, streams.router, definitions.router, views.router):
+    for router in (
+        runs.router,
+        schedules.router,
+        decisions.router,
+        streams.router,
+        definitions.router,
+        views.router,
+    ):
         app.include_router(router)
     app.include_router(page_router(load()))
 

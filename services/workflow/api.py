@@ -82,8 +82,6 @@ class Api:
             "state": self.state,
             "explain": self.explain,
             "decision": self.decision,
-            "migration": self.migration,
-            "migrations": self.migrations,
             "open": self.open,
             "payload": self.payload,
             "export": self.export,

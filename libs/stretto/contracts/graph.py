@@ -72,13 +72,12 @@ any, for all give the same; all of them, as a list or worked into a number."""
 
 
 class TablePlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A decision table. `otherwise` is what it gives when no rule fits; left out: null, an empty
-    list, 0 for `sum` and `count`."""
+    """A decision table. `otherwise` is what it gives when no rule fits."""
 
     inputs: tuple[TableInput, ...]
     rules: tuple[TableRule, ...]
     hit: HitPolicy = "unique"
-    otherwise: msgspec.Raw | None = None
+    otherwise: msgspec.Raw = NULL
 
 
 POLICY_RETRY = "retry"

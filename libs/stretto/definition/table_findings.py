@@ -30,7 +30,7 @@ def report_findings(
         ranks = list(range(len(rows)))
     found = check_table(dimensions, rows, ranks=ranks, one_counts=plan.hit in _ONE_COUNTS)
     rules = _rules_node(text)
-    if plan.otherwise is None and not plan.hit.startswith("collect"):
+    if text.otherwise is None and not plan.hit.startswith("collect"):
         for gap in found.gaps:
             only = "but only rules with expressions may fit" if gap.maybe else "but none does"
             report.warn(

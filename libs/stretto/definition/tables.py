@@ -25,6 +25,7 @@ from stretto.table.domains import (
     domain_of_schema,
     domain_of_types,
 )
+from stretto.table.hits import nothing
 from stretto.table.values import ValueSet, common
 
 ColumnType = Literal["any", "string", "number", "integer", "boolean"]
@@ -61,7 +62,7 @@ def compile_table(
         inputs=tuple(column.plan for column in columns.values()),
         rules=tuple(rules),
         hit=text.hit,
-        otherwise=otherwise,
+        otherwise=msgspec.Raw(nothing(text.hit)) if otherwise is None else otherwise,
     )
     dimensions = [Dimension(name, column.domain) for name, column in columns.items()]
     report_outputs(text, plan, report)

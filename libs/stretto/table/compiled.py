@@ -25,7 +25,7 @@ from stretto.expression.kinds import Kind
 from stretto.expression.paths import Getter
 from stretto.expression.template import Template
 from stretto.table.cells import ANYTHING, Cell, ConditionError, read_cell
-from stretto.table.hits import agreed, collected, nothing
+from stretto.table.hits import agreed, collected
 from stretto.table.index import Column, numbers_in
 from stretto.table.limits import MAX_HITS
 from stretto.table.measuring import SAMPLE_EVERY, Measured, better_order
@@ -103,8 +103,6 @@ class CompiledTable:
             self.order = better_order(self.measured)
         fitting = row.fitting()
         if not fitting:
-            if self.otherwise is None:
-                return Decision(nothing(self.hit), [])
             return Decision(self.otherwise.render_json(row.inner), [])
         thens = [(self.thens[rule], rule) for rule in fitting]
         if self.hit == "any":
@@ -311,13 +309,11 @@ def _ranks(plan: TablePlan) -> list[int]:
     return numbers
 
 
-def _gives(plan: TablePlan, programs: ProgramCache) -> tuple[list[Template], Template | None]:
+def _gives(plan: TablePlan, programs: ProgramCache) -> tuple[list[Template], Template]:
     thens = [
         _at(f"decide.rules[{n}].then", lambda r=rule: programs.template(bytes(r.then)))  # type: ignore[misc]
         for n, rule in enumerate(plan.rules)
     ]
-    if plan.otherwise is None:
-        return thens, None
     encoded = bytes(plan.otherwise)
     return thens, _at("decide.otherwise", lambda: programs.template(encoded))
 
@@ -342,7 +338,7 @@ def _asked(
 def _mentions_inputs(plan: TablePlan) -> bool:
     texts = [bytes(rule.then) for rule in plan.rules]
     texts += [text.encode() for rule in plan.rules for text in rule.when.values()]
-    texts.append(b"" if plan.otherwise is None else bytes(plan.otherwise))
+    texts.append(bytes(plan.otherwise))
     return any(b"${{" in text and INPUTS_ROOT.encode() in text for text in texts)
 
 

@@ -14,11 +14,11 @@ Then = tuple[Template, int]
 """What a rule gives, and its number."""
 
 _NOTHING = {"collect": b"[]", "collect sum": b"0", "collect count": b"0"}
-"""What a table without `otherwise` gives when no rule fits; else null."""
+"""What a table that says nothing of it gives when no rule fits; else null."""
 
 
 def nothing(hit: str) -> bytes:
-    """What a policy gives for no rule, as JSON."""
+    """What a policy gives for no rule where the table has no `otherwise`, as JSON."""
     return _NOTHING.get(hit, b"null")
 
 

@@ -60,7 +60,7 @@ def evaluate(
         return DecidedRecord(run_id, path, turn, error=plan.failure)
     place = ""
     try:
-        scope, absent = _scope(plan, values, record.values)
+        scope, absent = scope_of(plan, values, record.values)
         lenient = plan.lenient and bool(absent)
         place = "if"
         if plan.condition is not None and not plan.condition(scope):
@@ -96,8 +96,14 @@ def evaluate(
         return DecidedRecord(run_id, path, turn, error=failure)
 
 
-def _scope(plan: CompiledPlan, values: FrameValues, indices: tuple[int, ...]) -> tuple[Scope, bool]:
-    """Put the values where the plan wants them; tell whether one is absent."""
+def scope_of(
+    plan: CompiledPlan, values: FrameValues, indices: tuple[int, ...]
+) -> tuple[Scope, bool]:
+    """Put the values where the plan wants them; tell whether one is absent.
+
+    Raises:
+        EvaluationError: a value is none, or there are more or fewer than places.
+    """
     paths = plan.paths
     if len(paths) != len(indices):
         raise EvaluationError(

@@ -9,6 +9,7 @@ import msgspec
 from stretto.contracts.graph import HitPolicy, TableInput, TablePlan, TableRule
 from stretto.expression import EvaluationError, ProgramCache
 from stretto.table.compiled import CompiledTable
+from stretto.table.hits import nothing
 
 NO_OUTPUT: Any = object()
 
@@ -36,9 +37,9 @@ def table(
                 for rule in rules
             ),
             hit=hit,
-            otherwise=None
-            if otherwise is NO_OUTPUT
-            else msgspec.Raw(json.dumps(otherwise).encode()),
+            otherwise=msgspec.Raw(
+                nothing(hit) if otherwise is NO_OUTPUT else json.dumps(otherwise).encode()
+            ),
         ),
         ProgramCache(),
     )
