@@ -20,6 +20,7 @@ from stretto.contracts.failures import Failure, Reason
 from stretto.runtime.errors import PermanentError, StrettoError
 
 DEFINITION_INVALID = "definition_invalid"
+SCHEDULE_INVALID = "schedule_invalid"
 _SHOWN_MISTAKES = 5  # in the one-line text; the list itself is whole
 
 
@@ -41,7 +42,8 @@ class Rejected(PermanentError):
 
 
 class DefinitionMistakes(Rejected):
-    """A definition was refused: `mistakes` has an object for each, with line, path and reason."""
+    """A definition or schedule was refused: `mistakes` has an object for each, with line, path and
+    reason."""
 
     @property
     def mistakes(self) -> list[dict[str, Any]]:
@@ -82,7 +84,8 @@ class RunCancelled(RunEnded):
 
 def rejection(reason: Reason) -> Rejected:
     """Make the exception of a refusal."""
-    kind = DefinitionMistakes if reason.code == DEFINITION_INVALID else Rejected
+    wrong = reason.code in (DEFINITION_INVALID, SCHEDULE_INVALID)
+    kind = DefinitionMistakes if wrong else Rejected
     return kind(reason.code, reason.message, reason.details)
 
 

@@ -10,11 +10,13 @@ import click
 from rich.markup import escape
 
 from stretto.cli.calling import Call, bus_command
+from stretto.cli.commands.control import user
 from stretto.cli.exits import EXIT_OK, EXIT_USAGE
 from stretto.cli.printing import local_time, note, out, print_json, table
 from stretto.client import Client, DefinitionMistakes
 from stretto.contracts.public import Defined
-from stretto.definition import load
+from stretto.definition import Loaded, load
+from stretto.schedule import LoadedSchedule, is_schedule, load_schedule
 
 MAX_SOURCE_BYTES = 4 * 1024 * 1024
 """Larger is no definition that a person wrote: read as little as that of a wrong file."""
@@ -51,7 +53,7 @@ def show_mistakes(mistakes: list[dict[str, Any]], file: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def validate_command(files: tuple[Path, ...], as_json: bool) -> None:
     """Find the mistakes of definitions, all at once, with their places. Needs no server."""
-    loaded = [load(read_source(file), str(file)) for file in files]
+    loaded = [_load(read_source(file), str(file)) for file in files]
     mistakes = [mistake for one in loaded for mistake in one.mistakes]
     warnings = [warning for one in loaded for warning in one.warnings]
     if as_json:
@@ -64,6 +66,10 @@ def validate_command(files: tuple[Path, ...], as_json: bool) -> None:
         if not mistakes:
             note("no mistakes")
     sys.exit(EXIT_USAGE if mistakes else EXIT_OK)
+
+
+def _load(source: str, file: str) -> Loaded | LoadedSchedule:
+    return load_schedule(source, file) if is_schedule(source) else load(source, file)
 
 
 async def register(call: Call, client: Client, file: Path, source: str) -> Defined:
@@ -82,11 +88,16 @@ async def register(call: Call, client: Client, file: Path, source: str) -> Defin
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @bus_command
 async def apply_command(call: Call, files: tuple[Path, ...]) -> None:
-    """Register definitions. The same one again keeps the version that it has."""
+    """Register definitions and schedules. The same one again keeps the version that it has."""
+    from stretto.cli.commands.schedules import apply_schedule
+
     sources = [(file, read_source(file)) for file in files]
     client: Client
     async with call.client() as client:
         for file, source in sources:
+            if is_schedule(source):
+                await apply_schedule(call, client, file, source, by=user(), reason=None)
+                continue
             defined = await register(call, client, file, source)
             if call.json:
                 print_json({"file": str(file), **_fields(defined)})
