@@ -12,6 +12,7 @@ import msgspec
 from stretto.bus.connection import Connection, Credentials, connect
 from stretto.bus.publisher import Outgoing
 from stretto.client.answered import define, store
+from stretto.client.catalogue import Catalogue
 from stretto.client.errors import Rejected
 from stretto.client.feed import RunEvent
 from stretto.client.feed import history as read_history
@@ -25,6 +26,7 @@ from stretto.client.starting import (
     prepare,
     read_answer,
     settle,
+    version_of,
 )
 from stretto.contracts import ids
 from stretto.contracts.answers import (
@@ -307,6 +309,11 @@ class Client:
         """The schedules of the namespace: what starts runs by the clock."""
         return Schedules(self._link.answered, self._link.asks, self.namespace)
 
+    @property
+    def catalogue(self) -> Catalogue:
+        """Versions and their labels, and templates."""
+        return Catalogue(self._link.asks, self.namespace)
+
     async def register(self, source: str) -> Defined:
         """Register a definition (YAML). The same one again gives the version that it has.
 
@@ -327,13 +334,10 @@ class Client:
         answer = await self._link.asks.ask("workflow", "definitions", request, _Definitions)
         return answer.definitions
 
-    async def definition(
-        self, workflow: str, version: int | str | None = None
-    ) -> dict[str, Any]:
+    async def definition(self, workflow: str, version: int | str | None = None) -> dict[str, Any]:
         """Give one definition with its source; `version` may be a label, None is the latest."""
         request: dict[str, Any] = {"namespace": self.namespace, "workflow": workflow}
-        if version is not None:
-            request["version"] = version
+        request["version"], request["version_label"] = version_of(version)
         return await self._link.asks.ask("workflow", "definition", request, dict[str, Any])
 
     async def queues(self) -> list[QueueView]:

@@ -226,3 +226,5 @@ class DefinitionSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     version: int
     created_at: str | None = None
     description: str | None = None
+    labels: dict[str, int] = {}
+    """Labels and the versions that they point to."""

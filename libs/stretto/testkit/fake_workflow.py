@@ -134,6 +134,7 @@ class FakeWorkflow:
         namespace: str = "default",
         run_id: bytes | None = None,
         key: str | None = None,
+        labels: dict[str, str] | None = None,
     ) -> FakeRun:
         """Start a run as if its start had come by the bus."""
         run_id = run_id or ids.uuid7(time.time_ns() // 1_000_000, str(len(self.runs)).encode())
@@ -154,6 +155,7 @@ class FakeWorkflow:
             version=run.version,
             input=msgspec.Raw(run.input),
             id=key,
+            labels=labels or {},
         )
         await self._commit(run, [started, *self._go_on(run)])
         return run
@@ -224,6 +226,7 @@ class FakeWorkflow:
                 namespace=namespace,
                 run_id=given,
                 key=request.id,
+                labels=request.labels,
             )
         await self._say(
             reply,

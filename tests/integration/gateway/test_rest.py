@@ -35,6 +35,8 @@ async def eventually_completed(site: Site) -> list[dict[str, object]]:
     for _ in range(500):
         runs: list[dict[str, object]]
         runs = (await site.http.get("/api/v1/runs?status=completed")).json()["runs"]
+        none = (await site.http.get("/api/v1/runs?label=a=b&label=c=d")).json()["runs"]
+        assert none == []
         if runs:
             return runs
         await asyncio.sleep(0.02)
@@ -182,6 +184,7 @@ async def test_a_body_without_a_length_is_bounded_too(site: Site) -> None:
         ("/api/v1/runs?limit=1001", 422, "request_invalid"),
         ("/api/v1/runs?before=" + "x" * 101, 422, "request_invalid"),
         ("/api/v1/runs?search=" + "x" * 9000, 414, "url_too_long"),
+        ("/api/v1/runs?label=site", 422, "request_invalid"),
         ("/api/v1/nothing", 404, "not_found"),
         ("/api/v1/validate", 405, "method_not_allowed"),
         ("/page/../../../etc/passwd", 404, "not_found"),

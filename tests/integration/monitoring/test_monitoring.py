@@ -52,6 +52,27 @@ async def test_an_open_run_is_listed_as_open_and_then_as_it_ended(
     assert (await client.stats()).runs == {"cancelled": 1}
 
 
+async def test_runs_are_found_by_all_of_the_labels_that_are_asked_for(
+    client: Client, monitoring: Monitoring
+) -> None:
+    both = await client.start("echo", {"a": 1}, labels={"site": "eu", "team": "a b"})
+    one = await client.start("echo", {"a": 1}, labels={"site": "eu"})
+    await client.start("echo", {"a": 1})
+    await eventually(client.runs, lambda p: len(p.runs) == 3)
+
+    async def found(**labels: str) -> set[str]:
+        return {run.run_id for run in (await client.runs(labels=labels)).runs}
+
+    assert await found(site="eu") == {both.id, one.id}
+    assert await found(site="eu", team="a b") == {both.id}
+    assert await found(site="us") == set()
+    assert await found(site="eu'; drop table x; --") == set()
+    with pytest.raises(Rejected, match="at most 10 labels"):
+        await client.runs(labels={f"k{i}": "v" for i in range(11)})
+    with pytest.raises(Rejected, match=r"U\+0000"):
+        await client.runs(labels={"a": "\0"})
+
+
 async def test_a_run_is_shown_with_its_attempts_and_payloads(
     client: Client, monitoring: Monitoring
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from stretto.cli.commands.starting import labels_of
+from stretto.cli.labels import labels_of
 from stretto.cli.inputs import read_input
 
 

@@ -13,21 +13,11 @@ from stretto.cli.calling import Call, bus_command
 from stretto.cli.commands.definitions import read_source, register
 from stretto.cli.exits import EXIT_OK, EXIT_RUN_FAILED
 from stretto.cli.inputs import input_options, read_input
+from stretto.cli.labels import labels_of
 from stretto.cli.printing import note, print_json
 from stretto.cli.progress import Progress, failure_text
 from stretto.cli.watching import watch
 from stretto.client import Client, Run, RunEnded
-
-
-def labels_of(values: tuple[str, ...]) -> dict[str, str]:
-    """Read `key=value` options."""
-    labels: dict[str, str] = {}
-    for value in values:
-        key, separator, text = value.partition("=")
-        if not separator or not key:
-            raise click.UsageError(f"expected --label to be like key=value, but got {value!r}")
-        labels[key] = text
-    return labels
 
 
 async def follow(call: Call, run: Run) -> None:

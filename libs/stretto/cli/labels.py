@@ -1,0 +1,16 @@
+"""Options like `--label site=eu`."""
+
+from __future__ import annotations
+
+import click
+
+
+def labels_of(values: tuple[str, ...]) -> dict[str, str]:
+    """Read `key=value` options."""
+    labels: dict[str, str] = {}
+    for value in values:
+        key, separator, text = value.partition("=")
+        if not separator or not key:
+            raise click.UsageError(f"expected --label to be like key=value, but got {value!r}")
+        labels[key] = text
+    return labels
