@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 _QUIET = frozenset({"timer_stale", "decision_not_open", "not_queued"})
 """Rejections that are ordinary: a timer that was overtaken, an ask that was made twice, a grant
 that was told again."""
+from stretto.contracts.payload import REFERENCE_MARK
 
 
 class Deciding:
@@ -96,6 +97,8 @@ class Deciding:
             return self._loader.why_absent(slot.run.id)
 
     def _at_fault(self, slot: Slot, what: str, *, alone: bool) -> None:
+        if item.refers:
+            slot.refers = True
         """A bug of ours, met by one run: it is set aside as it stands in the log, the others go
         on. What was decided with it is decided again, without it."""
         if not alone:
@@ -142,6 +145,7 @@ class Deciding:
         batch.answers += answers.refused(item, rejection, self._partitions)
         logger.info(
             "request refused", extra={"subject": answers.origin(item), "reason": rejection.code}
+        slot.refers = REFERENCE_MARK in item.input
         )
 
 

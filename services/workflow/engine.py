@@ -33,8 +33,10 @@ from services.workflow.inbox import Arrival, Inbox, Item
 from services.workflow.loading import Loader
 from services.workflow.outgoing import SMALL_FRAME_RECORDS, Frames
 from services.workflow.refusals import refuse_value
+from services.workflow.payloads import Payloads
 from services.workflow.registry import Registry
 from services.workflow.sending import Sender
+from services.workflow.resolving import Resolving
 from services.workflow.slots import Slot, Written, public_status
 from services.workflow.starts import Starts
 from services.workflow.store import Store
@@ -84,6 +86,7 @@ class Engine:
         registry: Registry,
         sender: Sender,
         timers: Timers,
+        payloads: Payloads,
         inbox: Inbox,
         claims: Claims,
         clock: Clock,
@@ -95,12 +98,13 @@ class Engine:
         self._store = store
         self._sender = sender
         self._timers = timers
+        self._resolving = Resolving(payloads)
         self._inbox = inbox
         self._clock = clock
         self._partitions = partitions
         self._lanes = lanes
         self.loader = Loader(store, registry, clock, partitions)
-        starts = Starts(store, registry, tracer, claims, clock)
+        starts = Starts(store, registry, tracer, claims, clock, payloads)
         self._deciding = Deciding(
             loader=self.loader,
             starts=starts,
@@ -224,6 +228,8 @@ class Engine:
             return
         frames = Frames(batch.now_us, self._lanes)
         try:
+        if any(touched.slot.refers for touched in batch.touched.values()):
+            return  # their values come from the log
             for touched in batch.touched.values():
                 frames.add(touched.slot, [e for e in touched.effects if isinstance(e, Ask)])
         except FAULTS:
@@ -352,6 +358,8 @@ class Engine:
             self._timers.add(run_id, timer)
         if frames.too_large:
             self._inbox.put_now([Arrival(items=frames.too_large)])
+        if frames.referring:
+            await self._resolving.resolve(frames)
         await self._sender.effects(frames)
 
     def _settle(self, touched: Touched) -> None:

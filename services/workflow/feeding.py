@@ -24,6 +24,7 @@ from services.workflow.intake import (
     read_start,
 )
 from services.workflow.outgoing import MAX_FRAME_BYTES, refused_child
+from services.workflow.referring import Referring, concerns
 from stretto.bus.deadletter import DeadLetters
 from stretto.bus.message import Message, ack_all
 from stretto.bus.publisher import Outgoing, Publisher
@@ -61,6 +62,7 @@ class Feeders:
         pull: Pull,
         publisher: Publisher,
         inbox: Inbox,
+        referring: Referring,
         partitions: int,
         group: asyncio.TaskGroup,
     ) -> None:
@@ -68,6 +70,7 @@ class Feeders:
         self._publisher = publisher
         self._dead_letters = DeadLetters(publisher, "workflow")
         self._inbox = inbox
+        self._referring = referring
         self._partitions = partitions
         self._group = group
         self._owned: dict[int, asyncio.Task[None]] = {}
@@ -135,6 +138,8 @@ class Feeders:
                         await self._unreadable(message, read)
                     else:
                         await self._unreadable(message, read)
+                if any(each.message and concerns(each.message) for each in arrivals):
+                    arrivals = await self._referring.accept_all(arrivals)
                 if arrivals:
                     await self._deliver(arrivals, deliver)
 

@@ -25,6 +25,8 @@ class Addressed(msgspec.Struct, gc=False):
     namespace: str = "default"
     reply: str | None = None
     subject: str = ""
+    refers: bool = False
+    """It brings references to payloads."""
 
 
 Item = Addressed | StartRecord

@@ -246,9 +246,9 @@ def read_decided(message: Message) -> list[Item]:
 
 def _bounded(record: DecidedRecord) -> DecidedRecord:
     """What was decided, or that it is more than the log and a message may hold."""
-    size = len(record.output or b"") + sum(map(len, record.items or ()))
+    size = sum(map(len, record.items or ()))
     if size <= MAX_PAYLOAD_BYTES:
-        return record
+        return record  # an output that is larger is kept as a payload of its own
     text = f"expected a value of at most {MAX_PAYLOAD_BYTES} bytes, but it takes {size}"
     failure = Failure(type=FailureType.TOO_LARGE, message=text, retryable=False)
     return DecidedRecord(record.run_id, record.path, record.turn, error=failure)

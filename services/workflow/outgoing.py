@@ -84,12 +84,12 @@ class Asks:
 
     def add(self, slot: Slot, effect: Ask) -> int:
         """Add an ask to the frame in the making; 0, or the bytes of one that is too large."""
-        run = slot.run
-        if not is_asked(run, effect):
-            return 0
-        node = run.nodes[effect.path] if effect.path else None
-        values = [value_of(run, node, ref) for ref in effect.ask.refs]
-        plan = effect.ask.plan
+        values = asked_values(slot, effect)
+        return 0 if values is None else self.add_with(slot, effect, values)
+
+    def add_with(self, slot: Slot, effect: Ask, values: list[bytes | None]) -> int:
+        """The same, with values that are known already."""
+        run, plan = slot.run, effect.ask.plan
         distinct = {id(value): len(value) for value in values if value is not None}
         own = len(plan) + sum(distinct.values()) + _RECORD_BYTES
         if own > MAX_ASK_BYTES:
@@ -124,6 +124,15 @@ class Asks:
             self._clear()
 
 
+def asked_values(slot: Slot, effect: Ask) -> list[bytes | None] | None:
+    """The values that an ask takes along; None where it is not asked any more."""
+    run = slot.run
+    if not is_asked(run, effect):
+        return None
+    node = run.nodes[effect.path] if effect.path else None
+    return [value_of(run, node, ref) for ref in effect.ask.refs]
+
+
 def _parent(slot: Slot, path: str) -> str | None:
     """The traceparent that a record for a step takes along; None when the run is not sampled."""
     if slot.run.traceparent is None:
@@ -144,10 +153,20 @@ class Frames:
         self.timers: list[tuple[bytes, Timer]] = []
         self.too_large: list[Addressed] = []
         """The answers to asks that no message can hold."""
+        self.referring: list[tuple[Slot, Ask]] = []
+        """Asks whose values may hold references: to be resolved before they are sent."""
+
+    def add_with(self, slot: Slot, effect: Ask, values: list[bytes | None]) -> None:
+        """Add an ask whose values are resolved."""
+        size = self._asks.add_with(slot, effect, values)
+        if size:
+            self.too_large.append(_ask_too_large(slot, effect, size))
 
     def add(self, slot: Slot, effects: Iterable[object], *, again: bool = False) -> None:
         for effect in effects:
             match effect:
+                case Ask() if slot.refers:
+                    self.referring.append((slot, effect))
                 case Ask():
                     size = self._asks.add(slot, effect)
                     if size:

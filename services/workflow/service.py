@@ -16,6 +16,8 @@ from services.workflow.ownership import Ownership
 from services.workflow.parking import Parking
 from services.workflow.registry import Registry
 from services.workflow.republishing import Republisher
+from services.workflow.payloads import Payloads
+from services.workflow.referring import Referring
 from services.workflow.retention import Retention
 from services.workflow.schedules.scheduler import Scheduler
 from services.workflow.sending import Sender
@@ -26,6 +28,7 @@ from services.workflow.sweeping import Sweep
 from services.workflow.timers import Timers
 from stretto.postgres import Database, migrate
 from stretto.runtime.context import ServiceContext
+from stretto.payloads import ObjectStore
 from stretto.runtime.errors import TransientError
 from stretto.runtime.settings import retention_s
 from stretto.runtime.topology import lane_of
@@ -70,10 +73,13 @@ class WorkflowService:
         claims = Claims(database)
         self._engine = Engine(
             store=store,
+        objects = ObjectStore(context.connection, context.publisher)
+        payloads = Payloads(database, objects, clock)
             registry=registry,
             sender=self._sender,
             timers=self._timers,
             inbox=inbox,
+            payloads=payloads,
             claims=claims,
             clock=clock,
             tracer=context.tracer,
@@ -97,6 +103,7 @@ class WorkflowService:
             inbox=inbox,
             partitions=settings.partitions,
             group=group,
+            referring=Referring(payloads, context.publisher, settings.partitions),
         )
         self._definitions = Definitions(
             context.connection, context.publisher, registry, context.pull, clock
@@ -124,7 +131,10 @@ class WorkflowService:
         )
         known = Registry(reading, clock)
         reader = Loader(Store(reading), known, clock, settings.partitions)
-        self._api = Api(Store(reading), known, reader, self._resend_lane, Claims(reading))
+        kept = Payloads(reading, objects, clock)
+        self._migrating = MigrationApi(Store(reading), known, reader)
+        self._api = Api(Store(reading), reader, self._resend_lane, Claims(reading), kept)
+        self._catalogue = Catalogue(known)
         self._settling: set[asyncio.Task[None]] = set()
         context.on_store_lost(self._store_lost)
 

@@ -9,13 +9,14 @@ from stretto.contracts.graph import Graph
 from stretto.contracts.ids import partition_of, run_id_text, shard_of
 from stretto.contracts.public import CLOSED_STATUSES
 
+from stretto.contracts.payload import REFERENCE_MARK
 
 class Slot:
     """One run that this instance holds."""
 
     __slots__ = (
-        "committed_seq", "head", "headers", "loaded_us", "partition", "row", "run", "stored",
-        "subject", "swept_us", "text",
+        "committed_seq", "head", "headers", "loaded_us", "partition", "refers", "row", "run",
+        "stored", "subject", "swept_us", "text",
     )  # fmt: skip
 
     def __init__(self, run: Run, row: RunRow, partitions: int, *, stored: bool) -> None:
@@ -29,6 +30,8 @@ class Slot:
         self.swept_us = 0
         self.loaded_us = 0
         """When it came into memory from the log: it stays for a while, whatever its age."""
+        self.refers = False
+        """Whether its values may hold references to payloads."""
         self.subject = subjects.events(row.namespace, row.workflow, self.text).encode()
         self.headers = event_headers(row, self.text)
         self.head = head_json(row, self.text)
@@ -41,7 +44,25 @@ class Slot:
         run = Run(row.run_id, graph)
         for stored in events:
             apply(run, stored.decoded(), stored.seq, stored.at_us)
-        return cls(run, row, partitions, stored=True)
+        row.version = run.version
+        slot = cls(run, row, partitions, stored=True)
+        slot.refers = any(REFERENCE_MARK in stored.data for stored in events)
+        return slot
+
+    def as_of(self, events: list[StoredEvent]) -> "Slot":
+        """The same run after only the first of its events."""
+        row = msgspec.structs.replace(self.row)
+        return Slot.of_log(row, self.run.graph, events, 1, self.run.graphs)
+
+    @property
+    def moved(self) -> bool:
+        """Whether the run follows another version than its row says."""
+        return self.row.version != self.run.version
+
+    def follow_version(self) -> None:
+        """Tell of the version that the run follows now."""
+        self.row.version = self.run.version
+        self.head = head_json(self.row, self.text)
 
 
 def head_json(row: RunRow, text: str) -> bytes:

@@ -9,11 +9,13 @@ from services.workflow.core import Rejection
 from services.workflow.core.commands import Standing, Start
 from services.workflow.loading import Loader
 from services.workflow.registry import Registered, Registry
+from services.workflow.payloads import BadPayload, Payloads, TooMuch
 from services.workflow.store import Store
 from stretto.contracts.frames import StartRecord
 from stretto.contracts.graph import Graph
 from stretto.contracts.ids import run_id_text
 from stretto.definition.concurrency import KeyProblem
+from stretto.contracts.payload import MAX_STORED_BYTES, REFERENCE_MARK
 from stretto.runtime.clock import Clock
 from stretto.telemetry.tracing import Tracer
 
@@ -37,10 +39,17 @@ Prepared = Start | Rejection | Existing
 class Starts:
     """Prepares the starts of one round with as few queries as possible."""
 
-    def __init__(
-        self, store: Store, registry: Registry, tracer: Tracer, claims: Claims, clock: Clock
+    def __init__(  # noqa: PLR0917 - the parts of a start, each once
+        self,
+        store: Store,
+        registry: Registry,
+        tracer: Tracer,
+        claims: Claims,
+        clock: Clock,
+        payloads: Payloads,
     ) -> None:
         self._claims = claims
+        self._payloads = payloads
         self._clock = clock
         self._tracer = tracer
         self._store = store
@@ -148,7 +157,13 @@ class Starts:
             return _unknown(item, await self._registry.names(item.namespace))
         if item.depth > MAX_CHILD_DEPTH:
             return _too_deep(item)
-        problems = registered.input_problems(item.input)
+        value = began.input
+        if REFERENCE_MARK in value:
+            try:
+                value = await self._payloads.resolve(item.run_id, value, MAX_STORED_BYTES)
+            except (BadPayload, TooMuch) as error:
+                return Rejection(code=error.code, message=error.message)
+        problems = registered.input_problems(value)
         if problems:
             return _unfit(item, registered, problems)
         self._graphs[id(item)] = registered.graph

@@ -49,6 +49,8 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     """The stream does not answer publishers: replies are left to whoever reads the message."""
     subject_transform: SubjectTransform | None = None
     allow_direct: bool = False
+    allow_rollup: bool = False
+    """A message may replace those before it on its subject (what object stores are made of)."""
     description: str = ""
 
 
@@ -96,6 +98,8 @@ def stream_config(stream: Stream) -> dict[str, object]:
         "no_ack": stream.no_ack,
         "allow_direct": stream.allow_direct,
     }
+    if stream.allow_rollup:
+        config["allow_rollup_hdrs"] = True
     if stream.persist != "default" and stream.storage == "file" and stream.replicas == 1:
         config["persist_mode"] = stream.persist
     if stream.subject_transform is not None:

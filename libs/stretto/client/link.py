@@ -11,6 +11,7 @@ from stretto.client.answered import Answered
 from stretto.client.asking import Asks
 from stretto.client.endings import Endings
 from stretto.client.replies import ReplyBox
+from stretto.payloads import Carrier
 
 STORE_DEADLINE_S = 10.0
 """How long a message is tried to be stored: longer than a restart of the message store takes."""
@@ -30,6 +31,7 @@ class Link:
     answered: Answered
     endings: Endings
     polling: asyncio.Semaphore
+    carrier: Carrier
 
 
 def link(connection: Connection, namespace: str) -> Link:
@@ -43,4 +45,5 @@ def link(connection: Connection, namespace: str) -> Link:
         answered=Answered(publisher, ReplyBox(connection)),
         endings=Endings(connection, namespace),
         polling=asyncio.Semaphore(MAX_POLLS),
+        carrier=Carrier(connection, publisher),
     )

@@ -3,6 +3,8 @@
 `NULL` stands for a payload that is not there: `null` and left out are the same.
 """
 
+import re
+
 import msgspec
 
 NULL = msgspec.Raw(b"null")
@@ -25,6 +27,11 @@ times."""
 
 REFERENCE_MARK = b'"$payload"'
 """In every JSON text that holds a reference, and in hardly any other."""
+
+_LONG_BYTES = 64 * 1024
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+"""Of a long text only the brackets outside of strings are looked at one by one."""
 
 
 def depth_of(data: bytes | memoryview) -> int:
@@ -49,13 +56,17 @@ def depth_of(data: bytes | memoryview) -> int:
     return deepest
 
 
-def payload_problem(data: bytes | memoryview) -> str | None:
+def payload_problem(data: bytes | memoryview, limit: int = MAX_PAYLOAD_BYTES) -> str | None:
     """Say what is wrong with a user payload (size, depth), or None. Cheap for small flat ones."""
     size = len(data)
-    if size > MAX_PAYLOAD_BYTES:
-        return f"expected at most {MAX_PAYLOAD_BYTES} bytes, but got {size}"
+    if size > limit:
+        return f"expected at most {limit} bytes, but got {size}"
     raw = bytes(data)
-    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and (found := depth_of(raw)) > MAX_DEPTH:
+    if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
+        return None
+    if size > _LONG_BYTES:
+        raw = _STRINGS.sub(b"", raw).translate(None, _NO_BRACKETS)
+    if (found := depth_of(raw)) > MAX_DEPTH:
         return f"expected JSON nested at most {MAX_DEPTH} deep, but got {found}"
     return None
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from stretto.contracts.failures import MAX_MESSAGE_CHARS, Failure, FailureType
-from stretto.contracts.payload import payload_problem
+from stretto.contracts.payload import MAX_PAYLOAD_BYTES, payload_problem
 from stretto.contracts.public import TaskResult
 from stretto.worker.errors import InvalidOutput, TooLarge
 
@@ -11,8 +11,9 @@ MAX_TYPE_CHARS = 200
 """A failure type is matched by `retry.except` and `catch`, and shown in lists."""
 
 
-def encode_output(value: object) -> msgspec.Raw:
-    """Write what a handler returned as JSON: anything that msgspec or pydantic can.
+def encode_output(value: object, limit: int = MAX_PAYLOAD_BYTES) -> msgspec.Raw:
+    """Write what a handler returned as JSON: anything that msgspec or pydantic can; at most `limit`
+    bytes.
 
     Raises:
         InvalidOutput: it cannot be written as JSON.
@@ -24,7 +25,7 @@ def encode_output(value: object) -> msgspec.Raw:
         raise InvalidOutput(
             f"expected the handler to return what JSON can hold, but: {error}"
         ) from error
-    problem = payload_problem(data)
+    problem = payload_problem(data, limit)
     if problem is not None:
         raise TooLarge(f"{problem} in the output")
     return msgspec.Raw(data)

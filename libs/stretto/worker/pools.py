@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from stretto.contracts.failures import Failure, FailureType
+from stretto.contracts.payload import MAX_STORED_BYTES
 from stretto.contracts.public import Task
 from stretto.worker.context import Context
 from stretto.worker.outcome import encode_output, failure_of
@@ -118,7 +119,7 @@ def run_here(
     if context is not None:
         arguments[context] = Context(task)
     try:
-        return encode_output(function(**arguments))
+        return encode_output(function(**arguments), MAX_STORED_BYTES)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a handler raises is its outcome
         return failure_of(error)
 

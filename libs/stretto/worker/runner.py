@@ -18,9 +18,14 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from stretto.contracts.failures import Failure, FailureType
+from stretto.contracts.payload import MAX_PAYLOAD_BYTES, MAX_STORED_BYTES, REFERENCE_MARK
 from stretto.contracts.public import Progress, Task, TaskResult
+from stretto.payloads import Carrier
 from stretto.runtime.clock import US_PER_S, Clock, parse_rfc3339, rfc3339
+from stretto.runtime.errors import StrettoError
 from stretto.telemetry import names
 from stretto.telemetry.trace_ids import attempt_span_id, parse_traceparent
 from stretto.telemetry.tracing import SpanInProgress, Tracer
@@ -75,6 +80,7 @@ class Runner:
         send_progress: sends a sign of life; never waits.
         group: where attempts that wait run.
         freed: called when slots have become free.
+        carrier: carries payloads that are too large for a message; None: they are left alone.
     """
 
     def __init__(
@@ -91,6 +97,7 @@ class Runner:
         send_progress: Callable[[Progress], None],
         group: asyncio.TaskGroup,
         freed: Callable[[], None],
+        carrier: Carrier | None = None,
     ) -> None:
         self._worker = worker
         self._slots = slots
@@ -103,6 +110,9 @@ class Runner:
         self._send_progress = send_progress
         self._group = group
         self._freed = freed
+        self._carrier = carrier
+        self._inline = MAX_PAYLOAD_BYTES if carrier is None else carrier.limit
+        self._limit = MAX_PAYLOAD_BYTES if carrier is None else MAX_STORED_BYTES
         self._loop = asyncio.get_running_loop()
         self._runs: dict[Run, None] = {}
 
@@ -125,16 +135,18 @@ class Runner:
             return self._fail(attempt, _withdrawn(), None)
         if handler is None:
             return self._fail(attempt, unknown_task(task.task, sorted(self._handlers)), None)
+        refers = self._carrier is not None and REFERENCE_MARK in bytes(task.input)
         try:
             late_us = _late_us(task, now_us)
-            arguments = handler.binding.read(task.input)
+            arguments = None if refers else handler.binding.read(task.input)
         except InvalidInput as error:
             return self._fail(attempt, failure_of(error), None)
         if late_us is not None and late_us >= 0:
             return self._fail(attempt, _past_deadline(task), None)
         if task.accept:
             self._outbox.accept(task.reply, task.id)
-        if handler.way is Way.INLINE and handler.binding.context is None:
+        inline = handler.way is Way.INLINE and handler.binding.context is None
+        if inline and arguments is not None:
             return self._run_through(attempt, handler, arguments, rfc3339(now_us))
         return self._spawn(attempt, handler, arguments, rfc3339(now_us), late_us)
 
@@ -145,17 +157,25 @@ class Runner:
     ) -> None:
         try:
             with self._span(attempt.task):
-                output = encode_output(run_through(handler.function(**arguments)))
+                output = encode_output(run_through(handler.function(**arguments)), self._limit)
         except asyncio.CancelledError:
             return self._fail(attempt, _cancelled_itself(), started_at)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a handler raises is its outcome
             return self._fail(attempt, failure_of(error), started_at)
-        return self._finish(
-            attempt,
-            completed(
-                attempt.task.id, output, self._worker, started_at, rfc3339(self._clock.now_us())
-            ),
-        )
+        if len(output) > self._inline:
+            self._group.create_task(self._end_large(attempt, output, started_at))
+            return None
+        return self._complete(attempt, output, started_at)
+
+    async def _end_large(self, attempt: Attempt, output: msgspec.Raw, started_at: str) -> None:
+        try:
+            sent = await self._sent(output)
+        except StrettoError as error:
+            self._fail(attempt, failure_of(error), started_at)
+        else:
+            self._complete(attempt, sent, started_at)
+        self.fill()
+        self._freed()
 
     # --- everything that may wait
 
@@ -163,22 +183,22 @@ class Runner:
         self,
         attempt: Attempt,
         handler: Handler,
-        arguments: dict[str, Any],
+        arguments: dict[str, Any] | None,
         started_at: str,
         late_us: int | None,
     ) -> None:
         task = attempt.task
         run = Run(attempt, handler, started_at)
         if task.heartbeat_s is not None or handler.binding.context is not None:
-            self._attend(run, arguments)
+            self._attend(run)
         run.task = self._group.create_task(self._run(run, arguments))
         attempt.runner = run
         self._runs[run] = None
         if late_us is not None:
             run.timer = self._loop.call_later(-late_us / US_PER_S, run.stop, DEADLINE)
 
-    def _attend(self, run: Run, arguments: dict[str, Any]) -> None:
-        """Give a run its pulse, and its handler the context where it wants one."""
+    def _attend(self, run: Run) -> None:
+        """Give a run its pulse, and the context for its handler."""
         task, handler = run.attempt.task, run.handler
         pulse = Pulse(task.id, self._worker, task.heartbeat_s, self._send_progress)
         if handler.way is Way.THREAD:
@@ -186,14 +206,12 @@ class Runner:
         else:
             beat = pulse.say
         run.pulse, run.context = pulse, Context(task, beat)
-        if handler.binding.context is not None and handler.way is not Way.PROCESS:
-            arguments[handler.binding.context] = run.context
         pulse.start()
 
     def _say_from_thread(self, pulse: Pulse, progress: float | None, message: str | None) -> None:
         self._loop.call_soon_threadsafe(pulse.say, progress, message)
 
-    async def _run(self, run: Run, arguments: dict[str, Any]) -> None:
+    async def _run(self, run: Run, arguments: dict[str, Any] | None) -> None:
         try:
             ended = await self._ended(run, arguments)
         finally:
@@ -208,30 +226,46 @@ class Runner:
         elif isinstance(ended, Failure):
             self._fail(attempt, ended, run.started_at)
         else:
-            now = rfc3339(self._clock.now_us())
-            self._finish(
-                attempt, completed(attempt.task.id, ended, self._worker, run.started_at, now)
-            )
+            self._complete(attempt, ended, run.started_at)
         self.fill()
         self._freed()
 
-    async def _ended(self, run: Run, arguments: dict[str, Any]) -> Ended | None:
+    async def _ended(self, run: Run, given: dict[str, Any] | None) -> Ended | None:
         """Run the handler; return its output or failure, None when it was given up."""
-        task = run.attempt.task
+        task, handler = run.attempt.task, run.handler
         try:
             with self._span(task) as span:
-                if run.handler.way is not Way.PROCESS:
-                    return encode_output(await self._value(run.handler, arguments))
-                ended = await self._pools.in_process(
-                    run.handler.function, arguments, task, run.handler.binding.context
-                )
-                if span is not None and isinstance(ended, Failure):
+                arguments = await self._fetched(task, handler) if given is None else given
+                ended: Ended
+                if handler.way is not Way.PROCESS:
+                    if handler.binding.context is not None:
+                        arguments[handler.binding.context] = run.context
+                    ended = encode_output(await self._value(handler, arguments), self._limit)
+                else:
+                    ended = await self._pools.in_process(
+                        handler.function, arguments, task, handler.binding.context
+                    )
+                if isinstance(ended, msgspec.Raw):
+                    return await self._sent(ended)
+                if span is not None:
                     span.fail(f"{ended.type}: {ended.message}")
                 return ended
         except asyncio.CancelledError:
             return self._stopped(run)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a handler raises is its outcome
             return failure_of(error)
+
+    async def _fetched(self, task: Task, handler: Handler) -> dict[str, Any]:
+        """The arguments of a handler whose input refers to payloads."""
+        assert self._carrier is not None, "without one references are left alone"
+        data = await self._carrier.receive(bytes(task.input), task.run_id)
+        return handler.binding.read(msgspec.Raw(data))
+
+    async def _sent(self, output: msgspec.Raw) -> msgspec.Raw:
+        """An output as it goes into the message: itself, or its reference."""
+        if self._carrier is None or len(output) <= self._inline:
+            return output
+        return msgspec.Raw(await self._carrier.send(bytes(output)))
 
     def _value(self, handler: Handler, arguments: dict[str, Any]) -> Awaitable[object]:
         if handler.way is Way.THREAD:
@@ -251,6 +285,10 @@ class Runner:
         if current is not None and current.cancelling():
             raise asyncio.CancelledError  # the whole worker is being cancelled
         return _cancelled_itself()
+
+    def _complete(self, attempt: Attempt, output: msgspec.Raw, started_at: str) -> None:
+        now = rfc3339(self._clock.now_us())
+        self._finish(attempt, completed(attempt.task.id, output, self._worker, started_at, now))
 
     def _fail(self, attempt: Attempt, failure: Failure, started_at: str | None) -> None:
         logger.info(
