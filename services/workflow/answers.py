@@ -3,7 +3,7 @@
 import re
 
 from services.workflow.core import Rejection
-from services.workflow.core.commands import Control
+from services.workflow.core.commands import Control, Migrate
 from services.workflow.inbox import Addressed, Item
 from services.workflow.outgoing import refused_child
 from stretto.bus.publisher import Outgoing
@@ -63,7 +63,7 @@ def started(item: StartRecord, run_id: bytes, version: int, *, existing: bool) -
 
 def controlled(item: Addressed) -> list[Outgoing]:
     """That a control was carried out, for who asked."""
-    if item.reply is None or not isinstance(item.command, Control):
+    if item.reply is None or not isinstance(item.command, Control | Migrate):
         return []
     answer = Controlled(run_id=run_id_text(item.run_id), command=item.command.request.command)
     return [Outgoing(item.reply, json_encode(answer))]

@@ -116,9 +116,11 @@ class Batch:
                 slot.row.closed_us = self.now_us if closed else None
                 rows.started.append(slot.row)
             elif closed:
-                rows.closed.append((run_id, status, self.now_us))
-            elif slot.row.closed_us is not None or slot.row.parked:
-                rows.closed.append((run_id, "running", None))
+                rows.closed.append((run_id, status, self.now_us, slot.run.version))
+            elif slot.row.closed_us is not None or slot.row.parked or slot.moved:
+                rows.closed.append((run_id, "running", None, slot.run.version))
+            if slot.moved:
+                slot.follow_version()
         return rows
 
 

@@ -6,13 +6,22 @@ from collections.abc import Callable
 from services.workflow import answers
 from services.workflow.batch import Batch
 from services.workflow.core import CONTINUE, Rejection
-from services.workflow.core.commands import Continue, Control, Start, TimerFired, may_reopen
+from services.workflow.core.commands import (
+    Continue,
+    Control,
+    Migrate,
+    Start,
+    TimerFired,
+    may_reopen,
+)
 from services.workflow.faults import FAULTS, Spoiled
 from services.workflow.inbox import Addressed, Item
 from services.workflow.loading import Loader, unknown_run
+from services.workflow.migrations import Migrations
 from services.workflow.slots import Slot, new_row
 from services.workflow.starts import Existing, Starts
 from stretto.contracts.frames import StartRecord
+from stretto.contracts.payload import REFERENCE_MARK
 from stretto.runtime.clock import Clock
 from stretto.telemetry.metrics import Metrics
 
@@ -21,7 +30,6 @@ logger = logging.getLogger(__name__)
 _QUIET = frozenset({"timer_stale", "decision_not_open", "not_queued"})
 """Rejections that are ordinary: a timer that was overtaken, an ask that was made twice, a grant
 that was told again."""
-from stretto.contracts.payload import REFERENCE_MARK
 
 
 class Deciding:
@@ -32,6 +40,7 @@ class Deciding:
         *,
         loader: Loader,
         starts: Starts,
+        migrations: Migrations,
         clock: Clock,
         metrics: Metrics,
         partitions: int,
@@ -39,6 +48,7 @@ class Deciding:
     ) -> None:
         self._loader = loader
         self._starts = starts
+        self._migrations = migrations
         self._clock = clock
         self._partitions = partitions
         self._loaded = loaded
@@ -53,9 +63,12 @@ class Deciding:
         """
         loader = self._loader
         self._loaded(await loader.load({i.run_id for i in items if _wants_its_run(i)}))
-        reopening = [i for i in items if isinstance(i, Addressed) and may_reopen(i.command)]
+        asked = [i for i in items if isinstance(i, Addressed) and isinstance(i.command, Control)]
+        reopening = [i for i in asked if may_reopen(i.command)]
         for each in reopening:
             await loader.load_closed(each.run_id)
+        for each in asked:
+            await self._migrations.prepare(each, loader)
         starts = [item for item in items if isinstance(item, StartRecord)]
         prepared = await self._starts.prepare(starts, loader) if starts else {}
         batch.now_us = self._clock.now_us()
@@ -73,12 +86,19 @@ class Deciding:
             if _wants_its_run(item):
                 self._refuse(batch, item, self._loader.why_absent(item.run_id))
             return  # the timer of a run that is parked, closed or another's
-        if isinstance(item.command, Control):
+        if isinstance(item.command, Migrate) and item.command.graph is not None:
+            slot.run.graphs = {
+                **(slot.run.graphs or {}),
+                item.command.graph.version: item.command.graph,
+            }
+        if isinstance(item.command, Control | Migrate):
             if item.namespace != slot.row.namespace:
                 self._refuse(batch, item, unknown_run(item.run_id))
                 return
         else:
             item.namespace = slot.row.namespace
+        if item.refers:
+            slot.refers = True
         rejection = self._carry_out(batch, slot, item, alone=alone)
         if rejection is None:
             batch.answers += answers.controlled(item)
@@ -97,8 +117,6 @@ class Deciding:
             return self._loader.why_absent(slot.run.id)
 
     def _at_fault(self, slot: Slot, what: str, *, alone: bool) -> None:
-        if item.refers:
-            slot.refers = True
         """A bug of ours, met by one run: it is set aside as it stands in the log, the others go
         on. What was decided with it is decided again, without it."""
         if not alone:
@@ -127,6 +145,7 @@ class Deciding:
         row = new_row(item.run_id, item.namespace, item.workflow, graph.version, batch.now_us)
         row.caller_id = item.id
         slot = self._loader.new(graph, row)
+        slot.refers = REFERENCE_MARK in item.input
         try:
             rejection = batch.run(slot, prepared)
             assert rejection is None, "a run that is new can be started"
@@ -145,7 +164,6 @@ class Deciding:
         batch.answers += answers.refused(item, rejection, self._partitions)
         logger.info(
             "request refused", extra={"subject": answers.origin(item), "reason": rejection.code}
-        slot.refers = REFERENCE_MARK in item.input
         )
 
 

@@ -31,12 +31,13 @@ from services.workflow.deciding import Deciding, go_on
 from services.workflow.faults import FAULTS, Spoiled
 from services.workflow.inbox import Arrival, Inbox, Item
 from services.workflow.loading import Loader
+from services.workflow.migrations import Migrations
 from services.workflow.outgoing import SMALL_FRAME_RECORDS, Frames
-from services.workflow.refusals import refuse_value
 from services.workflow.payloads import Payloads
+from services.workflow.refusals import refuse_value
 from services.workflow.registry import Registry
-from services.workflow.sending import Sender
 from services.workflow.resolving import Resolving
+from services.workflow.sending import Sender
 from services.workflow.slots import Slot, Written, public_status
 from services.workflow.starts import Starts
 from services.workflow.store import Store
@@ -85,8 +86,8 @@ class Engine:
         store: Store,
         registry: Registry,
         sender: Sender,
-        timers: Timers,
         payloads: Payloads,
+        timers: Timers,
         inbox: Inbox,
         claims: Claims,
         clock: Clock,
@@ -97,8 +98,8 @@ class Engine:
     ) -> None:
         self._store = store
         self._sender = sender
-        self._timers = timers
         self._resolving = Resolving(payloads)
+        self._timers = timers
         self._inbox = inbox
         self._clock = clock
         self._partitions = partitions
@@ -108,6 +109,7 @@ class Engine:
         self._deciding = Deciding(
             loader=self.loader,
             starts=starts,
+            migrations=Migrations(registry),
             clock=clock,
             metrics=metrics,
             partitions=partitions,
@@ -226,10 +228,10 @@ class Engine:
         """
         if len(batch.touched) > SMALL_FRAME_RECORDS:
             return
-        frames = Frames(batch.now_us, self._lanes)
-        try:
         if any(touched.slot.refers for touched in batch.touched.values()):
             return  # their values come from the log
+        frames = Frames(batch.now_us, self._lanes)
+        try:
             for touched in batch.touched.values():
                 frames.add(touched.slot, [e for e in touched.effects if isinstance(e, Ask)])
         except FAULTS:
@@ -356,10 +358,10 @@ class Engine:
     async def _send(self, frames: Frames) -> None:
         for run_id, timer in frames.timers:
             self._timers.add(run_id, timer)
-        if frames.too_large:
-            self._inbox.put_now([Arrival(items=frames.too_large)])
         if frames.referring:
             await self._resolving.resolve(frames)
+        if frames.too_large:
+            self._inbox.put_now([Arrival(items=frames.too_large)])
         await self._sender.effects(frames)
 
     def _settle(self, touched: Touched) -> None:

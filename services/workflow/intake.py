@@ -10,22 +10,29 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from services.workflow.answers import may_answer
-from services.workflow.core.commands import Accepted, Control, Decided, Granted, Result
+from services.workflow.core.commands import Accepted, Bound, Control, Decided, Granted, Result
 from services.workflow.inbox import Addressed, Arrival, Item
 from stretto.bus.message import Message
-from stretto.contracts import subjects
+from stretto.contracts import subjects, versions
 from stretto.contracts.codec import (
     decode_control,
     decode_results,
     decode_start,
+    json_encode,
     unpack_decided,
     unpack_inbox,
 )
 from stretto.contracts.failures import MAX_MESSAGE_CHARS, Failure, FailureType
-from stretto.contracts.frames import ControlRecord, DecidedRecord, InboxFrame, StartRecord
+from stretto.contracts.frames import (
+    ControlRecord,
+    DecidedRecord,
+    ForkRecord,
+    InboxFrame,
+    StartRecord,
+)
 from stretto.contracts.ids import parse_attempt_id, parse_run_id, uuid7
 from stretto.contracts.payload import MAX_PAYLOAD_BYTES, NULL, payload_problem
-from stretto.contracts.public import StartRequest, TaskResult
+from stretto.contracts.public import ForkRequest, StartRequest, TaskResult
 
 logger = logging.getLogger(__name__)
 
@@ -72,9 +79,11 @@ def read_start(message: Message) -> list[Item]:
     """A start as it came from the outside; the run id is settled here."""
     _check_size(message)
     where = subjects.parse_start(message.subject)
+    request = decode_start(message.data or b"{}")
+    if versions.MARK in where.workflow or request.version_label is not None:
+        where, request = _versioned(where, request)
     if not (subjects.is_name(where.namespace) and subjects.is_name(where.workflow)):
         raise Unreadable(f"expected names {subjects.NAME_PATTERN}, but got {message.subject!r}")
-    request = decode_start(message.data or b"{}")
     if request.parent is not None:
         parse_attempt_id(request.parent)
     try:
@@ -83,9 +92,32 @@ def read_start(message: Message) -> list[Item]:
         raise Unreadable(str(error), parent=request.parent) from error
 
 
+def _versioned(
+    where: subjects.StartSubject, request: StartRequest
+) -> tuple[subjects.StartSubject, StartRequest]:
+    """Settle which version is meant: by the subject (`order@stable`), or by the request."""
+    try:
+        name, number, label = versions.parse_ref(where.workflow)
+        if request.version_label is not None:
+            if request.version is not None or number is not None or label is not None:
+                raise ValueError("expected one version, but got several")
+            number, label = versions.parse_version(request.version_label)
+    except ValueError as error:
+        raise Unreadable(str(error), parent=request.parent) from error
+    if number is not None and request.version not in (None, number):
+        raise Unreadable("expected one version, but got several", parent=request.parent)
+    if label is not None and request.version is not None:
+        raise Unreadable("expected one version, but got several", parent=request.parent)
+    version = request.version if number is None else number
+    settled = msgspec.structs.replace(request, version=version, version_label=label)
+    return where._replace(workflow=name), settled
+
+
 def _start(message: Message, where: subjects.StartSubject, request: StartRequest) -> StartRecord:
     value = bytes(request.input)
-    value = b"{}" if value == _NULL else value
+    fork = _fork(request.fork)
+    if value == _NULL:
+        value = b"{}" if fork is None else b""
     problem = payload_problem(value)
     if problem is not None:
         raise Unreadable(f"input: {problem}")
@@ -106,7 +138,25 @@ def _start(message: Message, where: subjects.StartSubject, request: StartRequest
         traceparent=headers.get(subjects.HEADER_TRACEPARENT),
         parent=request.parent,
         depth=request.depth,
+        version_label=request.version_label,
+        fork=fork,
     )
+
+
+def _fork(request: ForkRequest | None) -> ForkRecord | None:
+    if request is None:
+        return None
+    run_id = parse_run_id(request.run_id)
+    if request.at_seq is not None and request.at_seq < 1:
+        raise Unreadable(f"fork: expected `at_seq` from 1 on, but got {request.at_seq}")
+    for field, limit in _FORK_LIMITS:
+        _check_length(f"fork.{field}", getattr(request, field), limit)
+    return ForkRecord(run_id, request.at_seq or 0, request.step, request.by, request.reason)
+
+
+def _check_length(what: str, text: str | None, limit: int) -> None:
+    if text is not None and len(text) > limit:
+        raise Unreadable(f"{what}: expected at most {limit} characters, but got {len(text)}")
 
 
 def _check_size(message: Message) -> None:
@@ -150,9 +200,7 @@ def _control(run_id: bytes, namespace: str, data: bytes, reply: str | None) -> A
     if problem is not None:
         raise Unreadable(f"payload: {problem}")
     for field, limit in _CONTROL_LIMITS:
-        text = getattr(request, field)
-        if text is not None and len(text) > limit:
-            raise Unreadable(f"{field}: expected at most {limit} characters, but got {len(text)}")
+        _check_length(field, getattr(request, field), limit)
     return Addressed(run_id, Control(request=request), namespace, reply)
 
 
@@ -162,7 +210,10 @@ _CONTROL_LIMITS = (
     ("by", MAX_NAME_CHARS),
     ("step", MAX_STEP_CHARS),
     ("name", MAX_NAME_CHARS),
+    ("to", MAX_STEP_CHARS),
+    ("version_label", MAX_NAME_CHARS),
 )
+_FORK_LIMITS = (("step", MAX_STEP_CHARS), ("by", MAX_NAME_CHARS), ("reason", MAX_MESSAGE_CHARS))
 
 
 def read_results(message: Message) -> list[Item]:
@@ -181,6 +232,20 @@ def read_results(message: Message) -> list[Item]:
         worker = _cut(answer.worker, MAX_NAME_CHARS)
         command = Accepted(path=attempt.path, attempt=attempt.attempt, worker=worker)
         items.append(Addressed(attempt.run_id, command, subject=message.subject))
+    for bound in answer.bound:
+        try:
+            attempt = parse_attempt_id(bound.id)
+        except ValueError as error:
+            problems.append(str(error))
+            continue
+        going = Bound(
+            path=attempt.path,
+            attempt=attempt.attempt,
+            device=bound.device[:MAX_NAME_CHARS],
+            reason=bound.reason[:MAX_MESSAGE_CHARS],
+            ranked=json_encode(bound.ranked),
+        )
+        items.append(Addressed(attempt.run_id, going, subject=message.subject))
     for result in answer.results:
         try:
             attempt = parse_attempt_id(result.id)

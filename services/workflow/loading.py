@@ -17,6 +17,7 @@ from services.workflow.registry import Registry
 from services.workflow.slots import Slot
 from services.workflow.store import LOAD_RUNS_AT_ONCE, RunRow, Store, StoredEvent, shards_of
 from stretto.contracts.codec import UnknownEvent
+from stretto.contracts.events import RunMigrated
 from stretto.contracts.graph import Graph
 from stretto.contracts.ids import partition_of, run_id_text
 from stretto.runtime.clock import Clock
@@ -56,18 +57,25 @@ class Loader:
             part = rows[start : start + LOAD_RUNS_AT_ONCE]
             events = await self._store.events_of([row.run_id for row in part])
             for index, row in enumerate(part):
-                graph = await self._registry.graph(row.namespace, row.workflow, row.version)
                 stored = events.pop(row.run_id)
-                slot = self._fold(row, graph, stored)
+                graph = await self._registry.graph(row.namespace, row.workflow, row.version)
+                graphs = await versions_of(self._registry, row, stored)
+                slot = self._fold(row, graph, stored, graphs)
                 if slot is not None:
                     yield slot, stored
                 if index % FOLD_SLICE == FOLD_SLICE - 1:
                     await asyncio.sleep(0)
 
-    def _fold(self, row: RunRow, graph: Graph | None, stored: list[StoredEvent]) -> Slot | None:
+    def _fold(
+        self,
+        row: RunRow,
+        graph: Graph | None,
+        stored: list[StoredEvent],
+        graphs: dict[int, Graph] | None,
+    ) -> Slot | None:
         try:
             assert graph is not None, "a run's version is in the definition table"
-            slot = Slot.of_log(row, graph, stored, self._partitions)
+            slot = Slot.of_log(row, graph, stored, self._partitions, graphs)
         except UnknownEvent as error:
             raise BuildOlder(error) from error
         except FAULTS:
@@ -190,6 +198,21 @@ class Loader:
                 code="run_closed", message=f"expected run {text} to be open, but it is {status}"
             )
         return unknown_run(run_id)
+
+
+async def versions_of(
+    registry: Registry, row: RunRow, stored: list[StoredEvent]
+) -> dict[int, Graph] | None:
+    """The graphs of all versions that a run has followed, by version; None where it is but one."""
+    moves = [event.decoded() for event in stored if event.type == RunMigrated.type]
+    if not moves:
+        return None
+    versions = {row.version}
+    for move in moves:
+        assert isinstance(move, RunMigrated)
+        versions |= {move.from_version, move.to_version}
+    graphs = {v: await registry.graph(row.namespace, row.workflow, v) for v in sorted(versions)}
+    return {version: graph for version, graph in graphs.items() if graph is not None}
 
 
 def unknown_run(run_id: bytes) -> Rejection:

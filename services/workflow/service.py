@@ -5,6 +5,7 @@ import logging
 from contextlib import AsyncExitStack
 
 from services.workflow.api import Api
+from services.workflow.catalogue import Catalogue
 from services.workflow.claims import Claims
 from services.workflow.definitions import Definitions
 from services.workflow.engine import Engine
@@ -12,12 +13,13 @@ from services.workflow.feeding import Feeders
 from services.workflow.inbox import Inbox
 from services.workflow.lines import Lines
 from services.workflow.loading import Loader
+from services.workflow.migration_api import MigrationApi
 from services.workflow.ownership import Ownership
 from services.workflow.parking import Parking
-from services.workflow.registry import Registry
-from services.workflow.republishing import Republisher
 from services.workflow.payloads import Payloads
 from services.workflow.referring import Referring
+from services.workflow.registry import Registry
+from services.workflow.republishing import Republisher
 from services.workflow.retention import Retention
 from services.workflow.schedules.scheduler import Scheduler
 from services.workflow.sending import Sender
@@ -26,9 +28,9 @@ from services.workflow.spans import Spans
 from services.workflow.store import MIGRATIONS, ROLE, SCHEMA, Store
 from services.workflow.sweeping import Sweep
 from services.workflow.timers import Timers
+from stretto.payloads import ObjectStore
 from stretto.postgres import Database, migrate
 from stretto.runtime.context import ServiceContext
-from stretto.payloads import ObjectStore
 from stretto.runtime.errors import TransientError
 from stretto.runtime.settings import retention_s
 from stretto.runtime.topology import lane_of
@@ -71,15 +73,15 @@ class WorkflowService:
         store = Store(database)
         registry = Registry(database, clock)
         claims = Claims(database)
-        self._engine = Engine(
-            store=store,
         objects = ObjectStore(context.connection, context.publisher)
         payloads = Payloads(database, objects, clock)
+        self._engine = Engine(
+            store=store,
             registry=registry,
             sender=self._sender,
+            payloads=payloads,
             timers=self._timers,
             inbox=inbox,
-            payloads=payloads,
             claims=claims,
             clock=clock,
             tracer=context.tracer,
@@ -101,9 +103,9 @@ class WorkflowService:
             pull=context.pull,
             publisher=context.publisher,
             inbox=inbox,
+            referring=Referring(payloads, context.publisher, settings.partitions),
             partitions=settings.partitions,
             group=group,
-            referring=Referring(payloads, context.publisher, settings.partitions),
         )
         self._definitions = Definitions(
             context.connection, context.publisher, registry, context.pull, clock
@@ -161,7 +163,12 @@ class WorkflowService:
             )
         ]
         self._feeders.start()
-        await context.started(self._api.operations() | self._scheduler.operations())
+        await context.started(
+            self._api.operations()
+            | self._catalogue.operations()
+            | self._scheduler.operations()
+            | self._migrating.operations()
+        )
         await context.stopping.wait()
         await self._stop(engine, beside)
 

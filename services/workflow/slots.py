@@ -1,15 +1,17 @@
 """A run in memory and what the shell keeps beside it: its head on the bus, its way to the log."""
 
+import msgspec
+
 from services.workflow.core import Run, apply
 from services.workflow.store import RunRow, StoredEvent
 from stretto.contracts import subjects
 from stretto.contracts.codec import json_encode
-from stretto.contracts.events import Event
+from stretto.contracts.events import Event, RunStarted
 from stretto.contracts.graph import Graph
 from stretto.contracts.ids import partition_of, run_id_text, shard_of
+from stretto.contracts.payload import REFERENCE_MARK
 from stretto.contracts.public import CLOSED_STATUSES
 
-from stretto.contracts.payload import REFERENCE_MARK
 
 class Slot:
     """One run that this instance holds."""
@@ -28,20 +30,31 @@ class Slot:
         self.partition = partition_of(run.id, partitions)
         self.committed_seq = run.seq
         self.swept_us = 0
-        self.loaded_us = 0
-        """When it came into memory from the log: it stays for a while, whatever its age."""
         self.refers = False
         """Whether its values may hold references to payloads."""
+        self.loaded_us = 0
+        """When it came into memory from the log: it stays for a while, whatever its age."""
         self.subject = subjects.events(row.namespace, row.workflow, self.text).encode()
         self.headers = event_headers(row, self.text)
         self.head = head_json(row, self.text)
 
     @classmethod
     def of_log(
-        cls, row: RunRow, graph: Graph, events: list[StoredEvent], partitions: int
+        cls,
+        row: RunRow,
+        graph: Graph,
+        events: list[StoredEvent],
+        partitions: int,
+        graphs: dict[int, Graph] | None = None,
     ) -> "Slot":
-        """Fold a run from the log."""
+        """Fold a run from the log. `graphs`: by version, of a run that has followed several; its
+        row tells of the last one then."""
+        if graphs is not None:
+            began = events[0].decoded()
+            assert isinstance(began, RunStarted)
+            graph = graphs[began.version]
         run = Run(row.run_id, graph)
+        run.graphs = graphs
         for stored in events:
             apply(run, stored.decoded(), stored.seq, stored.at_us)
         row.version = run.version

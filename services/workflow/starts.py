@@ -7,15 +7,16 @@ import msgspec
 from services.workflow.claims import Claim, Claims, LineKey, Place
 from services.workflow.core import Rejection
 from services.workflow.core.commands import Standing, Start
+from services.workflow.forks import Beginning, forked
 from services.workflow.loading import Loader
-from services.workflow.registry import Registered, Registry
 from services.workflow.payloads import BadPayload, Payloads, TooMuch
+from services.workflow.registry import Registered, Registry
 from services.workflow.store import Store
 from stretto.contracts.frames import StartRecord
 from stretto.contracts.graph import Graph
 from stretto.contracts.ids import run_id_text
-from stretto.definition.concurrency import KeyProblem
 from stretto.contracts.payload import MAX_STORED_BYTES, REFERENCE_MARK
+from stretto.definition.concurrency import KeyProblem
 from stretto.runtime.clock import Clock
 from stretto.telemetry.tracing import Tracer
 
@@ -48,8 +49,8 @@ class Starts:
         clock: Clock,
         payloads: Payloads,
     ) -> None:
-        self._claims = claims
         self._payloads = payloads
+        self._claims = claims
         self._clock = clock
         self._tracer = tracer
         self._store = store
@@ -152,7 +153,10 @@ class Starts:
         return await self._store.open_by_caller_id(sorted(keys)) if keys else {}
 
     async def _check(self, item: StartRecord) -> Start | Rejection:
-        registered = await self._registry.find(item.namespace, item.workflow, item.version)
+        began = await self._began(item)
+        if isinstance(began, Rejection):
+            return began
+        registered = began.registered
         if registered is None:
             return _unknown(item, await self._registry.names(item.namespace))
         if item.depth > MAX_CHILD_DEPTH:
@@ -169,14 +173,24 @@ class Starts:
         self._graphs[id(item)] = registered.graph
         return Start(
             namespace=item.namespace,
-            input=item.input,
+            input=began.input,
             caller_id=item.id,
-            labels=item.labels,
+            labels=began.labels,
             parent=item.parent,
             depth=item.depth,
             traceparent=self._tracer.sample(item.run_id, item.traceparent),
             caller_traceparent=item.traceparent,
+            fork=began.event,
         )
+
+    async def _began(self, item: StartRecord) -> Beginning | Rejection:
+        """What a run begins with: what its start says, or where another run stood."""
+        if item.fork is not None:
+            return await forked(self._store, self._registry, item)
+        registered = await self._registry.find(
+            item.namespace, item.workflow, item.version, item.version_label
+        )
+        return Beginning(registered, item.input, item.labels)
 
 
 class _There(NamedTuple):
@@ -241,6 +255,8 @@ def _too_deep(item: StartRecord) -> Rejection:
 
 def _unknown(item: StartRecord, names: list[str]) -> Rejection:
     wanted = item.workflow if item.version is None else f"{item.workflow} version {item.version}"
+    if item.version_label is not None:
+        wanted = f"{item.workflow}@{item.version_label}"
     known = ", ".join(names[:20]) or "none"
     return Rejection(
         code="workflow_unknown",

@@ -35,7 +35,8 @@ class Append:
     instants_us: list[int] = field(default_factory=list)
     data: list[bytes] = field(default_factory=list)
     started: list["RunRow"] = field(default_factory=list)
-    closed: list[tuple[bytes, str, int | None]] = field(default_factory=list)
+    closed: list[tuple[bytes, str, int | None, int]] = field(default_factory=list)
+    """Runs whose row changes: status, when they ended, version."""
     claimed: list[tuple[bytes, str, str, str, int, int]] = field(default_factory=list)
     """Runs that want a place: id, namespace, line, key, places, since (µs). As `claims`."""
     settled: list[bytes] = field(default_factory=list)
@@ -91,8 +92,10 @@ with e as (
 )"""
 
 _CLOSE = """
-update workflow.run set status = c.status, closed_at = c.at, wake_at = null
-from unnest($15::uuid[], $16::text[], $17::timestamptz[]) as c (run_id, status, at)
+update workflow.run
+set status = c.status, closed_at = c.at, version = c.version, wake_at = null
+from unnest($15::uuid[], $16::text[], $17::timestamptz[], $18::int[])
+    as c (run_id, status, at, version)
 where run.run_id = c.run_id
 """
 
@@ -100,14 +103,14 @@ _APPEND = _WRITE + _CLOSE
 
 _APPEND_AND_CLAIM = f"""{_WRITE}, u as ({_CLOSE}), n as (
     insert into workflow.claim (run_id, namespace, line, key, places, since)
-    select * from unnest($18::uuid[], $19::text[], $20::text[], $21::text[], $22::int[],
-                         $23::timestamptz[])
+    select * from unnest($19::uuid[], $20::text[], $21::text[], $22::text[], $23::int[],
+                         $24::timestamptz[])
     on conflict do nothing
 ), s as (
     update workflow.claim set settled = true, granted = coalesce(granted, now())
-    where run_id = any($24::uuid[])
+    where run_id = any($25::uuid[])
 )
-delete from workflow.claim where run_id = any($25::uuid[])
+delete from workflow.claim where run_id = any($26::uuid[])
 """
 
 _APPEND_EVENTS = """
@@ -158,6 +161,7 @@ class Store:
             [c[0] for c in rows.closed],
             [c[1] for c in rows.closed],
             [c[2] for c in rows.closed],
+            [c[3] for c in rows.closed],
             *claims,
         )
 
@@ -171,6 +175,27 @@ class Store:
             _RUN + "where closed_at is null and wake_at is null "
             "and shard = any($1::smallint[]) order by run_id",
             list(shards),
+        )
+        return [_run_row(r) for r in rows]
+
+    async def open_of(
+        self, namespace: str, workflow: str, version: int | None, after: bytes, limit: int
+    ) -> list[RunRow]:
+        """Open runs of a workflow (and version), parked ones as well, by run id from `after` on."""
+        wanted = (
+            "namespace = $1 and workflow = $2 and ($3::int is null or version = $3) "
+            "and run_id > $4 and closed_at is null"
+        )
+        rows = await self._db.fetch(
+            # Two halves, for there is an index of each.
+            f"select * from (({_RUN} where {wanted} and wake_at is null) "
+            f"union all ({_RUN} where {wanted} and wake_at is not null)) r "
+            "order by run_id limit $5",
+            namespace,
+            workflow,
+            version,
+            after,
+            limit,
         )
         return [_run_row(r) for r in rows]
 

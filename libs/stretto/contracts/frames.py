@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from stretto.contracts.failures import Failure
+from stretto.contracts.routes import RouteRecord
 
 
 class DecideRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -69,7 +70,7 @@ class DispatchRecord(msgspec.Struct, frozen=True, array_like=True):
     `accept`: the workflow service wants to be told when a worker begins. `again`: it may be out
     already (sent again after a restart or by the sweep). `run_s`: the limit of the attempt from
     when a
-    worker begins.
+    worker begins. `route`: it goes to a device.
     """
 
     run_id: bytes
@@ -87,6 +88,7 @@ class DispatchRecord(msgspec.Struct, frozen=True, array_like=True):
     traceparent: str | None = None
     again: bool = False
     run_s: float = 0.0
+    route: RouteRecord | None = None
 
 
 class WithdrawRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -134,6 +136,7 @@ class StartRecord(msgspec.Struct, frozen=True, array_like=True):
     parent: str | None = None
     depth: int = 0
     fork: ForkRecord | None = None
+    version_label: str | None = None
 
 
 class ControlRecord(msgspec.Struct, frozen=True, array_like=True):

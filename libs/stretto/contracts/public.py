@@ -9,6 +9,7 @@ import msgspec
 
 from stretto.contracts.failures import Failure, Reason
 from stretto.contracts.payload import NULL
+from stretto.contracts.routes import Bound
 
 RunStatus = Literal[
     "running", "failing", "completed", "failed", "cancelled", "terminated", "paused", "queued",
@@ -86,7 +87,9 @@ class ControlRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     pause: bool = False
     """Whether the run is paused when it is there: rollback."""
     version: int | None = None
-    """The version to migrate to; left out: the latest."""
+    """The version to migrate to; left out, with `version_label` too: the latest."""
+    version_label: str | None = None
+    """The label of the version to migrate to."""
 
 
 class Controlled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -211,6 +214,8 @@ class Results(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     accepted: str | list[str] | None = None
     """Ids of attempts that the worker has begun; only for those that asked (`accept`)."""
     worker: str | None = None
+    bound: list[Bound] = []
+    """Of the execution service alone: to which devices attempts with a route went, and why."""
 
 
 class RunningAttempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

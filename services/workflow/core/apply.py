@@ -46,6 +46,8 @@ def apply(run: Run, event: ev.Event, seq: int, at_us: int) -> None:
             node.worker = event.worker
             node.queue_deadline_us = 0
             node.deadline_us = micros(event.deadline)
+        case ev.StepBound():
+            run.node(event.step).worker = event.device
         case ev.StepFailed():
             _failed(run, event, at_us)
         case ev.StepSkipped():
@@ -224,7 +226,7 @@ def _scheduled(run: Run, event: ev.StepScheduled, at_us: int) -> None:
     if event.attempt <= node.base + 1:  # less in old logs: a way back forgot the attempts of items
         node.base = event.attempt - 1
         node.input = bytes(event.input)
-    node.worker = None
+    node.avoid, node.worker = node.worker, None
     node.queue_deadline_us = micros(event.queue_deadline)
     node.deadline_us = micros(event.deadline)
     _enter(run, node, NodeStatus.SCHEDULED, at_us)

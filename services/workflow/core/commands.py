@@ -4,6 +4,7 @@ from enum import IntEnum
 
 import msgspec
 
+from stretto.contracts.events import RunForked
 from stretto.contracts.failures import Failure
 from stretto.contracts.frames import DecidedRecord
 from stretto.contracts.graph import Graph
@@ -58,6 +59,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     traceparent: str | None = None
     caller_traceparent: str | None = None
     standing: Standing | None = None
+    fork: RunForked | None = None
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +80,16 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     attempt: int
     worker: str | None = None
+
+
+class Bound(msgspec.Struct, frozen=True, kw_only=True):
+    """Execution gives an attempt to a device."""
+
+    path: str
+    attempt: int
+    device: str
+    reason: str = ""
+    ranked: bytes = b"null"
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,10 +120,10 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
 
 class Migrate(msgspec.Struct, frozen=True, kw_only=True):
     """A person's command to follow another version. `input_problems`: where the run's input does
-    not fit its schema."""
+    not fit its schema. Without `graph` there is no such version."""
 
     request: ControlRequest
-    graph: Graph
+    graph: Graph | None
     input_problems: tuple[str, ...] = ()
 
 
@@ -121,7 +133,7 @@ class Continue(msgspec.Struct, frozen=True, kw_only=True):
 
 CONTINUE = Continue()
 
-Command = Start | Result | Accepted | Decided | TimerFired | Control | Granted | Migrate | Continue
+Command = Start | Result | Accepted | Bound | Decided | TimerFired | Control | Granted | Migrate | Continue
 
 
 _REOPENING = frozenset({"retry", "rewind", "rollback"})

@@ -46,6 +46,8 @@ def decide(run: Run, command: cm.Command, now_us: int) -> Outcome:
             return _decided(run, command, now_us)
         case cm.Accepted():
             return _accepted(run, command, now_us)
+        case cm.Bound():
+            return _bound(run, command)
         case cm.TimerFired():
             return _timer(run, command, now_us)
         case cm.Control():
@@ -81,6 +83,7 @@ def _start(run: Run, command: cm.Start, now_us: int) -> Outcome:
             traceparent=command.traceparent,
             caller_traceparent=command.caller_traceparent,
         ),
+        *([] if command.fork is None else [command.fork]),
         *([] if command.standing is None else [stands(command.standing)]),
     ]
 
@@ -138,6 +141,21 @@ def _accepted(run: Run, command: cm.Accepted, now_us: int) -> Outcome:
     return [
         ev.StepStarted(
             step=node.path, attempt=node.attempt, worker=command.worker, deadline=deadline
+        )
+    ]
+
+
+def _bound(run: Run, command: cm.Bound) -> Outcome:
+    node = _attempt_out(run, command.path, command.attempt)
+    if isinstance(node, Rejection):
+        return node
+    return [
+        ev.StepBound(
+            step=node.path,
+            attempt=node.attempt,
+            device=command.device,
+            reason=command.reason,
+            ranked=msgspec.Raw(command.ranked),
         )
     ]
 

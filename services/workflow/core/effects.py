@@ -37,6 +37,8 @@ class Dispatch(msgspec.Struct, frozen=True, gc=False):
     timeouts: Timeouts
     deadline_us: int
     queue_deadline_us: int
+    avoid: str | None = None
+    """Who had the attempt before."""
 
 
 class StartChild(msgspec.Struct, frozen=True, gc=False):
@@ -215,6 +217,7 @@ def _dispatch(node: Node) -> Dispatch | StartChild:
         node.timeouts,
         node.deadline_us,
         node.queue_deadline_us,
+        node.avoid,
     )
 
 

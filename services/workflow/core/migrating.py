@@ -32,6 +32,13 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def migrate(run: Run, command: Migrate) -> list[ev.Event] | Rejection:
     """The event of a migration, or why there can be none."""
     request, graph = command.request, command.graph
+    if graph is None:
+        wanted = str(request.version or request.version_label or "latest")
+        return Rejection(
+            code="version_unknown",
+            message=f"expected version {wanted} of {run.workflow!r} to be registered, but it is "
+            "not",
+        )
     found = problems(run, graph, command.input_problems)
     if found:
         told = "; ".join(each.message for each in found[:MAX_TOLD])

@@ -64,7 +64,7 @@ class Node:
     """One step, item, round, for_each or compensation of a run."""
 
     __slots__ = (
-        "attempt", "base", "body", "candidate", "child_run", "deadline_us", "each", "escalated",
+        "attempt", "avoid", "base", "body", "candidate", "child_run", "deadline_us", "each", "escalated",
         "failure", "finishing", "first_us", "handler", "index", "input", "limits", "listens",
         "output", "path", "plan", "queue_deadline_us", "role", "round", "rounds", "scope",
         "since_us", "status", "stop", "target", "turn", "until_us", "worker",
@@ -84,6 +84,8 @@ class Node:
         """Attempts before the run was last rewound: they do not count for the retry policy."""
         self.first_us = 0
         self.turn = 0
+        self.avoid: str | None = None
+        """Who had the attempt before: another device is preferred."""
         self.reset()
 
     def reset(self) -> None:
