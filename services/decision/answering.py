@@ -29,6 +29,7 @@ from services.decision.tracing import trace_decision
 from stretto.bus.deadletter import DeadLetters
 from stretto.bus.message import Message, ack_all, in_progress_all
 from stretto.bus.publisher import Outgoing
+from stretto.bus.service import Handler as Operation
 from stretto.bus.service import Refusal
 from stretto.contracts import subjects
 from stretto.contracts.codec import json_encode, pack, unpack_decide

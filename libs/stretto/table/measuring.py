@@ -65,11 +65,11 @@ class Measured:
         return self.kept / self.looked_at if self.looked_at else 1.0
 
 
+def worth(measured: Measured) -> float:
+    """What a test costs for what it rules out: the least first."""
+    return measured.cost_ns / max(_LEAST_FAILING, 1.0 - measured.share_kept)
+
+
 def better_order(measured: Sequence[Measured]) -> list[int]:
     """The columns, the one that is worth most first."""
-
-    def worth(number: int) -> float:
-        each = measured[number]
-        return each.cost_ns / max(_LEAST_FAILING, 1.0 - each.share_kept)
-
-    return sorted(range(len(measured)), key=worth)
+    return sorted(range(len(measured)), key=lambda number: worth(measured[number]))

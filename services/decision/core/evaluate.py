@@ -71,15 +71,10 @@ def evaluate(
             output = plan.template.render_json(scope, lenient=lenient)
         place = "for_each"
         items = None if plan.items is None else _items(plan.items(scope))
-        branch = -1
-        for index, case in enumerate(plan.cases):
-            place = f"switch[{index}].if"
-            if case is None or case(scope):
-                branch = index
-                break
+        place = ""
+        branch = -1 if plan.cases is None else plan.cases.choose(scope)
         rules = None
         if plan.table is not None:
-            place = ""
             output, rules = plan.table.decide(scope)
         further = None
         if plan.values:

@@ -15,6 +15,7 @@ from stretto.expression.errors import ExpressionError
 from stretto.expression.kinds import Kind
 from stretto.expression.paths import Getter
 from stretto.expression.template import Template
+from stretto.table.branches import CompiledBranches
 from stretto.table.compiled import CompiledTable
 
 MAX_PLANS = 10_000
@@ -34,7 +35,7 @@ class CompiledPlan(NamedTuple):
     condition: Getter | None
     template: Template | None
     items: Getter | None
-    cases: tuple[Getter | None, ...]
+    cases: CompiledBranches | None
     values: tuple[tuple[str, Template], ...]
     lenient: bool
     table: CompiledTable | None = None
@@ -96,10 +97,7 @@ class PlanCache:
             condition=self._getter(plan.condition, "if", Kind.BOOL),
             template=None if template == _NULL_BYTES else self._programs.template(template),
             items=self._getter(plan.items, "for_each", Kind.LIST),
-            cases=tuple(
-                self._getter(case, f"switch[{index}].if", Kind.BOOL)
-                for index, case in enumerate(plan.cases)
-            ),
+            cases=CompiledBranches(plan.cases, self._programs) if plan.cases else None,
             values=tuple(
                 (name, self._programs.template(bytes(value))) for name, value in plan.values.items()
             ),
