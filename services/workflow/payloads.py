@@ -15,12 +15,13 @@ from collections.abc import Iterable
 import msgspec
 
 from stretto.contracts.payload import (
+    INLINE_BYTES,
     MAX_STORED_BYTES,
     REFERENCE_MARK,
     PayloadRef,
     payload_problem,
 )
-from stretto.payloads import ObjectStore, fill, reference_to, references_in
+from stretto.payloads import ObjectStore, fill, references_in, take_out
 from stretto.postgres import Database
 from stretto.runtime.clock import Clock
 from stretto.runtime.errors import PermanentError
@@ -82,10 +83,13 @@ class Payloads:
             )
 
     async def keep(self, run_id: bytes, data: bytes) -> bytes:
-        """Keep a value of a run; its reference (JSON bytes). Raises TransientError."""
-        await self._insert(run_id, data)
-        await self._objects.put(data, self._clock.now_us())
-        return msgspec.json.encode(reference_to(data))
+        """Keep what is large of a value of a run; the value with references. Raises
+        TransientError."""
+        rest, taken = take_out(data, INLINE_BYTES)
+        for value in taken:
+            await self._insert(run_id, value)
+            await self._objects.put(value, self._clock.now_us())
+        return rest
 
     async def resolve(self, run_id: bytes, data: bytes, limit: int) -> bytes:
         """Give a value of a run with the values of its references in their places.

@@ -12,7 +12,7 @@ from stretto.contracts.payload import (
     PayloadRef,
 )
 from stretto.payloads.objects import ObjectStore
-from stretto.payloads.references import fill, reference_to, references_in
+from stretto.payloads.references import fill, references_in, take_out
 from stretto.runtime.clock import Clock, SystemClock
 from stretto.runtime.errors import PermanentError, TransientError
 
@@ -47,7 +47,7 @@ class Carrier:
         self.limit = limit
 
     async def send(self, data: bytes) -> bytes:
-        """Give what goes into the message: the payload (JSON bytes), or its reference.
+        """Give what goes into the message: the payload (JSON bytes), or with references in it.
 
         Raises:
             PermanentError: it is larger than any payload may be.
@@ -60,8 +60,10 @@ class Carrier:
                 "payload.too_large",
                 f"expected a payload of at most {MAX_STORED_BYTES} bytes, but got {len(data)}",
             )
-        await self._objects.put(data, self._clock.now_us())
-        return msgspec.json.encode(reference_to(data))
+        rest, taken = take_out(data, self.limit)
+        for value in taken:
+            await self._objects.put(value, self._clock.now_us())
+        return rest
 
     async def receive(self, data: bytes, run_id: str) -> bytes:
         """Give a payload of a run with the values of all its references in their places.

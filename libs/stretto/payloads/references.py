@@ -15,7 +15,11 @@ MAX_REFERENCES = 1_000
 _KEYS = {"$payload", "bytes"}
 _HASH = re.compile(r"[0-9a-f]{64}")
 
+_REFERENCE_BYTES = 100
+"""About what a reference takes: shorter members are not worth one."""
+
 _decode = msgspec.json.Decoder().decode
+_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -27,6 +31,32 @@ def hash_of(data: bytes) -> str:
 def reference_to(data: bytes) -> PayloadRef:
     """Give the reference that stands for a payload (JSON bytes)."""
     return PayloadRef(hash=hash_of(data), bytes=len(data))
+
+
+def take_out(data: bytes, limit: int) -> tuple[bytes, list[bytes]]:
+    """Make a payload (JSON bytes) at most `limit` bytes long; with what was taken out of it.
+
+    Of an object the largest members go, so that expressions still read the small ones beside them;
+    where that is not enough, and of anything else, the whole is taken out.
+    """
+    if len(data) <= limit:
+        return data, []
+    if data[:1] == b"{":
+        try:
+            members = _decode_members(data)
+        except (msgspec.DecodeError, RecursionError):
+            members = {}
+        taken: list[bytes] = []
+        size = len(data)
+        for name, value in sorted(members.items(), key=lambda member: -len(member[1])):
+            if size <= limit or len(value) <= _REFERENCE_BYTES:
+                break
+            taken.append(bytes(value))
+            members[name] = msgspec.Raw(_encode(reference_to(taken[-1])))
+            size += len(members[name]) - len(value)
+        if size <= limit and taken:
+            return _encode(members), taken
+    return _encode(reference_to(data)), [data]
 
 
 def references_in(data: bytes) -> list[PayloadRef]:

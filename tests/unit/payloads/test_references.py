@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from stretto.contracts.payload import MAX_DEPTH, PayloadRef, depth_of, payload_problem
-from stretto.payloads import fill, reference_to, references_in
+from stretto.payloads import fill, reference_to, references_in, take_out
 from stretto.payloads.references import MAX_REFERENCES, hash_of
 
 A, B = b'{"a":1}', b'["b"]'
@@ -63,3 +63,27 @@ def test_a_long_text_is_as_deep_as_a_short_one() -> None:
         assert (problem is None) == (depth <= MAX_DEPTH), problem
     shallow = b"[" + b",".join([b"{}"] * 30_000) + b"]"
     assert payload_problem(shallow) is None
+
+
+def test_the_largest_members_of_an_object_are_taken_out_first() -> None:
+    big, bigger = b'"' + b"b" * 300 + b'"', b'"' + b"c" * 400 + b'"'
+    data = b'{"id":7,"one":%b,"two":%b}' % (big, bigger)
+    assert take_out(data, len(data)) == (data, [])
+    rest, taken = take_out(data, 500)
+    assert taken == [bigger]
+    assert rest == b'{"id":7,"one":%b,"two":%b}' % (big, text(bigger))
+    rest, taken = take_out(data, 300)
+    assert taken == [bigger, big]
+    assert fill(rest, {hash_of(each): each for each in taken}) == data
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[" + b"1," * 400 + b"1]",
+        b"{" + b",".join(b'"k%d":%d' % (n, n) for n in range(100)) + b"}",
+        b'{"broken":' + b"1" * 500,
+    ],
+)
+def test_what_has_no_large_members_is_taken_out_whole(data: bytes) -> None:
+    assert take_out(data, 300) == (text(data), [data])
