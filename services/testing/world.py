@@ -10,6 +10,7 @@ import msgspec
 from services.decision.core.evaluate import ABSENT, FrameValues, evaluate
 from services.decision.core.plans import PlanCache
 from services.testing.builtin import builtin_reply
+from services.testing.lines import VirtualLines
 from services.workflow.core import CONTINUE, Rejection, Run, apply, decide, effects
 from services.workflow.core import commands as cm
 from services.workflow.core.effects import (
@@ -22,6 +23,7 @@ from services.workflow.core.effects import (
     Timer,
     Withdraw,
 )
+from services.workflow.core.lines import CancelRun
 from services.workflow.core.state import RunPhase
 from services.workflow.core.values import value_of
 from stretto.contracts import events as ev
@@ -126,10 +128,11 @@ class World:
         """Step and data of what steps of kind `emit` have said."""
         self.attempts: list[Attempt] = []
         """Every attempt that was sent out, in order."""
-        self._queue: list[tuple[int, int, Callable[[], None]]] = []
+        self._queue: list[tuple[int, int, int, Callable[[], None]]] = []
         self._count = 0
         self._events = 0
         self._plans = PlanCache()
+        self._lines = VirtualLines()
         for text in definitions:
             self.define(text)
 
@@ -155,7 +158,16 @@ class World:
         problems = validate_input(graph.input_schema)(value)
         assert not problems, problems
         run = self.runs[run_id] = TestedRun(Run(run_id, graph))
-        self._give(run, cm.Start(namespace="default", input=value, parent=parent, depth=depth))
+        standing = self._lines.enter(run_id, graph, value)
+        if isinstance(standing, Rejection):
+            run.rejections.append(standing)
+            if parent is not None:
+                self._child_refused(parse_attempt_id(parent), standing.message)
+            return run
+        start = cm.Start(
+            namespace="default", input=value, parent=parent, depth=depth, standing=standing
+        )
+        self._give(run, start)
         return run
 
     def children(self, run: TestedRun) -> list[TestedRun]:
@@ -195,7 +207,7 @@ class World:
         until_us = self.now_us + round(seconds * 1_000_000)
         while self._queue and self._queue[0][0] <= until_us:
             self.now_us = max(self.now_us, self._queue[0][0])
-            heappop(self._queue)[2]()
+            heappop(self._queue)[3]()
         self.now_us = until_us
 
     def finish(self, run: TestedRun | None = None) -> TestedRun:
@@ -203,13 +215,14 @@ class World:
         wanted = next(iter(self.runs.values())) if run is None else run
         while self._queue and not wanted.run.closed:
             self.now_us = max(self.now_us, self._queue[0][0])
-            heappop(self._queue)[2]()
+            heappop(self._queue)[3]()
         self.settle()
         return wanted
 
-    def _at(self, due_us: int, act: Callable[[], None]) -> None:
+    def _at(self, due_us: int, act: Callable[[], None], rank: int = 0) -> None:
+        """Let something happen at an instant; of one instant, what has a lower rank first."""
         self._count += 1
-        heappush(self._queue, (max(due_us, self.now_us), self._count, act))
+        heappush(self._queue, (max(due_us, self.now_us), rank, self._count, act))
 
     # --- the shell around the core
 
@@ -237,6 +250,8 @@ class World:
         node = run.run.nodes.get(getattr(stored, "step", ""))
         if node is not None:
             run.touched.append((node.plan, stored))
+        if isinstance(stored, ev.RunQueued):
+            self._granted(self._lines.join(run.run.id, stored))
         for effect in effects(run.run, stored):
             self._act(run, effect)
 
@@ -251,6 +266,9 @@ class World:
             case CancelChild():
                 request = ControlRequest(command="cancel", reason=effect.reason)
                 self._at(self.now_us, lambda: self._cancel_child(effect.child_id, request))
+            case CancelRun():
+                request = ControlRequest(command="cancel", reason=effect.reason)
+                self._at(self.now_us, lambda: self._cancel_child(effect.run_id, request))
             case Emit():
                 self.emitted.append((effect.path, msgspec.json.decode(effect.data)))
             case Timer():
@@ -266,7 +284,12 @@ class World:
         frame = FrameValues([value or b"null" for value in values])
         record = DecideRecord(run.run.id, effect.path, effect.turn, 0, 0, indices)
         answer = evaluate(self._plans.get(effect.ask.plan), frame, record)
-        self._at(self.now_us, lambda: self._give(run, cm.Decided(record=answer)))
+        due_us, rank = self._decides_at(effect.path)
+        self._at(due_us, lambda: self._give(run, cm.Decided(record=answer)), rank)
+
+    def _decides_at(self, path: str) -> tuple[int, int]:
+        """When, and with which rank, a question is answered: at once."""
+        return self.now_us, 0
 
     def _dispatch(self, run: TestedRun, effect: Dispatch) -> None:
         given = msgspec.json.decode(effect.input)
@@ -300,11 +323,21 @@ class World:
         if graph is None or depth > MAX_CHILD_DEPTH:
             why = "is not defined" if graph is None else "would be nested too deep"
             text = f"expected {effect.child.workflow!r} to start, but it {why}"
-            failure = Failure(type="ChildRefused", message=text, retryable=False)
-            self._give(run, cm.Result(path=effect.path, attempt=effect.attempt, failure=failure))
+            self._child_refused(parse_attempt_id(parent), text)
             return
         waits = parent if effect.child.wait else None
         self._start(effect.child_id, graph, effect.input, waits, depth)
+
+    def _child_refused(self, parent: AttemptId, why: str) -> None:
+        failure = Failure(type="ChildRefused", message=why, retryable=False)
+        result = cm.Result(path=parent.path, attempt=parent.attempt, failure=failure)
+        self._give(self.runs[parent.run_id], result)
+
+    def _granted(self, run_ids: list[bytes]) -> None:
+        """There are places for runs that wait."""
+        for run_id in run_ids:
+            run = self.runs[run_id]
+            self._at(self.now_us, lambda run=run: self._give(run, cm.Granted()))  # type: ignore[misc]
 
     def _cancel_child(self, child_id: bytes, request: ControlRequest) -> None:
         child = self.runs.get(child_id)
@@ -313,6 +346,7 @@ class World:
 
     def _closed(self, run: TestedRun) -> None:
         self._replay(run)
+        self._granted(self._lines.leave(run.run.id))
         if run.run.parent is None:
             return
         parent = parse_attempt_id(run.run.parent)

@@ -2,14 +2,24 @@
 
 import pytest
 
-from services.testing import Fails, Held, World
-from stretto.contracts import events as ev
+from services.testing import Fails, Held, TestedRun, World
+from stretto.contracts.events import StepLimited
+from stretto.contracts.graph import Retry, Timeouts
 
 HEAD = "workflow: w\n"
 
 
-def only(run: object, kind: type) -> list[ev.Event]:
-    return [event for _, event in run.log if isinstance(event, kind)]  # type: ignore[attr-defined]
+def limits(run: TestedRun) -> list[StepLimited]:
+    """The limits that were worked out, in order."""
+    return [event for _, event in run.log if isinstance(event, StepLimited)]
+
+
+def timeouts(run: TestedRun) -> list[Timeouts]:
+    return [limited.timeouts or Timeouts() for limited in limits(run)]
+
+
+def retries(run: TestedRun) -> list[Retry]:
+    return [limited.retry or Retry() for limited in limits(run)]
 
 
 def test_the_number_of_attempts_and_the_pause_follow_the_input() -> None:
@@ -25,8 +35,8 @@ def test_the_number_of_attempts_and_the_pause_follow_the_input() -> None:
 
     assert run.story("scheduled") == ["scheduled a"] * 3
     assert run.at("run.failed") == 1.0
-    [limited] = only(run, ev.StepLimited)
-    assert limited.retry.max_attempts == 3
+    [limited] = limits(run)
+    assert limited.retry is not None and limited.retry.max_attempts == 3
     assert limited.retry.interval_s == 0.5
     assert limited.timeouts is None
     assert world.attempts[0].input == {"x": 1}
@@ -44,7 +54,7 @@ def test_a_plain_timeout_limits_the_attempt_of_a_task() -> None:
     assert run.failure is not None
     assert run.failure.type == "QueueTimeout"
     assert run.at("run.failed") == 2.5
-    assert only(run, ev.StepLimited)[0].timeouts.run_s == 3600
+    assert timeouts(run)[0].run_s == 3600
 
 
 @pytest.mark.parametrize(
@@ -97,11 +107,10 @@ def test_what_is_left_out_is_that_of_the_step_and_the_defaults() -> None:
 
     run = world.start(value={"j": 0, "s": 4})
 
-    [limited] = only(run, ev.StepLimited)
-    assert (limited.retry.max_attempts, limited.retry.interval_s) == (7, 100)
-    assert limited.retry.max_interval_s == 100
-    assert limited.retry.jitter == 0
-    assert (limited.timeouts.queue_s, limited.timeouts.run_s) == (9, 4)
+    [retry], [limit] = retries(run), timeouts(run)
+    assert (retry.max_attempts, retry.interval_s) == (7, 100)
+    assert (retry.max_interval_s, retry.jitter) == (100, 0)
+    assert (limit.queue_s, limit.run_s) == (9, 4)
     assert run.run.nodes["a"].queue_deadline_us > 0
 
 
@@ -179,5 +188,5 @@ def test_a_rewound_step_is_limited_anew() -> None:
 
     world.control(run, "rewind", step="s")
 
-    seconds = [event.timeouts.queue_s for event in only(run, ev.StepLimited)]
+    seconds = [limit.queue_s for limit in timeouts(run)]
     assert seconds == [1, 2]

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from services.testing import Attempt, Takes, World
+from services.testing import Attempt, Takes, TestedRun, World
 from tests.unit.patterns import test_branching
 from tests.unit.patterns.patterns import SECTIONS, TEXT, definitions
 from tests.unit.patterns.test_branching import held, out
@@ -226,14 +226,47 @@ def test_18_afterwards_it_may_not() -> None:
     assert run.status == "completed"
 
 
-def test_39_sections_of_one_run_never_run_at_once() -> None:
-    world = held(39, "use.printer")
-    run = world.start()
-    assert out(run) == ["sections[0]"]
+def test_17_two_threads_interleave_and_never_two_steps_run_at_once() -> None:
+    world = World(*definitions(17), tasks={"work": Takes(10, {})})
 
-    world.complete(run, "sections[0]")
+    run = world.finish(world.start())
 
-    assert out(run) == ["sections[1]"]
+    assert run.status == "completed"
+    order = [a.input["do"] for a in world.attempts]
+    assert sorted(order) == list("abcd")
+    assert order.index("a") < order.index("b")
+    assert order.index("c") < order.index("d")
+    begun = sorted(child.at("scheduled do") + child_began(run, child) for child in sections(world))
+    assert begun == [0, 10, 20, 30]
+
+
+def sections(world: World) -> list[TestedRun]:
+    """The runs that are steps of others."""
+    return [run for run in world.runs.values() if run.run.parent is not None]
+
+
+def child_began(run: TestedRun, child: TestedRun) -> float:
+    """Seconds from the start of a run to that of another."""
+    return (child.log[0][0] - run.log[0][0]) / 1e6
+
+
+def test_39_sections_of_two_runs_never_run_at_once() -> None:
+    tasks = {"printer.load": Takes(1, {}), "printer.run": Takes(5, {}), "prepare": {}}
+    world = World(*definitions(39), tasks=tasks)
+    first, second = world.start("critical-section"), world.start("critical-section")
+
+    world.finish(first)
+    world.finish(second)
+
+    assert (first.status, second.status) == ("completed", "completed")
+    spans = sorted(
+        (
+            child_began(first, c) + c.at("scheduled load"),
+            child_began(first, c) + c.at("completed run"),
+        )
+        for c in sections(world)
+    )
+    assert spans == [(0, 6), (6, 12), (12, 18), (18, 24)]
 
 
 def test_40_one_at_a_time_in_the_order_given() -> None:

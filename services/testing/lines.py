@@ -1,0 +1,84 @@
+"""Lines of a world: who has a place among the runs of one key. Elsewhere the database says it."""
+
+import msgspec
+
+from services.workflow.core import Rejection
+from services.workflow.core.commands import Standing
+from stretto.contracts import events as ev
+from stretto.contracts.graph import Graph
+from stretto.contracts.ids import run_id_text
+from stretto.definition.concurrency import KeyProblem, compile_key
+
+
+class _Claim:
+    def __init__(self, run_id: bytes, at: tuple[str, str], places: int) -> None:
+        self.run_id = run_id
+        self.at = at
+        self.places = places
+        self.granted = False
+
+
+class VirtualLines:
+    """The claims of the runs of a world, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._claims: list[_Claim] = []
+
+    def enter(self, run_id: bytes, graph: Graph, value: bytes) -> Standing | Rejection | None:
+        """Give a run that begins a place, let it wait, or refuse it; None: its workflow has no
+        limit."""
+        limit = graph.concurrency
+        if limit is None:
+            return None
+        about = {
+            "id": run_id_text(run_id), "key": None, "namespace": "default",
+            "workflow": graph.name, "version": graph.version, "labels": graph.labels,
+        }  # fmt: skip
+        try:
+            key = compile_key(limit)({"input": msgspec.json.decode(value), "run": about})
+        except KeyProblem as problem:
+            return Rejection(code="concurrency_key_invalid", message=str(problem))
+        at = (f"run {graph.name}", key)
+        others = [claim for claim in self._claims if claim.at == at]
+        if len(others) >= limit.limit and limit.when_full == "reject":
+            text = f"expected fewer than {limit.limit} runs of key {key!r}, but there are so many"
+            return Rejection(code="concurrency_full", message=text)
+        claim = _Claim(run_id, at, limit.limit)
+        claim.granted = len(others) < limit.limit
+        self._claims.append(claim)
+        cancels = limit.when_full == "cancel_running"
+        spare = others[: len(others) - limit.limit + 1] if cancels else []
+        return Standing(
+            line=at[0],
+            key=key,
+            limit=limit.limit,
+            admitted=claim.granted,
+            ahead=() if cancels else tuple(run_id_text(c.run_id) for c in others),
+            cancels=() if claim.granted else tuple(run_id_text(c.run_id) for c in spare),
+        )
+
+    def join(self, run_id: bytes, event: ev.RunQueued) -> list[bytes]:
+        """Let a run wait that goes on after its end; who has a place now."""
+        if any(claim.run_id == run_id for claim in self._claims):
+            return []
+        self._claims.append(_Claim(run_id, (event.line, event.key), event.limit))
+        return self._grant((event.line, event.key))
+
+    def leave(self, run_id: bytes) -> list[bytes]:
+        """Take the place of a run that has ended; who has one now."""
+        mine = next((claim for claim in self._claims if claim.run_id == run_id), None)
+        if mine is None:
+            return []
+        self._claims.remove(mine)
+        return self._grant(mine.at)
+
+    def _grant(self, at: tuple[str, str]) -> list[bytes]:
+        line = [claim for claim in self._claims if claim.at == at]
+        taken = sum(claim.granted for claim in line)
+        begun: list[bytes] = []
+        for claim in line:
+            if not claim.granted and taken < claim.places:
+                claim.granted = True
+                taken += 1
+                begun.append(claim.run_id)
+        return begun
