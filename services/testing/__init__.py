@@ -20,6 +20,7 @@ Invariants
 """
 
 from services.testing.playing import play
+from services.testing.replaying import replay
 from services.testing.world import TestedRun, World
 from stretto.testing.replies import Attempt, Calls, Fails, Given, Held, Replies, Reply, Takes, When
 
@@ -36,4 +37,5 @@ __all__ = [
     "When",
     "World",
     "play",
+    "replay",
 ]

@@ -79,6 +79,8 @@ def _status(played: TestedRun) -> str:
     run = played.run
     if run.closed:
         return run.phase.word
+    if run.undoing is not None and run.undoing.blocked:
+        return "blocked"
     return "paused" if run.paused else "failing" if run.failing else "running"
 
 

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from stretto.runtime.errors import PermanentError
+from stretto.testing.replayed import Recording, Replayed
 from stretto.testing.replies import Attempt, Fails
 from stretto.testing.scene import Outcome, Scene
 
@@ -60,6 +61,8 @@ class Engine(Protocol):
     """What `services.testing` gives."""
 
     def play(self, scene: Scene) -> Outcome: ...
+
+    def replay(self, source: str, recordings: list[Recording]) -> list[Replayed]: ...
 
     def World(self, *definitions: str, tasks: Any = None, steps: Any = None) -> World: ...
 

@@ -60,6 +60,24 @@ async def test_a_state_may_be_asked_as_of_an_event(world: World) -> None:
     ]  # fmt: skip
 
 
+async def test_a_state_may_be_asked_as_of_an_instant(world: World) -> None:
+    await world.define(TWO)
+    run = await world.start("two", {"n": 1})
+    await world.status(run, "completed")
+    events = (await world.api("history", run_id=run))["events"]
+
+    early = await world.api("state", run_id=run, at=events[2]["at"])
+
+    assert early["seq"] >= 3
+    assert early["steps"][0]["status"] == "scheduled"
+    late = await world.api("state", run_id=run, at="2999-01-01T00:00:00Z")
+    assert late == await world.state(run)
+    for request in ({"at": "1999-01-01T00:00:00Z"}, {"at": "soon"}, {"at": "soon", "at_seq": 1}):
+        with pytest.raises(RemoteError) as refused:
+            await world.api("state", run_id=run, **request)
+        assert refused.value.code == "request_invalid"
+
+
 async def test_why_a_run_is_open_is_said_in_sentences(world: World) -> None:
     world.execution.tasks["work"] = silent
     await world.define(RETRIED)

@@ -28,7 +28,7 @@ async def history_command(call: Call, run_id: str, after: int) -> None:
         print_json({"run_id": run.id, "events": events, "state": state})
         return
     _print_story(events)
-    _print_state(state)
+    print_state(state)
 
 
 def _print_story(events: list[RunEvent]) -> None:
@@ -45,8 +45,9 @@ def _print_story(events: list[RunEvent]) -> None:
     table(("seq", "at", "event", "step", ""), rows, "No events.")
 
 
-def _print_state(state: dict[str, Any]) -> None:
-    out().print(f"\nfolds to  {status(str(state.get('status')))}")
+def print_state(state: dict[str, Any], after: str = "folds to") -> None:
+    """Print what the events of a run fold to."""
+    out().print(f"\n{escape(after)}  {status(str(state.get('status')))}")
     rows = [
         (
             escape(step["step"]),
