@@ -1,10 +1,11 @@
-"""Definitions from the bus: registered durably, answered to those who asked.
+"""Definitions, templates and labels from the bus: registered durably, answered to those who asked.
 
 The stream of definitions sends no acknowledgement of its own, so a request's only answer is ours:
 it
 is given by whichever instance's queue subscription gets the message. The same message also waits
 in the
-stream, for the case that nobody was there; registering it twice is the same version.
+stream, for the case that nobody was there; registering it twice is the same version, and what was
+applied later stays the latest.
 """
 
 import asyncio
@@ -13,7 +14,8 @@ import logging
 from services.workflow.answers import may_answer
 from services.workflow.faults import FAULTS
 from services.workflow.feeding import MAX_MESSAGES, Pull
-from services.workflow.registry import Registry
+from services.workflow.labelling import label
+from services.workflow.registry import Registry, mistakes_reason
 from stretto.bus.connection import Connection
 from stretto.bus.deadletter import DeadLetters
 from stretto.bus.message import Message
@@ -21,7 +23,8 @@ from stretto.bus.publisher import Publisher
 from stretto.contracts import subjects
 from stretto.contracts.codec import json_encode
 from stretto.contracts.failures import Reason
-from stretto.contracts.public import Defined, Refused, Rejected
+from stretto.contracts.public import Defined, Labelled, Refused, Rejected
+from stretto.definition.templates import LoadedTemplate, outline
 from stretto.runtime.clock import Clock
 from stretto.runtime.errors import StrettoError, TransientError
 from stretto.runtime.topology import workflow_definitions
@@ -37,6 +40,8 @@ LIVE_PATH_S = 2.0
 there."""
 
 MAX_SOURCE_BYTES = 1024 * 1024
+
+Answer = Defined | Labelled | Refused
 
 
 class Definitions:
@@ -77,7 +82,7 @@ class Definitions:
 
     def _announced(self, subject: bytes, _reply: bytes, _headers: bytes, _data: bytes) -> None:
         _, _, namespace, workflow = subject.decode().split(".")
-        self._registry.forget_latest(namespace, workflow)
+        self._registry.forget_labels(namespace, workflow)
 
     async def _answer(self) -> None:
         while True:
@@ -103,7 +108,8 @@ class Definitions:
                 for message in await loop.next_batch():
                     await self._let_live_path_go_first(message.timestamp_ns)
                     try:
-                        await self.register(message.subject, message.data)
+                        stored_us = message.timestamp_ns // 1_000
+                        await self.register(message.subject, message.data, stored_us)
                     except TransientError as error:
                         logger.warning("definition put off", extra={"reason": error.message})
                     except StrettoError as error:
@@ -123,23 +129,31 @@ class Definitions:
         if 0 <= age_s < LIVE_PATH_S:
             await self._clock.sleep(LIVE_PATH_S - age_s)
 
-    async def register(self, subject: str, data: bytes) -> Defined | Refused:
-        """Register one definition; a refusal is published too, a new version announced."""
+    async def register(self, subject: str, data: bytes, stored_us: int | None = None) -> Answer:
+        """Register one definition; a refusal is published too, a change announced.
+
+        `stored_us`: when it was stored, where it comes from the stream.
+        """
         namespace = subjects.parse_definitions(subject)
-        answer = await self._decide(namespace, data)
+        answer = await self._decide(namespace, data, stored_us)
         if isinstance(answer, Refused):
             rejected = Rejected(subject=subject, reason=answer.rejected)
             await self._say(subjects.rejected(namespace), json_encode(rejected))
-        elif answer.created:
-            announced = subjects.defined(namespace, answer.workflow)
-            await self._say(announced, json_encode(answer))
+        elif isinstance(answer, Labelled):
+            if answer.kind == "workflow":
+                await self._say(subjects.defined(namespace, answer.name), json_encode(answer))
+            extra = {"workflow": answer.name, "version": answer.version, "label": answer.label}
+            logger.info("version labelled", extra=extra)
+        elif answer.created or answer.latest_before is not None:
+            if answer.kind == "workflow":
+                await self._say(subjects.defined(namespace, answer.workflow), json_encode(answer))
             logger.info(
                 "definition registered",
                 extra={"workflow": answer.workflow, "version": answer.version},
             )
         return answer
 
-    async def _decide(self, namespace: str, data: bytes) -> Defined | Refused:
+    async def _decide(self, namespace: str, data: bytes, stored_us: int | None) -> Answer:
         if not subjects.is_name(namespace):
             text = f"expected a namespace {subjects.NAME_PATTERN}, but got {namespace[:60]!r}"
             return Refused(rejected=Reason(code="namespace_invalid", message=text))
@@ -152,8 +166,19 @@ class Definitions:
             text = f"expected UTF-8, but {error}"
             return Refused(rejected=Reason(code="definition_invalid", message=text))
         try:
-            return await self._registry.register(namespace, source)
+            return await self._take(namespace, source, stored_us)
         except FAULTS as error:
             logger.exception("definition at fault", extra={"subject": namespace})
             text = f"expected to compile it, but the service failed: {type(error).__name__}"
             return Refused(rejected=Reason(code="definition_fault", message=text))
+
+    async def _take(self, namespace: str, source: str, stored_us: int | None) -> Answer:
+        match outline(source).kind:
+            case "template":
+                found = await self._registry.templates.register(namespace, source, stored_us)
+                if isinstance(found, LoadedTemplate):
+                    return Refused(rejected=mistakes_reason(found.mistakes))
+                return found
+            case "label":
+                return await label(self._registry, namespace, source, stored_us)
+        return await self._registry.register(namespace, source, stored_us)

@@ -37,9 +37,11 @@ from stretto.contracts.frames import (
     LogRecord,
     WithdrawRecord,
 )
+from stretto.contracts.graph import Ask as AskOf
 from stretto.contracts.ids import AttemptId, parse_attempt_id, partition_of, run_id_text
 from stretto.contracts.payload import NULL
 from stretto.contracts.public import Closed, ControlRequest, Results, StartRequest, TaskResult
+from stretto.contracts.routes import RouteRecord
 from stretto.runtime.clock import rfc3339
 from stretto.runtime.topology import lane_of
 from stretto.telemetry.trace_ids import step_span_id, traceparent
@@ -252,7 +254,7 @@ def _ask_too_large(slot: Slot, effect: Ask, size: int) -> Addressed:
 
 
 def _dispatch_record(slot: Slot, effect: Dispatch, again: bool) -> DispatchRecord:
-    timeouts = effect.timeouts
+    timeouts, route = effect.timeouts, effect.task.route
     return DispatchRecord(
         slot.run.id,
         effect.path,
@@ -265,11 +267,18 @@ def _dispatch_record(slot: Slot, effect: Dispatch, again: bool) -> DispatchRecor
         effect.deadline_us,
         effect.queue_deadline_us,
         timeouts.heartbeat_s or 0.0,
-        timeouts.queue_s is not None or timeouts.run_s is not None,
+        timeouts.queue_s is not None or timeouts.run_s is not None or route is not None,
         _parent(slot, effect.path),
         again,
         timeouts.run_s or 0.0,
+        None if route is None else _route_record(slot, effect, route),
     )
+
+
+def _route_record(slot: Slot, effect: Dispatch, route: AskOf) -> RouteRecord:
+    node = slot.run.nodes[effect.path]
+    values = tuple([value_of(slot.run, node, ref) for ref in route.refs])
+    return RouteRecord(route.plan, values, effect.avoid, node.worker)
 
 
 def _child_start(slot: Slot, effect: StartChild) -> Outgoing:
@@ -279,6 +288,7 @@ def _child_start(slot: Slot, effect: StartChild) -> Outgoing:
         input=msgspec.Raw(effect.input),
         run_id=run_id_text(effect.child_id),
         version=effect.child.version,
+        version_label=effect.child.version_label,
         parent=str(AttemptId(run.id, effect.path, effect.attempt)) if effect.child.wait else None,
         depth=run.depth + 1,
     )

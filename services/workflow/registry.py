@@ -1,8 +1,8 @@
 """Definitions: registered once, immutable, found by name and version.
 
-A version that was read stays in memory: it never changes. Which version is the *latest* may change
-on
-another instance: it is believed for `LATEST_S`, or until an announcement (`stretto.defined.…`).
+A version that was read stays in memory: it never changes. Which version is the *latest*, or has a
+label, may change on another instance: it is believed for `LATEST_S`, or until an announcement
+(`stretto.defined.…`).
 """
 
 import asyncio
@@ -12,18 +12,23 @@ from typing import Any
 
 import msgspec
 
+from services.workflow.labels import Labels, Named
+from services.workflow.templates import Templates
 from stretto.contracts.codec import decode_graph, json_encode
 from stretto.contracts.failures import Reason
 from stretto.contracts.graph import Graph
 from stretto.contracts.public import Defined, Refused
-from stretto.definition import canonical, compile_graph, load, validate_input
+from stretto.contracts.versions import LATEST
+from stretto.definition import Definition, Loaded, canonical, compile_graph, load, validate_input
 from stretto.definition.concurrency import KeyOf, compile_key
+from stretto.definition.shapes import json_of
+from stretto.definition.templates import LoadedTemplate, load_template, outline
 from stretto.postgres import Database
 from stretto.postgres.errors import Conflict
 from stretto.runtime.clock import Clock
 
 LATEST_S = 1.0
-"""How long the latest version of a workflow is believed without asking."""
+"""How long the latest version of a workflow, or one of a label, is believed without asking."""
 
 MAX_HELD = 10_000
 """Compiled versions in memory: beyond it the oldest are read again when needed."""
@@ -65,18 +70,22 @@ class Registry:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._db = database
         self._clock = clock
+        self.labels = Labels(database)
+        self.templates = Templates(database, self.labels)
         self._held: dict[Key, Registered] = {}
-        self._latest: dict[tuple[str, str], tuple[int, float]] = {}
+        self._pointed: dict[tuple[str, str], dict[str, tuple[int, float]]] = {}
 
     async def graph(self, namespace: str, workflow: str, version: int) -> Graph | None:
         """The compiled graph of a version, or None where there is none."""
         found = await self.find(namespace, workflow, version)
         return None if found is None else found.graph
 
-    async def find(self, namespace: str, workflow: str, version: int | None) -> Registered | None:
-        """A version, or the latest one; None where there is none."""
+    async def find(
+        self, namespace: str, workflow: str, version: int | None, label: str | None = None
+    ) -> Registered | None:
+        """A version, the one of a label, or the latest one; None where there is none."""
         if version is None:
-            version = await self._latest_version(namespace, workflow)
+            version = await self.labelled(namespace, workflow, label or LATEST)
             if version is None:
                 return None
         key = (namespace, workflow, version)
@@ -98,35 +107,72 @@ class Registry:
             self._held.pop(next(iter(self._held)))
         return registered
 
-    async def _latest_version(self, namespace: str, workflow: str) -> int | None:
-        known = self._latest.get((namespace, workflow))
+    async def labelled(self, namespace: str, workflow: str, label: str) -> int | None:
+        """The version that a label points to."""
+        known = self._pointed.get((namespace, workflow), {}).get(label)
         now = self._clock.monotonic()
         if known is not None and now - known[1] < LATEST_S:
             return known[0]
-        rows = await self._db.fetch(
-            "select max(version) from workflow.definition where namespace = $1 and workflow = $2",
-            namespace,
-            workflow,
-        )
-        if rows[0][0] is None:
-            return None
-        self._latest[namespace, workflow] = (rows[0][0], now)
-        return int(rows[0][0])
+        version = await self.labels.version(Named("workflow", namespace, workflow), label)
+        if version is not None:
+            self._pointed.setdefault((namespace, workflow), {})[label] = (version, now)
+        return version
 
-    def forget_latest(self, namespace: str, workflow: str) -> None:
-        """An announcement came: ask again which version is the latest."""
-        self._latest.pop((namespace, workflow), None)
+    def forget_labels(self, namespace: str, workflow: str) -> None:
+        """An announcement came: ask again which versions the labels point to."""
+        self._pointed.pop((namespace, workflow), None)
 
-    async def register(self, namespace: str, source: str) -> Defined | Refused:
+    async def load(self, namespace: str, source: str, file: str = "<definition>") -> Loaded:
+        """Read and check a definition with the templates that are registered."""
+        library = await self.templates.library(namespace, outline(source).uses)
+        return await asyncio.to_thread(load, source, file, library)
+
+    async def look_at(self, namespace: str, source: str, file: str) -> Loaded | LoadedTemplate:
+        """Read and check a definition or a template."""
+        sketch = outline(source)
+        if sketch.kind != "template":
+            return await self.load(namespace, source, file)
+        library = await self.templates.library(namespace, sketch.uses)
+        return await asyncio.to_thread(load_template, source, file, library)
+
+    async def register(
+        self, namespace: str, source: str, stored_us: int | None = None
+    ) -> Defined | Refused:
         """Check and compile a definition and give it a version; the same text again is the same
-        version."""
-        loaded = await asyncio.to_thread(load, source)
-        if loaded.definition is None or loaded.mistakes:
+        version. Whatever its number, it is the latest from now on.
+
+        `stored_us`: when the message with it was stored, where it is handled later than asked.
+        """
+        loaded = await self.load(namespace, source)
+        definition = loaded.definition
+        if definition is None or loaded.mistakes:
             return Refused(rejected=mistakes_reason(loaded.mistakes))
-        name = loaded.definition.workflow
-        content = canonical(loaded.definition)
-        digest = content_hash(content)
-        warnings = [msgspec.to_builtins(w) for w in loaded.warnings]
+        found = await self._version_of(namespace, definition, source)
+        if found is None:
+            text = (
+                f"expected to find a free version of {definition.workflow!r}, but others were "
+                f"faster {MAX_TRIES} times"
+            )
+            return Refused(rejected=Reason(code="definition_contended", message=text))
+        version, created = found
+        named = Named("workflow", namespace, definition.workflow)
+        moved = await self.labels.point(named, LATEST, version, stored_us)
+        self.forget_labels(namespace, definition.workflow)
+        return Defined(
+            workflow=definition.workflow,
+            version=version,
+            created=created,
+            warnings=[msgspec.to_builtins(w) for w in loaded.warnings],
+            uses=list(definition.uses),
+            latest_before=moved.before if moved.changed and not created else None,
+        )
+
+    async def _version_of(
+        self, namespace: str, definition: Definition, source: str
+    ) -> tuple[int, bool] | None:
+        """The version that says this, and whether it was made now; None: others were faster."""
+        name = definition.workflow
+        digest = content_hash(canonical(definition))
         for _ in range(MAX_TRIES):
             rows = await self._db.fetch(
                 "select version, hash from workflow.definition "
@@ -136,31 +182,29 @@ class Registry:
             )
             same = next((r[0] for r in rows if bytes(r[1]) == digest), None)
             if same is not None:
-                return Defined(workflow=name, version=same, created=False, warnings=warnings)
+                return same, False
             version = rows[0][0] + 1 if rows else 1
-            graph = await asyncio.to_thread(compile_graph, loaded.definition, version)
+            graph = await asyncio.to_thread(compile_graph, definition, version)
             try:
                 await self._db.execute(
-                    "insert into workflow.definition "
-                    "(namespace, workflow, version, hash, source, graph, description) "
-                    "values ($1, $2, $3, $4, $5, $6, $7)",
+                    "insert into workflow.definition (namespace, workflow, version, hash, source, "
+                    "graph, description, expanded, uses) "
+                    "values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
                     namespace,
                     name,
                     version,
                     digest,
                     source,
                     json_encode(graph),
-                    loaded.definition.description,
+                    definition.description,
+                    json_of(definition.document).decode() if definition.uses else None,
+                    json_encode(list(definition.uses)),
                 )
             except Conflict:
                 continue
             self._hold((namespace, name, version), Registered(graph))
-            self.forget_latest(namespace, name)
-            return Defined(workflow=name, version=version, warnings=warnings)
-        text = (
-            f"expected to find a free version of {name!r}, but others were faster {MAX_TRIES} times"
-        )
-        return Refused(rejected=Reason(code="definition_contended", message=text))
+            return version, True
+        return None
 
     async def names(self, namespace: str) -> list[str]:
         rows = await self._db.fetch(
@@ -170,30 +214,84 @@ class Registry:
         return [r[0] for r in rows]
 
     async def listed(self, namespace: str) -> list[dict[str, object]]:
-        """Every workflow with its latest version."""
+        """Every workflow with its latest version and its labels."""
         rows = await self._db.fetch(
-            "select distinct on (workflow) workflow, version, created_at, description "
-            "from workflow.definition where namespace = $1 order by workflow, version desc",
+            "select d.workflow, d.version, d.created_at, d.description from ("
+            "select namespace, workflow, max(version) as newest from workflow.definition "
+            "where namespace = $1 group by 1, 2) n "
+            "left join workflow.label l on l.kind = 'workflow' and l.namespace = n.namespace "
+            "and l.name = n.workflow and l.label = $2 "
+            "join workflow.definition d on d.namespace = n.namespace and d.workflow = n.workflow "
+            "and d.version = coalesce(l.version, n.newest) order by 1",
             namespace,
+            LATEST,
         )
+        labels = await self.labels.of("workflow", namespace)
         return [
-            {"workflow": r[0], "version": r[1], "created_us": r[2], "description": r[3]}
+            {
+                "workflow": r[0],
+                "version": r[1],
+                "created_us": r[2],
+                "description": r[3],
+                "labels": _own(labels.get(r[0], {})),
+            }
+            for r in rows
+        ]
+
+    async def versions(self, namespace: str, workflow: str) -> list[dict[str, object]]:
+        """Every version of a workflow, the highest first, with the labels that point to it."""
+        rows = await self._db.fetch(
+            "select version, created_at, description, uses from workflow.definition "
+            "where namespace = $1 and workflow = $2 order by version desc",
+            namespace,
+            workflow,
+        )
+        labels = (await self.labels.of("workflow", namespace)).get(workflow, {})
+        latest = labels.get(LATEST, rows[0][0] if rows else None)
+        return [
+            {
+                "version": r[0],
+                "created_us": r[1],
+                "description": r[2],
+                "uses": msgspec.Raw(r[3]),
+                "latest": r[0] == latest,
+                "labels": [label for label, v in _own(labels).items() if v == r[0]],
+            }
             for r in rows
         ]
 
     async def source(
-        self, namespace: str, workflow: str, version: int | None
-    ) -> tuple[int, str, bytes, int] | None:
-        """Version, text, graph (JSON) and time of registration (µs)."""
+        self, namespace: str, workflow: str, version: int | None, label: str | None = None
+    ) -> dict[str, object] | None:
+        """A version, the one of a label, or the latest: its text, graph, templates, and when it was
+        registered (`created_us`)."""
+        if version is None:
+            named = Named("workflow", namespace, workflow)
+            version = await self.labels.version(named, label or LATEST)
         rows = await self._db.fetch(
-            "select version, source, graph, created_at from workflow.definition "
-            "where namespace = $1 and workflow = $2 and version = coalesce($3, version) "
-            "order by version desc limit 1",
+            "select version, source, graph, created_at, expanded, uses from workflow.definition "
+            "where namespace = $1 and workflow = $2 and version = $3",
             namespace,
             workflow,
-            version,
+            version or 0,
         )
-        return None if not rows else (rows[0][0], rows[0][1], rows[0][2], rows[0][3])
+        if not rows:
+            return None
+        r = rows[0]
+        return {
+            "workflow": workflow,
+            "version": r[0],
+            "source": r[1],
+            "graph": msgspec.Raw(r[2]),
+            "created_us": r[3],
+            "expanded": None if r[4] is None else msgspec.Raw(r[4].encode()),
+            "uses": msgspec.Raw(r[5]),
+        }
+
+
+def _own(labels: dict[str, int]) -> dict[str, int]:
+    """The labels that people set."""
+    return {label: version for label, version in labels.items() if label != LATEST}
 
 
 def content_hash(content: bytes) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -61,8 +61,8 @@ def run_of(client: Client, run_id: str) -> Run:
         raise click.UsageError(str(error)) from None
 
 
-def bus_command(function: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Give a coroutine function the options of all commands that talk to the bus, and run it.
+def call_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a plain function the options of all commands that may talk to the bus.
 
     It gets a `Call` as its first argument.
     """
@@ -74,10 +74,24 @@ def bus_command(function: Callable[..., Coroutine[Any, Any, None]]) -> Callable[
     @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
     @wraps(function)
     def command(nats: str | None, namespace: str, as_json: bool, **options: Any) -> None:
+        check_name("namespace", namespace)
+        function(Call(nats, namespace, as_json), **options)
+
+    return command
+
+
+def bus_command(function: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Give a coroutine function the options of all commands that talk to the bus, and run it.
+
+    It gets a `Call` as its first argument.
+    """
+
+    @call_options
+    @wraps(function)
+    def command(call: Call, **options: Any) -> None:
         # Errors are said once, by `exits`; the bus' own log lines would say them again.
         logging.getLogger("stretto").addHandler(logging.NullHandler())
-        check_name("namespace", namespace)
-        asyncio.run(function(Call(found_bus(nats), namespace, as_json), **options))
+        asyncio.run(function(replace(call, url=found_bus(call.url)), **options))
 
     return command
 

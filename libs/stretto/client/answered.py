@@ -129,8 +129,12 @@ async def define(asks: Asks, namespace: str, source: str) -> Defined:
         Rejected: refused for another reason.
         NotReachable: the workflow service is not there.
     """
+    return _read(_decode_defined, await ask_for(asks, namespace, source.encode()))
+
+
+async def ask_for(asks: Asks, namespace: str, data: bytes) -> bytes:
+    """Have a definition, template or label registered; raises as `define`."""
     subject = subjects.definitions(namespace)
-    data = source.encode()
     for last in (*(False,) * DEFINE_TRIES, True):
         try:
             reply = await asks.request(subject, data, DEFINE_TRY_S)
@@ -140,7 +144,7 @@ async def define(asks: Asks, namespace: str, source: str) -> Defined:
             if last:
                 raise
     check_refusal(reply.data)
-    return _read(_decode_defined, reply.data)
+    return reply.data
 
 
 def check_refusal(data: bytes) -> None:

@@ -17,6 +17,7 @@ from stretto.client.errors import Rejected
 from stretto.client.feed import RunEvent
 from stretto.client.feed import history as read_history
 from stretto.client.link import Link, link
+from stretto.client.migrations import Migrations
 from stretto.client.run import Run
 from stretto.client.schedules import Schedules
 from stretto.client.starting import (
@@ -41,7 +42,7 @@ from stretto.contracts.answers import (
     StatsRequest,
 )
 from stretto.contracts.payload import MAX_STORED_BYTES
-from stretto.contracts.public import Defined, Presence
+from stretto.contracts.public import Defined, ForkRequest, Presence
 
 URL_VARIABLE = "STRETTO_NATS_URL"
 INBOX_VARIABLE = "STRETTO_NATS_INBOX_PREFIX"
@@ -198,6 +199,49 @@ class Client:
             return run
         return self._answered_run(run, await self._link.answered.send(message))
 
+    async def fork(
+        self,
+        run_id: str,
+        *,
+        at_seq: int | None = None,
+        step: str | None = None,
+        input: Any = None,  # noqa: A002 - the word of the contract
+        id: str | None = None,  # noqa: A002 - the word of the contract
+        version: int | str | None = None,
+        labels: Mapping[str, str] | None = None,
+        new_run_id: str | None = None,
+        by: str | None = None,
+        reason: str | None = None,
+    ) -> Run:
+        """Start a run that begins where another one stood, open or closed: what had completed there
+        is not run again, and not undone by the new one.
+
+        Args:
+            at_seq: as it stood after this event; None: after its last.
+            step: this step, and all that needs it, is run again whatever had become of it.
+            input: None: that of the other run; so `version` and `labels`.
+
+        Raises:
+            Rejected: there is no such run, event, step or version, or the input does not fit.
+        """
+        source = await self.get(run_id).state()
+        fork = ForkRequest(run_id=run_id, at_seq=at_seq, step=step, by=by, reason=reason)
+        start = Start(
+            workflow=source["workflow"],
+            input=input,
+            id=id,
+            version=version,
+            labels=dict(labels or {}),
+            run_id=new_run_id,
+            fork=fork,
+        )
+        await self._link.endings.open()
+        fork_id, message = await self._prepared(start)
+        run = self._new_run(fork_id, start)
+        answer = await self._link.answered.send(message)
+        read_answer(answer)  # raises when it was refused
+        return self._answered_run(run, answer)
+
     async def start_many(self, starts: Iterable[Start | tuple[str, Any]]) -> list[Run]:
         """Start many runs, as fast as the store takes them; the handles are in the same order.
 
@@ -339,6 +383,11 @@ class Client:
         request: dict[str, Any] = {"namespace": self.namespace, "workflow": workflow}
         request["version"], request["version_label"] = version_of(version)
         return await self._link.asks.ask("workflow", "definition", request, dict[str, Any])
+
+    @property
+    def migrations(self) -> Migrations:
+        """Let running runs follow another version: try it, one by one, or all that may."""
+        return Migrations(self._link)
 
     async def queues(self) -> list[QueueView]:
         """List the queues with what waits in them and who serves them."""

@@ -15,7 +15,7 @@ from stretto.contracts import ids, subjects
 from stretto.contracts.codec import decode_start as _decode_request
 from stretto.contracts.failures import Reason
 from stretto.contracts.payload import MAX_PAYLOAD_BYTES, MAX_STORED_BYTES, payload_problem
-from stretto.contracts.public import StartRequest
+from stretto.contracts.public import ForkRequest, StartRequest
 from stretto.contracts.versions import MARK, parse_version
 from stretto.payloads import Carrier
 from stretto.runtime.errors import NotReachable, TransientError
@@ -30,7 +30,7 @@ class Start:
     """One start. `id` is the caller's own key: while a run with it is open, a start with it is that
     run. `run_id` (a UUID) and `version` are chosen where left out; `version` may be a label, and
     the workflow may say it (`order@stable`). `traceparent`: the span that the run's trace is to be
-    linked with."""
+    linked with. `fork`: the run begins where another one stood."""
 
     workflow: str
     input: Any = None
@@ -39,6 +39,7 @@ class Start:
     labels: dict[str, str] = field(default_factory=dict)
     run_id: str | None = None
     traceparent: str | None = None
+    fork: ForkRequest | None = None
 
 
 def settle(start: Start) -> Start:
@@ -92,6 +93,7 @@ def prepare(start: Start, namespace: str, limit: int = MAX_PAYLOAD_BYTES) -> tup
         version=version,
         version_label=label,
         labels=start.labels,
+        fork=start.fork,
     )
     headers = {subjects.HEADER_TRACEPARENT: start.traceparent} if start.traceparent else None
     subject = subjects.start(namespace, start.workflow)

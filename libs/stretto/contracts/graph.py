@@ -168,6 +168,8 @@ class TaskPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     queue: str | None = None
     input: bytes = b"{}"
     """The `with` of a step that has no expression in it, as JSON."""
+    route: Ask | None = None
+    """On which device it may run: the encoded `RoutePlan` and its values; None: by its queue."""
 
 
 class Compensation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

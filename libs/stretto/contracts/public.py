@@ -13,6 +13,7 @@ from stretto.contracts.routes import Bound
 
 RunStatus = Literal[
     "running", "failing", "completed", "failed", "cancelled", "terminated", "paused", "queued",
+    "blocked",
 ]  # fmt: skip
 CLOSED_STATUSES = ("completed", "failed", "cancelled", "terminated")
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from stretto.contracts import answers, decisions, schedules
+from stretto.contracts import answers, catalogue, decisions, migration, schedules
 from stretto.contracts.failures import Failure
 from stretto.contracts.payload import NULL
 from stretto.contracts.public import PublicEvent, RunningAttempt
@@ -49,7 +49,7 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     step: str
     cause: str
     """`attempt`, `retry`, `timer`, `signal`, `approval`, `decision`, `child`, `paused`, `output`,
-    `concurrency`, `own` (the workflow service goes on by itself), `fault` (a fault of ours)"""
+    `concurrency`, `compensation_failed`, `own` (the workflow service goes on by itself), `fault` (a fault of ours)"""
     owner: str
     since: str
     sentence: str
@@ -117,6 +117,8 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
     failure: Failure | None = None
     closed_at: str | None = None
     uncompensated: list[str] = []
+    rolling_back_to: str | None = None
+    """The step that the run is on its way back to."""
 
 
 class DefinitionQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,6 +128,8 @@ class DefinitionQuery(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str = "default"
     version: int | None = None
     """Left out: the latest."""
+    version_label: str | None = None
+    """Instead of a version: a label of one."""
 
 
 class DefinitionText(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,6 +141,10 @@ class DefinitionText(msgspec.Struct, frozen=True, kw_only=True):
     """The text as it was registered."""
     graph: msgspec.Raw
     created_at: str
+    expanded: msgspec.Raw = NULL
+    """The document with its templates written out, where it uses any."""
+    uses: list[str] = []
+    """The templates that it uses: `charge@2`."""
 
 
 class NamespaceQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,6 +166,8 @@ class SourceQuery(msgspec.Struct, frozen=True, kw_only=True):
     """YAML or JSON."""
     file: str = "<definition>"
     """What mistakes call it."""
+    namespace: str = "default"
+    """Where its templates are looked for."""
 
 
 class Findings(msgspec.Struct, frozen=True, kw_only=True):
@@ -254,16 +264,38 @@ OPERATIONS = (
     Operation("workflow", "state", RunQuery, RunState, "The fold of a run's events."),
     Operation("workflow", "explain", RunQuery, Explanation, "Why a run is still open."),
     Operation(
-        "workflow", "decision", decisions.DecisionQuery, decisions.AskedDecision,
+        "workflow",
+        "decision",
+        decisions.DecisionQuery,
+        decisions.AskedDecision,
         "What a step of a run asked, with the values as they were.",
     ),
     Operation(
-        "decision", "explain", decisions.ExplainRequest, decisions.Explained,
+        "decision",
+        "explain",
+        decisions.ExplainRequest,
+        decisions.Explained,
         "A decision worked out once more, told part by part.",
     ),
     Operation("workflow", "definition", DefinitionQuery, DefinitionText, "A definition's text."),
     Operation("workflow", "definitions", NamespaceQuery, Definitions, "All workflows."),
     Operation("workflow", "validate", SourceQuery, Findings, "The mistakes of a definition."),
+    Operation(
+        "workflow",
+        "versions",
+        catalogue.VersionsQuery,
+        catalogue.Versions,
+        "All versions of one.",
+    ),
+    Operation("workflow", "templates", NamespaceQuery, catalogue.Templates, "All templates."),
+    Operation(
+        "workflow",
+        "template",
+        catalogue.TemplateQuery,
+        catalogue.TemplateText,
+        "One template.",
+    ),
+    Operation("workflow", "expand", SourceQuery, catalogue.Expansion, "Templates written out."),
     Operation(
         "workflow",
         "schedules",
@@ -285,10 +317,27 @@ OPERATIONS = (
         schedules.Preview,
         "The instants to come of a schedule or a document.",
     ),
+    Operation(
+        "workflow",
+        "migration",
+        migration.MigrationQuery,
+        migration.MigrationView,
+        "May a run follow another version, and what would change.",
+    ),
+    Operation(
+        "workflow",
+        "migrations",
+        migration.MigrationsQuery,
+        migration.MigrationPage,
+        "Which open runs may follow another version.",
+    ),
     Operation("monitoring", "list", answers.ListRequest, answers.RunPage, "Runs, latest first."),
     Operation("monitoring", "show", ShowQuery, answers.RunView, "A run with steps and attempts."),
     Operation(
-        "monitoring", "progress", ProgressQuery, answers.RunProgress,
+        "monitoring",
+        "progress",
+        ProgressQuery,
+        answers.RunProgress,
         "How far a run is, and how long it will take still.",
     ),
     Operation("monitoring", "stats", answers.StatsRequest, answers.Stats, "Counts and latencies."),

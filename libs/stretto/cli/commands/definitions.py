@@ -9,13 +9,16 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from stretto.cli.calling import Call, bus_command
+from stretto.cli.calling import Call, bus_command, call_options
 from stretto.cli.commands.control import user
 from stretto.cli.exits import EXIT_OK, EXIT_USAGE
 from stretto.cli.printing import local_time, note, out, print_json, table
+from stretto.cli.template_files import Looked, SourceFile, look, ordered, sketched
 from stretto.client import Client, DefinitionMistakes
-from stretto.contracts.public import Defined
+from stretto.contracts.public import Defined, Labelled
 from stretto.definition import Loaded, load
+from stretto.definition.labels import LabelText, read_label
+from stretto.definition.templates import LoadedTemplate
 from stretto.schedule import LoadedSchedule, is_schedule, load_schedule
 
 MAX_SOURCE_BYTES = 4 * 1024 * 1024
@@ -50,13 +53,18 @@ def show_mistakes(mistakes: list[dict[str, Any]], file: Path) -> None:
 
 @click.command("validate")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
-def validate_command(files: tuple[Path, ...], as_json: bool) -> None:
-    """Find the mistakes of definitions, all at once, with their places. Needs no server."""
-    loaded = [_load(read_source(file), str(file)) for file in files]
+@call_options
+def validate_command(call: Call, files: tuple[Path, ...]) -> None:
+    """Find the mistakes of definitions, templates and schedules, all at once, with their places.
+
+    Needs no server, but for templates that are used and not among the FILES.
+    """
+    sources = sketched([(file, read_source(file)) for file in files])
+    looked = look(sources, call)
+    loaded = [_load(one, looked) for one in sources]
     mistakes = [mistake for one in loaded for mistake in one.mistakes]
     warnings = [warning for one in loaded for warning in one.warnings]
-    if as_json:
+    if call.json:
         print_json({"mistakes": mistakes, "warnings": warnings})
     else:
         for mistake in mistakes:
@@ -68,8 +76,16 @@ def validate_command(files: tuple[Path, ...], as_json: bool) -> None:
     sys.exit(EXIT_USAGE if mistakes else EXIT_OK)
 
 
-def _load(source: str, file: str) -> Loaded | LoadedSchedule:
-    return load_schedule(source, file) if is_schedule(source) else load(source, file)
+def _load(one: SourceFile, looked: Looked) -> Loaded | LoadedSchedule | LoadedTemplate:
+    file = str(one.file)
+    if one.sketch.kind == "label":
+        found = read_label(one.source, file)
+        return Loaded(mistakes=[] if isinstance(found, LabelText) else found)
+    if one.file in looked.templates:
+        return looked.templates[one.file]
+    if is_schedule(one.source):
+        return load_schedule(one.source, file)
+    return load(one.source, file, looked.library)
 
 
 async def register(call: Call, client: Client, file: Path, source: str) -> Defined:
@@ -88,22 +104,45 @@ async def register(call: Call, client: Client, file: Path, source: str) -> Defin
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @bus_command
 async def apply_command(call: Call, files: tuple[Path, ...]) -> None:
-    """Register definitions and schedules. The same one again keeps the version that it has."""
+    """Register definitions, templates, labels and schedules, in an order that works.
+
+    The same one again keeps the version that it has, and is the latest from then on.
+    """
     from stretto.cli.commands.schedules import apply_schedule
 
-    sources = [(file, read_source(file)) for file in files]
+    sources = ordered(sketched([(file, read_source(file)) for file in files]))
     client: Client
     async with call.client() as client:
-        for file, source in sources:
+        for file, source, sketch in sources:
             if is_schedule(source):
                 await apply_schedule(call, client, file, source, by=user(), reason=None)
-                continue
-            defined = await register(call, client, file, source)
-            if call.json:
-                print_json({"file": str(file), **_fields(defined)})
+            elif sketch.kind == "label":
+                show_labelled(call, await client.catalogue.apply_label(source))
             else:
-                kept = "" if defined.created else "  [dim]as before[/]"
-                out().print(f"{escape(defined.workflow)} version {defined.version}{kept}")
+                show_defined(call, await register(call, client, file, source), file)
+
+
+def show_defined(call: Call, defined: Defined, file: Path | None = None) -> None:
+    """Say which version a definition or template has, and what is otherwise than one may think."""
+    if call.json:
+        print_json({**({} if file is None else {"file": str(file)}), **_fields(defined)})
+        return
+    kind = "template " if defined.kind == "template" else ""
+    told = "" if defined.created else "  [dim]as before[/]"
+    if defined.latest_before is not None:
+        told = f"  [yellow]again the latest[/] [dim](until now it was {defined.latest_before})[/]"
+    uses = f"  [dim]with {escape(', '.join(defined.uses))}[/]" if defined.uses else ""
+    out().print(f"{kind}{escape(defined.workflow)} version {defined.version}{told}{uses}")
+
+
+def show_labelled(call: Call, labelled: Labelled) -> None:
+    """Say where a label points now."""
+    if call.json:
+        print_json(_fields(labelled))
+        return
+    before = f"  [dim](until now {labelled.before})[/]" if labelled.before is not None else ""
+    now = "is no more" if labelled.version is None else f"is version {labelled.version}"
+    out().print(f"{escape(labelled.name)}@{escape(labelled.label)} {now}{before}")
 
 
 def _fields(defined: Any) -> dict[str, Any]:
@@ -112,14 +151,15 @@ def _fields(defined: Any) -> dict[str, Any]:
 
 @click.command("definitions")
 @click.argument("name", required=False)
-@click.option("--version", type=click.IntRange(min=1), help="Else the latest.")
+@click.option("--version", metavar="VERSION|LABEL", help="Else the latest; NAME@VERSION too.")
 @bus_command
-async def definitions_command(call: Call, name: str | None, version: int | None) -> None:
+async def definitions_command(call: Call, name: str | None, version: str | None) -> None:
     """List the workflows; with a NAME print that one's definition."""
     client: Client
     async with call.client() as client:
         if name is not None:
-            found = await client.definition(name, version)
+            name, _, which = name.partition("@")
+            found = await client.definition(name, which or version)
             if call.json:
                 print_json(found)
             else:
@@ -130,9 +170,22 @@ async def definitions_command(call: Call, name: str | None, version: int | None)
         print_json({"definitions": definitions})
         return
     rows = [
-        (escape(d.workflow), str(d.version), local_time(d.created_at), escape(d.description or ""))
+        (
+            escape(d.workflow),
+            str(d.version),
+            escape(labels_text(d.labels)),
+            local_time(d.created_at),
+            escape(d.description or ""),
+        )
         for d in definitions
     ]
     table(
-        ("workflow", "version", "since", ""), rows, "No workflows. `stretto apply FILE` adds one."
+        ("workflow", "latest", "labels", "since", ""),
+        rows,
+        "No workflows. `stretto apply FILE` adds one.",
     )
+
+
+def labels_text(labels: dict[str, int]) -> str:
+    """Write the labels of versions: `stable 3, canary 4`."""
+    return ", ".join(f"{label} {version}" for label, version in labels.items())

@@ -58,7 +58,9 @@ async def _report(run: Run) -> int:
 @click.argument("name")
 @input_options
 @click.option("--id", "key", help="Your own key: while a run with it is open, this is that run.")
-@click.option("--version", type=click.IntRange(min=1), help="Of the workflow; else the latest.")
+@click.option(
+    "--version", metavar="VERSION|LABEL", help="Of the workflow, else the latest; NAME@VERSION too."
+)
 @click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="To find it by.")
 @click.option("--wait", is_flag=True, help="Watch it until it ends; exit as it ended.")
 @bus_command
@@ -69,7 +71,7 @@ async def start_command(
     inputs: tuple[str, ...],
     input_json: str | None,
     key: str | None,
-    version: int | None,
+    version: str | None,
     labels: tuple[str, ...],
     wait: bool,
 ) -> None:

@@ -9,7 +9,8 @@ from stretto.definition.templates.document import Template
 class Library:
     """Templates of files (they stand for every version of their name), and registered ones.
 
-    `missing` says why a reference leads to nothing (`charge@9` → "version 9 is not registered").
+    `missing` says why a reference leads to nothing (`charge@9` → "charge has no version 9"),
+    `known` are further names, for suggestions.
     """
 
     def __init__(self, local: Iterable[Template] = ()) -> None:
@@ -17,6 +18,14 @@ class Library:
         self._registered: dict[str, Template] = {}
         self._stands_for: dict[str, str] = {}
         self.missing: dict[str, str] = {}
+        self.known: set[str] = set()
+
+    def with_local(self, local: Iterable[Template]) -> "Library":
+        """The same registered templates, with other files beside."""
+        made = Library(local)
+        made._registered, made._stands_for = self._registered, self._stands_for
+        made.missing, made.known = self.missing, self.known
+        return made
 
     def add(self, reference: str, template: Template) -> None:
         """Add a registered template as what `reference` stands for (`charge`, `charge@stable`)."""
@@ -35,7 +44,7 @@ class Library:
     def names(self) -> list[str]:
         """The names that are known, for suggestions."""
         registered = (template.name for template in self._registered.values())
-        return sorted({*self._local, *registered})
+        return sorted({*self._local, *registered, *self.known})
 
     def wanted(self, references: Iterable[str], pins: Mapping[str, int]) -> list[str]:
         """Those of some references that lead to nothing yet, as they are to be asked for."""

@@ -1,0 +1,151 @@
+"""What can be asked about definitions, their versions and templates: reads, by any instance."""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from services.workflow.registry import Registry
+from stretto.bus.service import Handler, Refusal
+from stretto.contracts.codec import json_encode
+from stretto.contracts.versions import VersionRef, parse_version
+from stretto.runtime.clock import rfc3339
+
+Q = TypeVar("Q")
+
+
+class DefinitionQuery(msgspec.Struct, frozen=True):
+    workflow: str
+    namespace: str = "default"
+    version: int | None = None
+    version_label: str | None = None
+
+
+class TemplateQuery(msgspec.Struct, frozen=True):
+    template: str
+    namespace: str = "default"
+    version: int | None = None
+    version_label: str | None = None
+
+
+class NamespaceQuery(msgspec.Struct, frozen=True):
+    namespace: str = "default"
+
+
+class VersionsQuery(msgspec.Struct, frozen=True):
+    workflow: str
+    namespace: str = "default"
+
+
+class SourceQuery(msgspec.Struct, frozen=True):
+    source: str
+    file: str = "<definition>"
+    namespace: str = "default"
+
+
+class Catalogue:
+    """The operations of `stretto.api.workflow.*` that are about definitions."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def operations(self) -> dict[str, Handler]:
+        return {
+            "definition": self.definition,
+            "definitions": self.definitions,
+            "versions": self.versions,
+            "templates": self.templates,
+            "template": self.template,
+            "validate": self.validate,
+            "expand": self.expand,
+        }
+
+    async def definition(self, data: bytes) -> bytes:
+        """The source and graph of a version, of a label's, or of the latest."""
+        query = _read(DefinitionQuery, data)
+        version, label = _version(query)
+        found = await self._registry.source(query.namespace, query.workflow, version, label)
+        if found is None:
+            raise _unknown("workflow", query.workflow)
+        return json_encode(_told(found))
+
+    async def definitions(self, data: bytes) -> bytes:
+        """Every workflow of a namespace with its latest version."""
+        query = _read(NamespaceQuery, data)
+        listed = await self._registry.listed(query.namespace)
+        return json_encode({"definitions": [_told(each) for each in listed]})
+
+    async def versions(self, data: bytes) -> bytes:
+        """Every version of a workflow, the highest first, with its labels."""
+        query = _read(VersionsQuery, data)
+        listed = await self._registry.versions(query.namespace, query.workflow)
+        if not listed:
+            raise _unknown("workflow", query.workflow)
+        return json_encode(
+            {"workflow": query.workflow, "versions": [_told(each) for each in listed]}
+        )
+
+    async def templates(self, data: bytes) -> bytes:
+        """Every template of a namespace with its latest version and its parameters."""
+        query = _read(NamespaceQuery, data)
+        listed = await self._registry.templates.listed(query.namespace)
+        return json_encode({"templates": [_told(each) for each in listed]})
+
+    async def template(self, data: bytes) -> bytes:
+        """A version of a template, of a label's, or the latest: source and parameters."""
+        query = _read(TemplateQuery, data)
+        reference = VersionRef(query.template, *_version(query))
+        found = await self._registry.templates.text(query.namespace, reference)
+        if found is None:
+            raise _unknown("template", query.template)
+        return json_encode(_told(found))
+
+    async def validate(self, data: bytes) -> bytes:
+        """The mistakes and warnings of a definition or template, without registering it."""
+        query = _read(SourceQuery, data)
+        loaded = await self._registry.look_at(query.namespace, query.source, query.file)
+        return json_encode({"mistakes": list(loaded.mistakes), "warnings": list(loaded.warnings)})
+
+    async def expand(self, data: bytes) -> bytes:
+        """A definition with its templates written out, or its mistakes."""
+        query = _read(SourceQuery, data)
+        loaded = await self._registry.load(query.namespace, query.source, query.file)
+        answer: dict[str, Any] = {
+            "mistakes": list(loaded.mistakes),
+            "warnings": list(loaded.warnings),
+        }
+        if loaded.definition is not None:
+            answer["expanded"] = loaded.definition.document.data
+            answer["uses"] = list(loaded.definition.uses)
+        return json_encode(answer)
+
+
+def _told(found: dict[str, Any]) -> dict[str, Any]:
+    """A row as it is told: instants are texts, what is not there is left out."""
+    told = {key: value for key, value in found.items() if value is not None}
+    told["created_at"] = rfc3339(told.pop("created_us"))
+    return told
+
+
+def _version(query: DefinitionQuery | TemplateQuery) -> tuple[int | None, str | None]:
+    if query.version_label is None:
+        return query.version, None
+    try:
+        if query.version is not None:
+            raise ValueError("expected a version or a label, but got both")
+        return parse_version(query.version_label)
+    except ValueError as error:
+        raise Refusal("request_invalid", str(error)) from error
+
+
+def _unknown(kind: str, name: str) -> Refusal:
+    return Refusal(
+        f"{kind}_unknown",
+        f"expected {kind} {name[:100]!r} to be registered (in that version), but it is not",
+    )
+
+
+def _read(kind: type[Q], data: bytes) -> Q:
+    try:
+        return msgspec.json.decode(data or b"{}", type=kind)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise Refusal("request_invalid", f"expected a {kind.__name__}, but {error}") from error
