@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 MAX_EVENTS_WITH_PAYLOADS = 2_000
 """Runs with more events are shown without payloads: the answer must fit into a message."""
 
-STATUSES = frozenset({"running", "failing", "paused", "queued", *CLOSED})
+STATUSES = frozenset({"running", "failing", "blocked", "paused", "queued", *CLOSED})
 OPEN = "open"
 _MAX_SEARCH_CHARS = 100
 _MAX_LABELS = 10

@@ -89,6 +89,12 @@ class Progress:
                 self.began = event.at
             case "run.rewound":
                 self.status, self.ended, self.failure = "running", None, None
+            case "run.rolling_back":
+                self.status, self.ended, self.failure = "rolling back", None, None
+            case "run.rolled_back":
+                self.status = "paused" if data.get("paused") else "running"
+            case "run.migrated":
+                self.version = data["to_version"]
             case "run.failing":
                 self.status, self.failure = "failing", data.get("failure")
             case "run.paused":

@@ -14,7 +14,7 @@ def sentence(event: RunEvent) -> str:
     """Say in words what an event says; its facts, for a type that has no words here."""
     data = event.data
     if event.type.startswith("run."):
-        return _of_run(event.type, data)
+        return _of_turn(event.type, data) or _of_run(event.type, data)
     return _asked_for(event) or _of_inside(event.type, data) or _of_step(event, data)
 
 
@@ -29,6 +29,8 @@ def _asked_for(event: RunEvent) -> str | None:
             return f"was approved{_who(data)}"
         case "step.escalated":
             return f"may be approved by {', '.join(data.get('to', ()))} now, too"
+        case "compensation.retried":
+            return f"is tried again{_who(data)}"
         case "step.hastened":
             return f"is tried again at once{_who(data)}"
         case "step.skipped" if data.get("by") or data.get("why"):
@@ -96,8 +98,6 @@ def _of_run(kind: str, data: dict[str, Any]) -> str:
             return f"was paused{_who(data)}"
         case "run.resumed":
             return f"goes on{_who(data)}"
-        case "run.rewound":
-            return f"goes back to {', '.join(data['steps'])}{_who(data)}"
         case "run.finishing":
             return "every step has ended; the output is worked out"
         case "run.completed":
@@ -111,6 +111,31 @@ def _of_run(kind: str, data: dict[str, Any]) -> str:
             return _facts(data)
 
 
+def _of_turn(kind: str, data: dict[str, Any]) -> str | None:
+    """Where a run goes back to, began from, or by which version; None: it does not."""
+    match kind:
+        case "run.rewound":
+            return f"goes back to {', '.join(data['steps'])}{_who(data)}"
+        case "run.rolling_back":
+            return f"goes back to the end of {data['to']}{_who(data)}"
+        case "run.rolled_back":
+            paused = ", and is paused there" if data.get("paused") else ""
+            return f"is back; {', '.join(data['steps']) or 'nothing'} runs again{paused}"
+        case "run.forked":
+            return _forked(data)
+        case "run.migrated":
+            versions = f"{data['from_version']} to {data['to_version']}"
+            return f"moved from version {versions}{_who(data)}"
+        case _:
+            return None
+
+
+def _forked(data: dict[str, Any]) -> str:
+    taken = ", ".join(data.get("taken", ())) or "nothing"
+    where = f"run {data['from_run']} after its event {data['at_seq']}"
+    return f"begins where {where} stood; taken over: {taken}{_who(data)}"
+
+
 def _facts(data: dict[str, Any]) -> str:
     return ", ".join(f"{key} {short(data[key])}" for key in data if key != "step")
 
@@ -122,6 +147,8 @@ def _failed(event: RunEvent) -> str:
     if retry_at:
         pause = (datetime.fromisoformat(retry_at) - event.at).total_seconds()
         text += f"; the next one in {seconds(max(0.0, pause))}"
+    if event.data.get("blocked"):
+        text += "; a person has to decide"
     return text
 
 

@@ -207,6 +207,8 @@ _REMEDIES = {
     "signal": "`stretto signal RUN NAME` sends it.",
     "approval": "`stretto approve RUN` or `stretto reject RUN` decides.",
     "retry": "`stretto retry RUN STEP` tries it at once.",
+    "compensation_failed": "`stretto retry RUN STEP` tries it again, `stretto skip RUN STEP` does "
+    "without.",
 }
 
 

@@ -15,6 +15,7 @@ from stretto.client.endings import Ending, Followed
 from stretto.client.errors import Rejected, ended, rejection
 from stretto.client.explaining import explain
 from stretto.client.feed import Feed, RunEvent, history
+from stretto.client.migrations import Migrations
 from stretto.client.starting import encode_payload
 from stretto.contracts import subjects
 from stretto.contracts.answers import RunProgress
@@ -224,6 +225,29 @@ class Run:
         """Go back to a step: it and all that needs it run again. A failed or cancelled run is open
         again."""
         return await self.control("rewind", step=step, by=by, reason=reason)
+
+    async def rollback(
+        self,
+        to: str,
+        *,
+        pause: bool = False,
+        by: str | None = None,
+        reason: str | None = None,
+    ) -> Controlled:
+        """Go back to the end of step `to`: all that came of it is undone and runs again, or the run
+        is paused there. A failed or cancelled run is open again."""
+        return await self.control("rollback", to=to, pause=pause, by=by, reason=reason)
+
+    async def migrate(
+        self,
+        version: int | str | None = None,
+        *,
+        by: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Follow another version of the workflow (a number or a label; None: the latest). Raises
+        Rejected when something that the run has begun keeps it."""
+        await Migrations(self._link).migrate(self.id, version, by=by, reason=reason)
 
     async def control(self, command: str, **fields: Any) -> Controlled:
         """Send a command with its fields and wait until it was carried out.

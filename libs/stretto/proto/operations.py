@@ -49,7 +49,8 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     step: str
     cause: str
     """`attempt`, `retry`, `timer`, `signal`, `approval`, `decision`, `child`, `paused`, `output`,
-    `concurrency`, `compensation_failed`, `own` (the workflow service goes on by itself), `fault` (a fault of ours)"""
+    `concurrency`, `compensation_failed`, `own` (the workflow service goes on by itself), `fault`
+    (a fault of ours)"""
     owner: str
     since: str
     sentence: str

@@ -64,7 +64,7 @@ def estimate(
     progress = sum(s.progress * s.weight for s in steps)
     if run.status == "completed":
         return Estimate(1.0, 0.0, steps)
-    if run.closed or run.status in ("failing", "paused", "queued") or past is None:
+    if run.closed or run.status in ("failing", "blocked", "paused", "queued") or past is None:
         return Estimate(min(progress, 1.0), None, steps)
     if left_us is None and not parts:
         left_us = max(0.0, past.total - at)

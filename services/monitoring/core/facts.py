@@ -71,6 +71,7 @@ class FailedFact(msgspec.Struct, frozen=True):
     started_at: str | None = None
     failure: Failure | None = None
     retry_at: str | None = None
+    blocked: bool = False
 
 
 decode_started = msgspec.json.Decoder(StartedFact).decode

@@ -19,6 +19,7 @@ from services.monitoring.core.facts import (
     decode_started,
     decode_step,
 )
+from services.monitoring.core.turns import BLOCKED, TURNS, unblocked
 from stretto.contracts.failures import Failure
 
 CLOSED = frozenset({"completed", "failed", "cancelled", "terminated"})
@@ -191,6 +192,8 @@ def _step_becomes(status: str) -> Callable[[RunProjection, int, bytes], None]:
         if status == "cancelled" and (attempt := _attempt(step, fact.attempt)) is not None:
             attempt.status, attempt.ended = status, at
         run.move(step, status, at)
+        if run.status == BLOCKED:
+            unblocked(run)
 
     return become
 
@@ -253,6 +256,10 @@ def _step_failed(run: RunProjection, at_us: int, data: bytes) -> None:
     attempt = _end_attempt(step, "failed", at, fact)
     if attempt is not None:
         attempt.failure, attempt.retry_at = fact.failure, fact.retry_at
+    if fact.blocked:
+        run.status = BLOCKED
+        run.move(step, BLOCKED, at)
+        return
     run.move(step, "failed" if fact.retry_at is None else "retrying", at)
 
 
@@ -308,4 +315,5 @@ _HANDLERS: dict[str, Callable[[RunProjection, int, bytes], Took | None]] = {
     "step.started": _step_started,
     "step.completed": _step_completed,
     "step.failed": _step_failed,
+    **TURNS,
 }

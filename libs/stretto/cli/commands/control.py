@@ -25,6 +25,7 @@ _DONE = {
     "retry": "what failed runs again",
     "skip": "skipped",
     "rewind": "went back",
+    "rollback": "goes back: what came of the step is undone",
     "cancel": "is being cancelled",
     "terminate": "terminated",
 }
