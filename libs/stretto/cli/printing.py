@@ -21,6 +21,7 @@ STATUS_STYLES = {
     "skipped": "dim",
     "waiting": "yellow",
     "paused": "yellow",
+    "queued": "yellow",
     "blocked": "red",
 }
 RUNNING_STYLE = "cyan"

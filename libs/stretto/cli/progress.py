@@ -99,6 +99,10 @@ class Progress:
                 self.status, self.failure = "failing", data.get("failure")
             case "run.paused":
                 self.status = "paused"
+            case "run.queued":
+                self.status = "queued"
+            case "run.admitted" if self.status == "queued":
+                self.status = "running"
             case "run.resumed":
                 self.status = "running"
             case "run.completed":

@@ -52,6 +52,9 @@ def _of_inside(kind: str, data: dict[str, Any]) -> str | None:
             return f"goes round again{' at ' + data['at'] if data.get('at') else ''}"
         case "step.signalled":
             return "looks at a signal" if data.get("asked") else "takes the signal"
+        case "step.limited":
+            said = {**data.get("timeouts", {}), **data.get("retry", {})}
+            return f"is limited to {', '.join(f'{k} {v}' for k, v in sorted(said.items()))}"
         case "step.waiting":
             return f"waits until {data['until']}" if data.get("until") else "waits"
         case _:
@@ -123,11 +126,23 @@ def _of_turn(kind: str, data: dict[str, Any]) -> str | None:
             return f"is back; {', '.join(data['steps']) or 'nothing'} runs again{paused}"
         case "run.forked":
             return _forked(data)
+        case "run.queued":
+            return _queued(data)
+        case "run.admitted":
+            return f"has a place for the key {data['key']!r}"
         case "run.migrated":
             versions = f"{data['from_version']} to {data['to_version']}"
             return f"moved from version {versions}{_who(data)}"
         case _:
             return None
+
+
+def _queued(data: dict[str, Any]) -> str:
+    """Why a run waits for a place, and who has it."""
+    if data.get("cancels"):
+        return f"waits until {', '.join(data['cancels'])} made room for the key {data['key']!r}"
+    ahead = f" behind {', '.join(data['ahead'])}" if data.get("ahead") else ""
+    return f"waits for a place for the key {data['key']!r}{ahead}"
 
 
 def _forked(data: dict[str, Any]) -> str:

@@ -44,6 +44,14 @@ def said(told: Told) -> str:
         (("compensation.started", None, {"steps": []}), "undoes nothing"),
         (("run.paused", None, {"by": "ada", "reason": "full"}), "was paused by ada: full"),
         (("run.resumed", None, {}), "goes on"),
+        (("run.queued", None, {"key": "k"}), "waits for a place for the key 'k'"),
+        (("run.queued", None, {"key": "k", "ahead": ["r"]}), "for the key 'k' behind r"),
+        (("run.queued", None, {"key": "k", "cancels": ["r"]}), "waits until r made room"),
+        (("run.admitted", None, {"key": "k"}), "has a place for the key 'k'"),
+        (
+            ("step.limited", "a", {"timeouts": {"run_s": 5.0}, "retry": {"max_attempts": 3}}),
+            "is limited to max_attempts 3, run_s 5.0",
+        ),
         (("run.rewound", None, {"steps": ["a"], "by": "ada"}), "goes back to a by ada"),
         (("run.failing", None, {"ending": "x", "failure": BROKEN, "by": "ada"}), "(asked by ada)"),
         (("run.terminated", None, {"failure": BROKEN, "by": "ada"}), "(asked by ada)"),
@@ -66,6 +74,22 @@ def said(told: Told) -> str:
         (("step.signalled", "a", {"asked": True}), "looks at a signal"),
         (("step.signalled", "a", {}), "takes the signal"),
         (("step.waiting", "a", {}), "waits"),
+        (
+            ("run.rolling_back", None, {"to": "a", "steps": ["b"], "by": "ada", "reason": "r"}),
+            "goes back to the end of a by ada: r",
+        ),
+        (("run.rolled_back", None, {"steps": ["b", "c"]}), "is back; b, c runs again"),
+        (("run.rolled_back", None, {"steps": [], "paused": True}), "nothing runs again, and is"),
+        (
+            ("run.forked", None, {"from_run": "r1", "at_seq": 4, "taken": {"a": {}}, "by": "ada"}),
+            "begins where run r1 after its event 4 stood; taken over: a by ada",
+        ),
+        (
+            ("run.migrated", None, {"from_version": 1, "to_version": 2, "by": "ada"}),
+            "moved from version 1 to 2 by ada",
+        ),
+        (("compensation.retried", "a~compensate", {"by": "ada"}), "is tried again by ada"),
+        (failed("a~compensate", blocked=True), "Broken: no luck; a person has to decide"),
     ],
 )
 def test_an_event_is_a_sentence(told: Told, text: str) -> None:
@@ -81,7 +105,7 @@ def test_a_sentence_can_be_made_of_every_type_that_the_log_knows() -> None:
     told = {
         "workflow": "w", "version": 1, "ending": "failed", "failure": BROKEN, "items": [],
         "attempt": 1, "task": "t", "branch": 0, "until": "later", "steps": [], "reason": "x",
-        "name": "go",
+        "name": "go", "to": "a", "from_run": "r", "at_seq": 1, "from_version": 1, "to_version": 2,
     }  # fmt: skip
     for kind in EVENT_TYPES:
         assert said((kind.type, "a", dict(told)))

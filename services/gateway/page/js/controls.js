@@ -25,6 +25,7 @@ export function commandsOf(run) {
   switch (run.status) {
     case "running": return ["signal", "pause", "cancel", "terminate"];
     case "paused": return ["resume", "signal", "cancel", "terminate"];
+    case "queued": return ["signal", "cancel", "terminate"];
     case "failing": return ["terminate"];
     case "failed": return ["retry"];
     default: return [];

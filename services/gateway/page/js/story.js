@@ -13,6 +13,8 @@ const because = (failure) => failure ? [" with ", h("b", {}, failure.type), fail
 const who = (d) => [d.by ? [" by ", h("b", {}, d.by)] : "", d.reason ? [": ", h("q", {}, d.reason)] : ""];
 
 const TELL = {
+  "run.queued": (d) => ["The run waits for a place of the key ", code(d.key), d.cancels ? [": ", d.cancels.join(", "), " cancelled to make room"] : d.ahead ? [", which ", d.ahead.join(", "), d.limit === 1 ? " has" : " have"] : "", "."],
+  "run.admitted": (d) => ["The run has a place of the key ", code(d.key), "."],
   "run.paused": (d) => ["The run was paused", who(d), "."],
   "run.resumed": (d) => ["The run was resumed", who(d), "."],
   "run.rewound": (d) => ["The run goes back to ", h("b", {}, (d.steps || []).join(", ")), who(d), "."],
@@ -38,6 +40,7 @@ const TELL = {
   "step.started": (d, s) => [s, " is being run", d.worker ? [" by ", code(d.worker)] : "", "."],
   "step.completed": (d, s) => [s, " completed", d.worker ? [" on ", code(d.worker)] : "", cut(d.output) ? [" with ", cut(d.output)] : "", "."],
   "step.chosen": (d, s) => [s, d.then?.length ? [" chose ", d.then.join(", ")] : " chose nothing", "."],
+  "step.limited": (d, s) => [s, " has limits that were worked out: ", cut({ ...d.timeouts, ...d.retry }), "."],
   "step.waiting": (d, s) => [s, d.until ? ` waits until ${moment(d.until)}.` : " waits."],
   "step.failed": (d, s) => [s, " failed", because(d.failure), d.by ? [" by ", h("b", {}, d.by)] : "", d.retry_at ? `; tried again at ${moment(d.retry_at)}.` : "."],
   "step.skipped": (d, s) => [s, d.reason === "by_request" ? [" was skipped", who({ by: d.by, reason: d.why }), "."] : ` was skipped (${(d.reason || "").replaceAll("_", " ")}).`],
@@ -45,7 +48,7 @@ const TELL = {
   "compensation.started": (d) => ["What was done is undone: ", (d.steps || []).join(", "), "."],
 };
 
-const TONE = { completed: "ok", failed: "bad", failing: "warn", cancelled: "bad", terminated: "bad", started: "run", scheduled: "run", waiting: "warn", paused: "warn", resumed: "run", rewound: "warn", received: "run", approved: "ok", hastened: "run", escalated: "warn" };
+const TONE = { completed: "ok", failed: "bad", failing: "warn", cancelled: "bad", terminated: "bad", started: "run", scheduled: "run", waiting: "warn", paused: "warn", queued: "warn", admitted: "run", resumed: "run", rewound: "warn", received: "run", approved: "ok", hastened: "run", escalated: "warn" };
 
 export function sentence(event, start) {
   const step = h("b", {}, event.step || event.data.step || "");
