@@ -60,7 +60,7 @@ def test_storage_and_retention_are_those_of_the_architecture() -> None:
     told: dict[str, tuple[str, str]] = {}
     for line in table.splitlines():
         cells = [cell.strip() for cell in line.split("|")]
-        for name in re.findall(r"`(STRETTO_\w+)`", cells[1] if len(cells) > 4 else ""):
+        for name in re.findall(r"`(STRETTO_\w+|OBJ_[\w-]+)`", cells[1] if len(cells) > 4 else ""):
             told[name] = (cells[3], words[cells[4]])
     assert told == {s.name: (s.storage, s.retention) for s in topology.ALL_STREAMS}
 
