@@ -25,6 +25,10 @@ LOOK_S = 1.0
 """How often the tables are looked at when nothing is due: what a change by another instance, or
 the end of a run, may be late for a schedule that waits for it."""
 
+QUICK_S = 0.1
+"""How soon it is looked whether what waits for a run can start: the wait grows by a half each time
+that it cannot, up to LOOK_S."""
+
 BATCH = 200
 """Schedules that are decided about in one commit."""
 
@@ -59,6 +63,7 @@ class Keeper:
         self._owned: set[int] = set()
         self._wanted = asyncio.Event()
         self._aside: dict[Key, float] = {}
+        self._look_s = LOOK_S
         self._pruned = clock.monotonic()
         self._fired = metrics.counter("workflow_schedule_firings_total")
         self._late = metrics.histogram("workflow_schedule_lateness_seconds")
@@ -74,6 +79,7 @@ class Keeper:
 
     def wake(self) -> None:
         """Look soon: something was changed."""
+        self._look_s = QUICK_S
         self._wanted.set()
 
     async def run(self) -> None:
@@ -83,13 +89,14 @@ class Keeper:
                 outlook = await self.round()
             except StrettoError as error:
                 logger.warning("schedules put off", extra={"reason": error.message})
-                outlook = Outlook(None, False)
+                outlook = Outlook(None, False, False)
             await self._rest(outlook)
 
     async def _rest(self, outlook: Outlook) -> None:
-        seconds = LOOK_S
+        seconds = self._look_s if outlook.waiting else LOOK_S
+        self._look_s = min(LOOK_S, self._look_s * 1.5)
         if outlook.due_us is not None and not self._aside:
-            seconds = min(LOOK_S, (outlook.due_us - self._clock.now_us()) / US_PER_S)
+            seconds = min(seconds, (outlook.due_us - self._clock.now_us()) / US_PER_S)
         try:
             async with asyncio.timeout(max(0.0, seconds)):
                 await self._wanted.wait()
@@ -102,7 +109,7 @@ class Keeper:
         await self._sender.note_answers()
         shards = shards_of(self._owned, self._partitions)
         if not shards:
-            return Outlook(None, False)
+            return Outlook(None, False, False)
         outlook = await self._store.look(shards)
         if outlook.open:
             await self._store.follow_runs(shards)
@@ -142,6 +149,8 @@ class Keeper:
             return
         for each in await self._store.commit(decided):
             firings = [*each.added, *each.changed]
+            if firings:
+                self._look_s = QUICK_S
             self._count(firings, now_us)
             await self._sender.send(firings)
 

@@ -89,7 +89,9 @@ _LOOK = """
 select (select min(due_at) from workflow.schedule
         where due_at is not null and shard = any($1::smallint[])),
     exists (select from workflow.schedule_firing
-        where status in ('waiting', 'starting', 'started') and shard = any($1::smallint[]))
+        where status in ('waiting', 'starting', 'started') and shard = any($1::smallint[])),
+    exists (select from workflow.schedule_firing
+        where status = 'waiting' and shard = any($1::smallint[]))
 """
 
 _UNANSWERED = f"""
@@ -124,10 +126,11 @@ class Decided(NamedTuple):
 
 
 class Outlook(NamedTuple):
-    """What is to be done next. `open`: firings wait or are open."""
+    """What is to be done next. `open`: firings wait or are open; `waiting`: some wait."""
 
     due_us: int | None
     open: bool
+    waiting: bool
 
 
 class ScheduleStore:
@@ -139,7 +142,7 @@ class ScheduleStore:
     async def look(self, shards: list[int]) -> Outlook:
         """Tell when the next schedule of some shards is due: the one query of an idle service."""
         [row] = await self._db.fetch(_LOOK, shards)
-        return Outlook(row[0], row[1])
+        return Outlook(row[0], row[1], row[2])
 
     async def due(self, shards: list[int], now_us: int, limit: int) -> list[Key]:
         rows = await self._db.fetch(
