@@ -170,7 +170,7 @@ def _tell_queued(
         meant = f" (is {near[0]!r} meant?)" if near else ""
         text = (
             f"no worker that is present{where} knows the task {task!r}{meant}; the "
-            f"{len(there)} there {'does' if len(there) == 1 else 'do'} {_names(known)}"
+            f"{'one there does' if len(there) == 1 else f'{len(there)} there do'} {_names(known)}"
         )
     else:
         slots, busy = sum(w.slots for w in able), sum(w.busy for w in able)

@@ -59,7 +59,7 @@ function controlDialog(command, run, done, fixed) {
   const payload = h("textarea", { rows: 4, spellcheck: "false", placeholder: "null" });
   const by = h("input", { autocomplete: "username", maxlength: 256, value: localStorage.getItem(WHO) || "", placeholder: "your name" });
   const reason = h("input", { autocomplete: "off", maxlength: 1000, placeholder: "why, for the log" });
-  const problem = h("p", { role: "alert" });
+  const problem = h("div", { role: "alert" });
   const send = h("button", { class: tone || "primary" }, COMMANDS[command].label.replace(" to here", ""));
   const submit = async (event) => {
     event.preventDefault();
@@ -69,7 +69,7 @@ function controlDialog(command, run, done, fixed) {
     try {
       if (asked.includes("payload") && payload.value.trim()) body.payload = JSON.parse(payload.value);
     } catch (error) {
-      return void replace(problem, h("span", { class: "note bad" }, `The payload is no JSON: ${error.message}`));
+      return void replace(problem, h("div", { class: "note bad" }, `The payload is no JSON: ${error.message}`));
     }
     if (by.value.trim()) body.by = by.value.trim();
     if (reason.value.trim()) body.reason = reason.value.trim();
@@ -80,7 +80,7 @@ function controlDialog(command, run, done, fixed) {
       dialog.close();
       toast(`${title}: done`);
     } catch (error) {
-      replace(problem, h("span", { class: "note bad" }, error.message, error.remedy ? h("small", {}, error.remedy) : ""));
+      replace(problem, h("div", { class: "note bad" }, error.message, error.remedy ? h("small", {}, error.remedy) : ""));
     } finally {
       send.disabled = false;
       done();

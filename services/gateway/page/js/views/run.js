@@ -6,6 +6,7 @@ import { h, pill, replace, throttled, toast } from "../dom.js";
 import { duration, moment } from "../format.js";
 import { graph } from "../graph.js";
 import { json, labelled } from "../json.js";
+import { ProgressBar } from "../progress.js";
 import { sentence } from "../story.js";
 import { Timeline } from "../timeline.js";
 
@@ -17,6 +18,7 @@ export async function runView(place, [runId]) {
   const head = h("div", { class: "head" });
   const data = h("div", { class: "body split" });
   const why = h("div");
+  const far = new ProgressBar(runId);
   const picture = h("div");
   const story = h("ol", { class: "story", tabindex: 0 });
   let view = null, lastSeq = 0, plan = null;
@@ -27,6 +29,7 @@ export async function runView(place, [runId]) {
     timeline.show(view);
     drawData(data, view);
     drawGraph();
+    CLOSED.has(view.run.status) ? far.stop() : far.start();
     if (!CLOSED.has(view.run.status)) await explain(why, view.run, refresh);
     else replace(why);
   };
@@ -63,7 +66,7 @@ export async function runView(place, [runId]) {
   const { workflow, version } = view.run;
   api(`/definitions/${workflow}/${version}`, { query: { namespace: view.run.namespace } })
     .then((definition) => { plan = definition.graph; drawGraph(); }, () => {});
-  replace(place, head, why,
+  replace(place, head, far.element, why,
     section("Steps over time", timeline.element, h("small", { class: "muted" }, "thin: waiting for a worker")),
     picture,
     h("div", { class: "split wide" }, section("Story", story), h("section", { class: "panel" }, h("header", {}, h("h2", {}, "Input and output")), data)));
@@ -77,10 +80,11 @@ export async function runView(place, [runId]) {
   const clock = setInterval(() => {
     if (!view || CLOSED.has(view.run.status)) return;
     timeline.draw();
+    far.draw();
     const took = head.querySelector("[data-took]");
     if (took) took.textContent = duration(Date.now() - Date.parse(view.run.started_at));
   }, 500);
-  return () => { stop(); refresh.cancel(); clearInterval(clock); };
+  return () => { stop(); refresh.cancel(); far.stop(); clearInterval(clock); };
 }
 
 function section(title, content, aside) {
@@ -114,7 +118,8 @@ function drawData(place, view) {
     view.run.status === "completed" && labelled("Output", json(view.output ?? null)));
 }
 
-const MAX_CAUSES = 4;
+const MAX_CAUSES = 6;
+const BY_PERSON = ["fault", "paused", "approval", "signal"];
 
 // Why it is open, with buttons for what a person can do about it.
 async function explain(place, run, done) {
@@ -125,9 +130,15 @@ async function explain(place, run, done) {
     return void replace(place);
   }
   if (!pending?.length) return void replace(place);
-  const line = (cause) => h("li", {},
-    h("span", {}, cause.sentence || `${cause.step} waits: ${cause.cause}.`, cause.remedy ? h("small", {}, cause.remedy) : ""),
-    h("span", { class: "row" }, remedies(cause).map(([command, fixed]) => controlButton(command, run, done, fixed))));
+  const rank = ({ cause }) => (BY_PERSON.indexOf(cause) + BY_PERSON.length + 1) % (BY_PERSON.length + 1);
+  pending.sort((a, b) => rank(a) - rank(b)); // first what a person can do something about
+  const line = (cause) => {
+    const able = remedies(cause);
+    return h("li", {},
+      h("span", {}, cause.sentence || `${cause.step} waits: ${cause.cause}.`,
+        h("small", {}, `since ${moment(cause.since)}`, cause.until ? `, until ${moment(cause.until)}` : "", !able.length && cause.remedy ? ` · ${cause.remedy.replaceAll("`", "")}` : "")),
+      h("span", { class: "row" }, able.map(([command, fixed]) => controlButton(command, run, done, fixed))));
+  };
   replace(place, h("section", { class: "note run why", "aria-label": "Why it is open" },
     h("b", {}, "Why it is open"),
     h("ul", {}, pending.slice(0, MAX_CAUSES).map(line)),
