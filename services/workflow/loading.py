@@ -15,7 +15,7 @@ from services.workflow.core import Rejection, Run
 from services.workflow.faults import FAULTS, BuildOlder
 from services.workflow.registry import Registry
 from services.workflow.slots import Slot
-from services.workflow.store import LOAD_RUNS_AT_ONCE, RunRow, Store, StoredEvent, shards_of
+from services.workflow.store import RunRow, Store, StoredEvent, shards_of
 from stretto.contracts.codec import UnknownEvent
 from stretto.contracts.events import RunMigrated
 from stretto.contracts.graph import Graph
@@ -29,6 +29,9 @@ MAX_REMEMBERED = 50_000
 
 FOLD_SLICE = 50
 """Runs folded in one go before others have a turn: about five milliseconds."""
+
+LONG_RUN_EVENTS = 2_000
+"""A run with more is folded in a thread: it takes more than some milliseconds."""
 
 Folded = tuple[Slot, list[StoredEvent]]
 
@@ -53,14 +56,16 @@ class Loader:
         A run that cannot be folded is logged and left out. Raises BuildOlder, and what the log
         raises.
         """
-        for start in range(0, len(rows), LOAD_RUNS_AT_ONCE):
-            part = rows[start : start + LOAD_RUNS_AT_ONCE]
-            events = await self._store.events_of([row.run_id for row in part])
-            for index, row in enumerate(part):
-                stored = events.pop(row.run_id)
+        by_id = {row.run_id: row for row in rows}
+        async for events in self._store.histories(list(by_id)):
+            for index, run_id in enumerate(list(events)):
+                row, stored = by_id[run_id], events.pop(run_id)
                 graph = await self._registry.graph(row.namespace, row.workflow, row.version)
                 graphs = await versions_of(self._registry, row, stored)
-                slot = self._fold(row, graph, stored, graphs)
+                if len(stored) > LONG_RUN_EVENTS:
+                    slot = await asyncio.to_thread(self._fold, row, graph, stored, graphs)
+                else:
+                    slot = self._fold(row, graph, stored, graphs)
                 if slot is not None:
                     yield slot, stored
                 if index % FOLD_SLICE == FOLD_SLICE - 1:

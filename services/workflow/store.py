@@ -1,6 +1,6 @@
 """The log in Postgres: appending in groups, reading back, and the tables beside it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,9 @@ MIGRATIONS = Path(__file__).parent / "sql"
 
 LOAD_RUNS_AT_ONCE = 500
 """Runs folded from one query: bounds the memory of a take-over."""
+
+LOAD_EVENTS_AT_ONCE = 20_000
+"""Events of one such query: a few long runs are folded one after the other."""
 
 READ_EVENTS_AT_ONCE = 200
 """Events of one query of a page: each may hold a payload of a megabyte."""
@@ -246,6 +249,45 @@ class Store:
             at_us,
         )
         return bool(rows and rows[0][0])
+
+    async def histories(
+        self, run_ids: Sequence[bytes]
+    ) -> AsyncIterator[dict[bytes, list[StoredEvent]]]:
+        """The events of some runs, each run's in order; a part of the runs at a time, so that not
+        many more than LOAD_EVENTS_AT_ONCE are in memory, unless one run has more."""
+        left = sorted(run_ids)
+        while left:
+            part = left[:LOAD_RUNS_AT_ONCE]
+            rows = await self._db.fetch(
+                "select run_id, seq, type, at, data from workflow.event "
+                "where run_id = any($1::uuid[]) order by run_id, seq limit $2",
+                part,
+                LOAD_EVENTS_AT_ONCE + 1,
+            )
+            found: dict[bytes, list[StoredEvent]] = {run_id: [] for run_id in part}
+            for run_id, seq, kind, at, data in rows:
+                found[run_id].append(StoredEvent(seq, kind, at, data))
+            if len(rows) > LOAD_EVENTS_AT_ONCE:
+                cut = rows[-1][0]
+                part = part[: part.index(cut)]
+                if not part:
+                    part, found[cut] = [cut], await self._rest(cut, found[cut])
+            left = left[len(part) :]
+            yield {run_id: found[run_id] for run_id in part}
+
+    async def _rest(self, run_id: bytes, events: list[StoredEvent]) -> list[StoredEvent]:
+        """The events of a long run, of which the first are known."""
+        while True:
+            rows = await self._db.fetch(
+                "select seq, type, at, data from workflow.event "
+                "where run_id = $1 and seq > $2 order by seq limit $3",
+                run_id,
+                events[-1].seq,
+                LOAD_EVENTS_AT_ONCE,
+            )
+            events += [StoredEvent(*row) for row in rows]
+            if len(rows) < LOAD_EVENTS_AT_ONCE:
+                return events
 
     async def events_of(self, run_ids: Sequence[bytes]) -> dict[bytes, list[StoredEvent]]:
         """The events of some runs, each run's in order."""

@@ -215,11 +215,12 @@ ALERTS = Stream(
 PAYLOADS = Stream(
     name=subjects.STREAM_PAYLOADS,
     subjects=(f"$O.{subjects.PAYLOAD_BUCKET}.C.>", f"$O.{subjects.PAYLOAD_BUCKET}.M.>"),
-    discard="old",  # what is missing is put there again from the log
-    max_age_s=HOUR_S,
-    max_bytes=512 * MIB,
+    # What the log has is put there again where it is missing; what a start refers to that nobody
+    # has taken yet is only here: as safe as the start, for days.
+    discard="old",
+    max_age_s=3 * DAY_S,
+    max_bytes=1024 * MIB,
     duplicate_window_s=SHORT_WINDOW_S,
-    persist="async",
     allow_direct=True,
     allow_rollup=True,
     description="payloads too large for a message; the log has them all",
