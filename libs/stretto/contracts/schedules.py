@@ -23,7 +23,7 @@ LABEL_TIME = "schedule.time"
 """Labels of every run that a schedule starts: its name, and the instant that the run is for."""
 
 
-class ScheduleSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ScheduleSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A schedule as it was applied, written out: one of `cron`, `every_s` and `at` is there."""
 
     schedule: str

@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 
 from stretto.contracts import subjects
-from stretto.runtime.clock import now_us, rfc3339
 from tests.integration.workflow.definitions import ONE
 from tests.integration.workflow.world import World, eventually
 
-WAITS = """
-workflow: waits
+HOLDS = """
+workflow: holds
 steps:
   hold: {signal: go}
 """
@@ -22,12 +21,13 @@ workflow: one
 every: 1s
 """
 
-SELDOM = """
-schedule: seldom
-workflow: {workflow}
-every: 10d
-overlap: {overlap}
-"""
+
+def seldom(overlap: str, workflow: str = "holds", more: str = "") -> str:
+    """A schedule that fires when it is told to."""
+    return (
+        f"schedule: seldom\nworkflow: {workflow}\nevery: 10d\n"
+        f"anchor: 2026-01-01T00:00:00Z\noverlap: {overlap}\n{more}"
+    )
 
 
 async def ask(world: World, command: str, **request: Any) -> dict[str, Any]:
@@ -66,3 +66,296 @@ async def test_a_schedule_fires_once_for_each_of_its_instants(world: World) -> N
     state = await world.state(ended[0]["run_id"])
     assert state["id"] == ended[0]["id"]
     assert state["labels"] == {"schedule": "often", "schedule.time": ended[0]["instant"]}
+
+
+async def triggered(world: World, times: int, name: str = "seldom") -> list[dict[str, Any]]:
+    return [await ask(world, "trigger", name=name, by="ada") for _ in range(times)]
+
+
+async def go(world: World, run_id: str) -> None:
+    await eventually(lambda: world.sql("select from workflow.run where run_id = $1", run_id), bool)
+    await world.waits(run_id, "signal")
+    await world.control(run_id, "signal", name="go")
+
+
+async def test_skip_leaves_out_what_comes_while_a_run_is_open(world: World) -> None:
+    await world.define(HOLDS)
+    await ask(world, "apply", source=seldom("skip"))
+
+    first, second = await triggered(world, 2)
+    await go(world, first["run_id"])
+    await eventually(lambda: statuses(world, "seldom"), lambda s: s == ["ended", "skipped"])
+    [third] = await triggered(world, 1)
+
+    assert (first["status"], second["status"], third["status"]) == (
+        *("starting", "skipped", "starting"),
+    )
+    assert "run_id" not in second
+
+
+async def test_queue_all_runs_one_after_the_other(world: World) -> None:
+    await world.define(HOLDS)
+    await ask(world, "apply", source=seldom("queue_all"))
+
+    await triggered(world, 3)
+
+    for done in range(3):
+        found = await eventually(
+            lambda: firings(world, "seldom"),
+            lambda seen, n=done: seen[-1 - n]["status"] in ("starting", "started"),  # type: ignore[misc]
+        )
+        ordered = list(reversed(found))
+        assert [f["status"] for f in ordered[done + 1 :]] == ["waiting"] * (2 - done)
+        await go(world, ordered[done]["run_id"])
+    await eventually(lambda: statuses(world, "seldom"), lambda s: s == ["ended"] * 3)
+
+
+async def test_queue_one_lets_only_one_wait(world: World) -> None:
+    await world.define(HOLDS)
+    await ask(world, "apply", source=seldom("queue_one"))
+
+    answers = await triggered(world, 3)
+
+    assert [a["status"] for a in answers] == ["starting", "waiting", "skipped"]
+    await go(world, answers[0]["run_id"])
+    await eventually(
+        lambda: statuses(world, "seldom"), lambda s: s == ["ended", "started", "skipped"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("overlap", "outcome"), [("cancel", "cancelled"), ("terminate", "terminated")]
+)
+async def test_what_is_open_makes_room(world: World, overlap: str, outcome: str) -> None:
+    await world.define(HOLDS)
+    await ask(world, "apply", source=seldom(overlap))
+    [first] = await triggered(world, 1)
+    await eventually(lambda: statuses(world, "seldom"), lambda s: s == ["started"])
+
+    [second] = await triggered(world, 1)
+
+    assert second["status"] == "waiting"
+    found = await eventually(
+        lambda: firings(world, "seldom"),
+        lambda seen: [f["status"] for f in reversed(seen)] == ["ended", "started"],
+    )
+    assert found[1]["outcome"] == outcome
+    state = await world.state(first["run_id"])
+    assert state["status"] == outcome
+
+
+async def test_a_run_that_has_not_started_yet_makes_room_too(alone: World) -> None:
+    async with alone.service():
+        await alone.define(HOLDS)
+        await ask(alone, "apply", source=seldom("terminate"))
+
+        first, second, third = await triggered(alone, 3)
+
+        assert [a["status"] for a in (first, second, third)] == ["starting", "waiting", "waiting"]
+        await eventually(
+            lambda: statuses(alone, "seldom"), lambda s: s == ["ended", "skipped", "started"]
+        )
+
+
+async def test_allow_starts_beside_what_is_open(world: World) -> None:
+    await world.define(HOLDS)
+    await ask(world, "apply", source=seldom("allow"))
+
+    await triggered(world, 3)
+
+    await eventually(lambda: statuses(world, "seldom"), lambda s: s == ["started"] * 3)
+
+
+async def test_a_refused_start_is_told_and_hinders_nothing(world: World) -> None:
+    await ask(world, "apply", source=seldom("skip", "nobody"))
+    await triggered(world, 1)
+
+    [refused] = await eventually(
+        lambda: firings(world, "seldom"), lambda seen: seen[0]["status"] == "refused"
+    )
+    await world.define(HOLDS.replace("holds", "nobody"))
+    [again] = await triggered(world, 1)
+
+    assert "workflow_unknown" in refused["reason"]
+    assert again["status"] == "starting"
+
+
+async def test_pause_resume_and_remove_say_who_and_why(world: World) -> None:
+    await world.define(ONE)
+    await ask(world, "apply", source=EVERY)
+
+    await ask(world, "pause", name="often", by="ada", reason="too loud")
+    told = await show(world, "often")
+    again = await ask(world, "pause", name="often")
+    resumed = await ask(world, "resume", name="often", by="ben")
+    not_paused = await ask(world, "resume", name="often")
+    await ask(world, "remove", name="often", by="cleo")
+    gone = await ask(world, "pause", name="often")
+
+    assert told["schedule"]["status"] == "paused"
+    assert (told["schedule"]["paused_by"], told["schedule"]["paused_reason"]) == (
+        *("ada", "too loud"),
+    )
+    assert told["upcoming"] == []
+    assert again["rejected"]["code"] == "schedule_paused"
+    assert resumed["next"]
+    assert not_paused["rejected"]["code"] == "schedule_not_paused"
+    assert gone["rejected"]["code"] == "schedule_unknown"
+    kept = await show(world, "often")
+    assert kept["schedule"]["status"] == "removed"
+    changes = [(c["command"], c.get("by")) for c in reversed(kept["changes"])]
+    assert changes == [("apply", None), ("pause", "ada"), ("resume", "ben"), ("remove", "cleo")]
+    assert (await world.api("schedules"))["schedules"] == []
+
+
+async def test_the_same_document_changes_nothing_and_another_one_does(world: World) -> None:
+    text = seldom("skip", more="input: {b: 1, a: [2.5, null]}\n")
+
+    first = await ask(world, "apply", source=text)
+    same = await ask(world, "apply", source="# again\n" + text)
+    other = await ask(world, "apply", source=text.replace("10d", "11d"))
+    page = await world.api("schedules")
+
+    assert (first["revision"], first["created"]) == (1, True)
+    assert (same["revision"], same["changed"]) == (1, False)
+    assert other["revision"] == 2
+    [summary] = page["schedules"]
+    assert (summary["timing"], summary["status"]) == ("every 11d", "active")
+
+
+async def test_a_removed_schedule_comes_back_with_its_history(world: World) -> None:
+    await ask(world, "apply", source=seldom("skip"))
+    await ask(world, "remove", name="seldom")
+
+    back = await ask(world, "apply", source=seldom("skip"))
+
+    assert back["created"] is True
+    assert len((await show(world, "seldom"))["changes"]) == 3
+
+
+async def test_every_mistake_of_a_document_is_in_the_answer(world: World) -> None:
+    answer = await ask(world, "apply", source="schedule: X\ncron: 61 * * * *\n")
+
+    reason = answer["rejected"]
+    assert reason["code"] == "schedule_invalid"
+    assert {m["line"] for m in reason["details"]} == {1, 2}
+    assert "schedule_invalid" in await eventually(lambda: codes(world))
+
+
+async def codes(world: World) -> list[str]:
+    return world.rejected()
+
+
+HOURLY = """
+schedule: hourly
+workflow: one
+every: 1h
+start: 2020-01-01T00:00:00Z
+"""
+
+
+async def test_a_backfill_fills_the_gaps_of_the_past(world: World) -> None:
+    await world.define(ONE)
+    await ask(world, "apply", source=HOURLY)
+    span = {"start": "2026-01-01T00:00:00Z", "end": "2026-01-01T03:00:00Z"}
+
+    first = await ask(world, "backfill", name="hourly", by="ada", reason="lost", **span)
+    await eventually(lambda: statuses(world, "hourly"), lambda s: s == ["ended"] * 4)
+    second = await ask(world, "backfill", name="hourly", overlap="allow", **span)
+    third = await ask(world, "backfill", name="hourly", overlap="allow", again=True, **span)
+
+    assert first["firings"] == 4
+    assert (second.get("firings", 0), second["skipped"]) == (0, 4)
+    assert third["firings"] == 4
+    await eventually(lambda: statuses(world, "hourly"), lambda s: s == ["ended"] * 8)
+    instants = [f["instant"][:13] for f in await firings(world, "hourly")]
+    assert instants[::-1] == [f"2026-01-01T0{h}" for h in (0, 0, 1, 1, 2, 2, 3, 3)]
+
+
+async def test_a_backfill_takes_the_place_of_what_was_left_out(world: World) -> None:
+    await world.define(ONE)
+    await ask(world, "apply", source=HOURLY)
+    span = {"start": "2026-01-01T00:00:00Z", "end": "2026-01-01T01:00:00Z"}
+    await ask(world, "backfill", name="hourly", overlap="skip", **span)
+    await eventually(lambda: statuses(world, "hourly"), lambda s: s == ["ended", "skipped"])
+
+    again = await ask(world, "backfill", name="hourly", **span)
+
+    assert again["firings"] == 1
+    await eventually(lambda: statuses(world, "hourly"), lambda s: s == ["ended"] * 2)
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        ({"command": "backfill", "name": "hourly"}, "backfill_invalid"),
+        (
+            {"command": "backfill", "name": "hourly", "start": "x", "end": "y"},
+            "backfill_invalid",
+        ),
+        (
+            {
+                "command": "backfill",
+                "name": "hourly",
+                "start": "2026-01-02T00:00:00Z",
+                "end": "2026-01-01T00:00:00Z",
+            },
+            "backfill_invalid",
+        ),
+        (
+            {
+                "command": "backfill",
+                "name": "hourly",
+                "start": "9000-01-01T00:00:00Z",
+                "end": "9000-01-02T00:00:00Z",
+            },
+            "backfill_invalid",
+        ),
+        (
+            {
+                "command": "backfill",
+                "name": "hourly",
+                "start": "2020-01-01T00:00:00Z",
+                "end": "2026-01-01T00:00:00Z",
+            },
+            "backfill_too_large",
+        ),
+        ({"command": "pause", "name": "nobody"}, "schedule_unknown"),
+        ({"command": "pause", "name": "No Body"}, "name_invalid"),
+        ({"command": "pause"}, "name_invalid"),
+        ({"command": "pause", "name": "hourly", "by": "x" * 300}, "request_invalid"),
+        ({"command": "apply"}, "schedule_invalid"),
+        ({"command": "apply", "source": "x" * 1_100_000}, "schedule_too_large"),
+        ({"command": "explode", "name": "hourly"}, "message_unreadable"),
+        ({"command": "pause", "name": 3}, "message_unreadable"),
+        ([], "message_unreadable"),
+    ],
+)
+async def test_what_cannot_be_done_is_refused_with_a_reason(
+    world: World, request_: object, code: str
+) -> None:
+    await ask(world, "apply", source=HOURLY)
+
+    answer = await world.ask(subjects.schedules("default"), json.dumps(request_).encode())
+
+    assert answer["rejected"]["code"] == code
+    assert answer["rejected"]["message"]
+
+
+async def test_preview_asks_of_a_schedule_or_of_a_document(world: World) -> None:
+    await ask(world, "apply", source=HOURLY.replace("hourly", "there"))
+    text = "schedule: s\nworkflow: w\ncron: 30 2 * * *\ntimezone: Europe/Zurich\njitter: 1h\n"
+
+    named = await world.api("preview", name="there", count=2, after="2026-01-01T00:00:00Z")
+    document = await world.api("preview", source=text, count=2, after="2026-03-28T12:00:00Z")
+    wrong = await world.api("preview", source="schedule: s\n")
+
+    assert [i["local"] for i in named["instants"]] == [
+        *("2026-01-01T01:00:00+00:00", "2026-01-01T02:00:00+00:00")
+    ]
+    assert [i["local"] for i in document["instants"]] == [
+        *("2026-03-29T03:00:00+02:00", "2026-03-30T02:30:00+02:00")
+    ]
+    assert all(i["starts_at"] > i["instant"] for i in document["instants"])
+    assert wrong["mistakes"]
+    assert wrong["instants"] == []

@@ -51,6 +51,9 @@ def test_a_document_becomes_a_spec_in_which_all_is_written_out() -> None:
         "window_s": 7200.0,
         "catch_up": 3,
         "jitter_s": 300.0,
+        "every_s": None,
+        "anchor": None,
+        "at": [],
     }
 
 
