@@ -8,7 +8,15 @@ from services.gateway.documented import document
 from services.gateway.gate import Gate
 from services.gateway.pages import load, page_router
 from services.gateway.problems import add_handlers
-from services.gateway.routes import decisions, definitions, runs, schedules, streams, views
+from services.gateway.routes import (
+    catalogue,
+    decisions,
+    definitions,
+    runs,
+    schedules,
+    streams,
+    views,
+)
 from services.gateway.routes.runs import json_answer
 from services.gateway.shield import Shield
 
@@ -29,6 +37,7 @@ def make_app(gate: Gate) -> ASGIApp:
         schedules.router,
         decisions.router,
         streams.router,
+        catalogue.router,  # before definitions: /versions is no version
         definitions.router,
         views.router,
     ):

@@ -20,7 +20,7 @@ class StartBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     input: msgspec.Raw = NULL
     id: str | None = None
     run_id: str | None = None
-    version: int | None = None
+    version: int | str | None = None
     labels: dict[str, str] = {}
     wait: bool = True
 

@@ -7,10 +7,12 @@ from fastapi.openapi.utils import get_openapi
 
 import stretto
 from services.gateway.bodies import ControlBody, SourceBody, StartBody
+from services.gateway.catalogue_bodies import InstantiateBody, LabelBody
 from services.gateway.problems import PROBLEM_TYPE, Problem
 from services.gateway.schedule_bodies import ScheduleActionBody, ScheduleBody
 from services.gateway.schemas import Schemas
-from stretto.contracts import answers, public, schedules
+from stretto.contracts import answers, catalogue, decisions, public, schedules
+from stretto.definition.difference import Change
 
 _REF = "#/components/schemas/"
 TYPES: tuple[type, ...] = (
@@ -20,7 +22,10 @@ TYPES: tuple[type, ...] = (
     *(public.Started, public.Controlled, public.Defined, public.Presence),
     *(answers.RunPage, answers.RunView, answers.Stats, answers.QueueView),
     *(answers.UnknownTask, answers.RunProgress),
+    *(decisions.DecisionStats, decisions.AskedDecision, decisions.Explained),
     *(answers.DefinitionSummary, public.EventsMessage),
+    *(InstantiateBody, LabelBody, public.Labelled, Change, catalogue.Versions),
+    *(catalogue.Templates, catalogue.TemplateText, catalogue.Expansion),
 )
 
 

@@ -21,7 +21,8 @@ RETRY_AFTER_S = 1
 
 _CODES_OF_STATUS = {
     403: ("not_allowed",),
-    404: ("run_unknown", "workflow_unknown", "step_unknown", "schedule_unknown"),
+    404: ("run_unknown", "workflow_unknown", "step_unknown", "schedule_unknown",
+          "template_unknown", "version_unknown", "label_unknown"),
     409: (
         *("run_exists", "run_id_taken", "run_closed", "definition_contended", "already_failing"),
         *("not_paused", "not_running", "signals_full", "approval_not_open", "step_not_open"),

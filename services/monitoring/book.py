@@ -151,7 +151,7 @@ class Book:
         if tooks is None:
             return
         for took, at_us in tooks:
-            self._statistics.task_completed(run.namespace, took, at_us)
+            self._statistics.took(run, took, at_us)
         if run.closed:
             self._statistics.run_closed(run)
 
@@ -221,7 +221,7 @@ class Book:
             run.last_seq = seq
             return
         if took is not None:
-            self._statistics.task_completed(run.namespace, took, at_us)
+            self._statistics.took(run, took, at_us)
         elif type_ in ENDINGS:
             self._statistics.run_closed(run)
 

@@ -174,6 +174,7 @@ class Intake:
         if self._tell:
             state[STATE_STATISTICS] = json_encode(self._statistics.state(self._clock.now_us()))
             state.update(self._statistics.durations.changed())
+            state.update(self._statistics.decisions.changed())
             self._tell = False
         await self._write(rows, state)
         self._book.written(rows)

@@ -10,6 +10,7 @@ import msgspec
 from services.monitoring.book import fold
 from services.monitoring.catching_up import STATE_WANTED
 from services.monitoring.core.projection import CLOSED, RunProjection
+from services.monitoring.decisions import DECISIONS, report
 from services.monitoring.history import Log, LoggedEvent
 from services.monitoring.intake import STATE_STATISTICS
 from services.monitoring.progress import ProgressOfRuns
@@ -22,6 +23,7 @@ from stretto.bus.service import Refusal
 from stretto.client.errors import Rejected
 from stretto.contracts.answers import MAX_PAGE, ListRequest, RunPage, Stats, StatsRequest
 from stretto.contracts.codec import json_encode
+from stretto.contracts.decisions import DecisionStatsRequest
 from stretto.contracts.ids import parse_run_id, run_id_text
 from stretto.runtime.clock import US_PER_S, Clock
 from stretto.runtime.errors import TransientError
@@ -80,6 +82,7 @@ class Reads:
             "list": self.list_runs,
             "show": self.show,
             "stats": self.stats,
+            "decisions": self.decisions,
             "rebuild": self.rebuild,
             "progress": self.progress.answer,
         }
@@ -137,6 +140,11 @@ class Reads:
             services=self._seen.report(),
         )
         return json_encode(answer)
+
+    async def decisions(self, data: bytes) -> bytes:
+        """How the decisions of switches and tables came out, over time."""
+        request = _read(DecisionStatsRequest, data)
+        return json_encode(report(await self._store.states(DECISIONS), request))
 
     async def rebuild(self, _data: bytes) -> bytes:
         """Let the log be read again; the instance that reads it begins within seconds."""

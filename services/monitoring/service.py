@@ -8,6 +8,7 @@ import msgspec
 
 from services.monitoring.book import Book
 from services.monitoring.catching_up import CatchingUp, StreamInfo
+from services.monitoring.decisions import DECISIONS
 from services.monitoring.durations import DURATIONS
 from services.monitoring.history import AskedLog
 from services.monitoring.intake import BATCH, STATE_STATISTICS, Intake
@@ -112,6 +113,7 @@ class MonitoringService:
             if kept is not None:
                 statistics.restore(_decode_statistics(kept))
             statistics.durations.restore(await self._store.states(DURATIONS))
+            statistics.decisions.restore(await self._store.states(DECISIONS))
             book = Book(self._log, self._store, statistics)
             self._reads.progress.reads(book, statistics.durations)
             self._held.follow(lambda: book.held)

@@ -7,8 +7,11 @@ of the log.
 
 import msgspec
 
-from services.monitoring.core.projection import RunProjection, Took
+from services.monitoring.core.decided import Decided
+from services.monitoring.core.projection import RunProjection, TaskTook, Took
+from services.monitoring.decisions import Decisions
 from services.monitoring.durations import Durations
+from services.monitoring.statistics_states import HistogramState, histogram_of, merge, state_of
 from stretto.contracts.answers import Latency
 from stretto.runtime.clock import US_PER_S
 from stretto.telemetry.metrics import Histogram
@@ -26,14 +29,6 @@ MAX_SKEW_S = 10
 
 _US_PER_MS = 1_000
 _MS = 1e-3
-
-
-class HistogramState(msgspec.Struct):
-    """A histogram as it is kept: only the buckets that are used."""
-
-    count: int
-    sum: int
-    buckets: dict[int, int]
 
 
 class StatisticsState(msgspec.Struct, kw_only=True):
@@ -55,13 +50,21 @@ class Statistics:
         self._steps_by_second: dict[str, dict[int, int]] = {}
         self._runs_by_second: dict[str, dict[int, int]] = {}
         self.durations = Durations()
+        self.decisions = Decisions()
 
     @property
     def recent(self) -> bool:
         """Whether something was counted within the window: the rates go on changing."""
-        return bool(self._steps_by_second or self._runs_by_second)
+        return bool(self._steps_by_second or self._runs_by_second) or self.decisions.waiting
 
-    def task_completed(self, namespace: str, took: Took, at_us: int) -> None:
+    def took(self, run: RunProjection, took: Took, at_us: int) -> None:
+        """Count what an event of a run has ended: a task, or a decision."""
+        if isinstance(took, Decided):
+            self.decisions.count(run, took, at_us)
+        else:
+            self.task_completed(run.namespace, took, at_us)
+
+    def task_completed(self, namespace: str, took: TaskTook, at_us: int) -> None:
         """Count a task that completed."""
         task, us = took
         key = f"{namespace}/{task}"
@@ -87,12 +90,13 @@ class Statistics:
         for part in (self._runs, self._tasks, self._steps_by_second, self._runs_by_second):
             part.clear()
         self.durations.clear()
+        self.decisions.clear()
 
     def state(self, now_us: int) -> StatisticsState:
         """What is kept, with the rates of the last minute; drops seconds that are over."""
         return StatisticsState(
-            runs={k: _state_of(h) for k, h in self._runs.items()},
-            tasks={k: _state_of(h) for k, h in self._tasks.items()},
+            runs={k: state_of(h) for k, h in self._runs.items()},
+            tasks={k: state_of(h) for k, h in self._tasks.items()},
             steps_per_s=_rates(self._steps_by_second, now_us),
             runs_per_s=_rates(self._runs_by_second, now_us),
             at_us=now_us,
@@ -100,8 +104,8 @@ class Statistics:
 
     def restore(self, state: StatisticsState) -> None:
         """Go on with what was kept."""
-        self._runs = {k: _histogram(s) for k, s in state.runs.items()}
-        self._tasks = {k: _histogram(s) for k, s in state.tasks.items()}
+        self._runs = {k: histogram_of(s) for k, s in state.runs.items()}
+        self._tasks = {k: histogram_of(s) for k, s in state.tasks.items()}
 
 
 def latencies(
@@ -112,7 +116,7 @@ def latencies(
     for key, state in kept.items():
         space, _, label = key.partition("/")
         if (namespace is None or space == namespace) and (name is None or label == name):
-            _merge(merged.setdefault(label, Histogram(_MS)), state)
+            merge(merged.setdefault(label, Histogram(_MS)), state)
     return {label: _latency(h) for label, h in sorted(merged.items()) if h.count}
 
 
@@ -152,21 +156,3 @@ def _rates(kept: dict[str, dict[int, int]], now_us: int) -> dict[str, float]:
         total = sum(n for s, n in seconds.items() if now - WINDOW_S <= s < now)
         rates[namespace] = round(total / WINDOW_S, 2)
     return rates
-
-
-def _state_of(histogram: Histogram) -> HistogramState:
-    buckets = {i: n for i, n in enumerate(histogram.buckets) if n}
-    return HistogramState(histogram.count, histogram.sum, buckets)
-
-
-def _histogram(state: HistogramState) -> Histogram:
-    histogram = Histogram()
-    _merge(histogram, state)
-    return histogram
-
-
-def _merge(histogram: Histogram, state: HistogramState) -> None:
-    histogram.count += state.count
-    histogram.sum += state.sum
-    for index, n in state.buckets.items():
-        histogram.buckets[min(index, len(histogram.buckets) - 1)] += n

@@ -12,6 +12,7 @@ import msgspec
 from stretto.bus.connection import Connection, Credentials, connect
 from stretto.bus.publisher import Outgoing
 from stretto.client.answered import define, store
+from stretto.client.carrying import Imported, export_run, import_run
 from stretto.client.catalogue import Catalogue
 from stretto.client.errors import Rejected
 from stretto.client.feed import RunEvent
@@ -41,6 +42,7 @@ from stretto.contracts.answers import (
     Stats,
     StatsRequest,
 )
+from stretto.contracts.decisions import DecisionStats, DecisionStatsRequest
 from stretto.contracts.payload import MAX_STORED_BYTES
 from stretto.contracts.public import Defined, ForkRequest, Presence
 
@@ -336,11 +338,33 @@ class Client:
         request = StatsRequest(namespace=self.namespace, workflow=workflow)
         return await self._link.asks.ask("monitoring", "stats", request, Stats)
 
+    async def decisions(
+        self, workflow: str | None = None, version: int | None = None, step: str | None = None
+    ) -> DecisionStats:
+        """Tell how the decisions of switches and tables came out: counts, shares, latencies."""
+        request = DecisionStatsRequest(
+            namespace=self.namespace, workflow=workflow, version=version, step=step
+        )
+        return await self._link.asks.ask("monitoring", "decisions", request, DecisionStats)
+
     async def history(
         self, run_id: str, after_seq: int = 0, limit: int | None = None
     ) -> list[RunEvent]:
         """Read the events of a run, all of them or the first `limit` after `after_seq`."""
         return await read_history(self._link.asks, run_id, after_seq, limit)
+
+    async def export_run(self, run_id: str) -> bytes:
+        """Give a run's history as a document (JSON) that another installation takes."""
+        return await export_run(self._link, run_id)
+
+    async def import_run(self, document: bytes) -> Imported:
+        """Take a run from the document of another installation; again, it changes nothing.
+
+        Raises:
+            Damaged: the document is not whole.
+            Rejected: the run, or a version of its workflow, is here with other content.
+        """
+        return await import_run(self._link, document)
 
     async def explain(self, run_id: str) -> dict[str, Any]:
         """Ask why a run is still open."""

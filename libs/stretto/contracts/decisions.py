@@ -192,3 +192,67 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How many items a `for_each` has."""
     error: str | None = None
     """Why it cannot be worked out."""
+
+
+class DecisionStatsRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`monitoring.decisions`: of which; left out: of all."""
+
+    namespace: str | None = None
+    """Of this namespace."""
+    workflow: str | None = None
+    """Of this workflow."""
+    version: int | None = None
+    """Of this version."""
+    step: str | None = None
+    """Of this step: its path, `[]` in the place of the numbers of items and rounds."""
+
+
+class Period(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An hour, or a day, in UTC."""
+
+    at: str
+    """When it begins, RFC 3339."""
+    outcomes: dict[str, int]
+    """How often each came out in it."""
+
+
+class DecisionCounts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How the decisions of one step of one version came out.
+
+    Outcomes are `case 0`, `rules[3]`, `none` and `others`; a table whose rules count together has
+    several a decision.
+    """
+
+    namespace: str
+    """Whose workflow."""
+    workflow: str
+    """Its name."""
+    version: int
+    """Its version."""
+    step: str
+    """Which step."""
+    kind: str
+    """`switch` or `table`."""
+    count: int
+    """How many decisions."""
+    outcomes: dict[str, int]
+    """How often each came out, the most frequent first."""
+    shares: dict[str, float] = {}
+    """The same as shares of 1."""
+    p50_ms: float = 0.0
+    """Half were answered within this time."""
+    p95_ms: float = 0.0
+    """95 of 100 were."""
+    p99_ms: float = 0.0
+    """99 of 100 were."""
+    hours: list[Period] = []
+    """The last two days, by the hour; hours without a decision are left out."""
+    days: list[Period] = []
+    """The last three months, by the day."""
+
+
+class DecisionStats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`monitoring.decisions`: the busiest first."""
+
+    decisions: list[DecisionCounts]
+    """One a step of a version."""

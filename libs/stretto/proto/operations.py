@@ -342,6 +342,10 @@ OPERATIONS = (
         "How far a run is, and how long it will take still.",
     ),
     Operation("monitoring", "stats", answers.StatsRequest, answers.Stats, "Counts and latencies."),
+    Operation(
+        "monitoring", "decisions", decisions.DecisionStatsRequest, decisions.DecisionStats,
+        "How switches and tables came out, over time.",
+    ),
     Operation("execution", "queues", Nothing, Queues, "What waits, and for whom."),
     Operation("execution", "devices", Nothing, Devices, "Workers and devices that are present."),
     *(Operation(who, "health", Nothing, Health, f"How {who} is.") for who in SERVICES),

@@ -1,11 +1,11 @@
-"""Decisions: why one of a run was as it was."""
+"""Decisions: why one of a run was as it was, and how all of them came out."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from services.gateway.documented import gives
-from services.gateway.routes.runs import RunId, TheGate, checked_run_id, json_answer
+from services.gateway.documented import gives, ref
+from services.gateway.routes.runs import Namespace, RunId, TheGate, checked_run_id, json_answer
 from stretto.client.decisions import decision
 
 router = APIRouter(prefix="/api/v1", tags=["decisions"], default_response_class=Response)
@@ -25,3 +25,29 @@ async def explain_decision(
     others."""
     found = await decision(gate.asks, checked_run_id(run_id), step)
     return json_answer({"asked": found.asked, "explained": found.explained})
+
+
+@router.get(
+    "/decisions",
+    summary="How decisions came out",
+    responses=gives(ref("DecisionStats"), "counts, shares and latencies, over time", 200, 422),
+)
+async def decision_stats(
+    *,
+    gate: TheGate,
+    namespace: Namespace = "default",
+    workflow: Annotated[str | None, Query(max_length=100)] = None,
+    version: Annotated[int | None, Query(ge=1)] = None,
+    step: Annotated[str | None, Query(max_length=1_000)] = None,
+) -> Response:
+    """Tell how switches and decision tables came out, by workflow, version and step."""
+    return json_answer(
+        await gate.ask(
+            "monitoring",
+            "decisions",
+            namespace=namespace,
+            workflow=workflow,
+            version=version,
+            step=step,
+        )
+    )

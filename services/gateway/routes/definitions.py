@@ -9,19 +9,20 @@ from services.gateway.documented import gives, ref, takes
 from services.gateway.problems import Refused
 from services.gateway.routes.runs import Namespace, TheGate, json_answer
 from stretto.client.answered import define
+from stretto.client.starting import version_of
 
 router = APIRouter(prefix="/api/v1", tags=["definitions"], default_response_class=Response)
 
 YAML_TYPES = frozenset({"application/yaml", "application/x-yaml"})
 """Not text/plain or text/yaml: those a page of another site could send without asking."""
 
-_SOURCE = takes("SourceBody")
-_SOURCE["requestBody"]["content"]["application/yaml"] = {"schema": {"type": "string"}}
+SOURCE = takes("SourceBody")
+SOURCE["requestBody"]["content"]["application/yaml"] = {"schema": {"type": "string"}}
 
 WorkflowName = Annotated[str, Path(max_length=100)]
 
 
-async def _source(request: Request, namespace: str) -> SourceBody:
+async def source_of(request: Request, namespace: str) -> SourceBody:
     if media_type(request) in YAML_TYPES:
         try:
             text = (await request.body()).decode()
@@ -37,11 +38,11 @@ async def _source(request: Request, namespace: str) -> SourceBody:
     "/definitions",
     summary="Register a definition",
     responses=gives(ref("Defined"), "its version (201: a new one)", 200, 413, 422),
-    openapi_extra=_SOURCE,
+    openapi_extra=SOURCE,
 )
 async def register(request: Request, gate: TheGate, namespace: Namespace = "default") -> Response:
-    """Register a definition; `errors` of a refusal has every mistake with its place."""
-    body = await _source(request, namespace)
+    """Register a definition or template; `errors` of a refusal has every mistake with its place."""
+    body = await source_of(request, namespace)
     defined = await define(gate.asks, body.namespace, body.source)
     return json_answer(defined, 201 if defined.created else 200)
 
@@ -50,12 +51,13 @@ async def register(request: Request, gate: TheGate, namespace: Namespace = "defa
     "/validate",
     summary="Check a definition",
     responses=gives(None, "`mistakes`: empty if there are none", 200, 413, 422),
-    openapi_extra=_SOURCE,
+    openapi_extra=SOURCE,
 )
-async def validate(request: Request, gate: TheGate) -> Response:
-    """Give the mistakes of a definition without registering it."""
-    body = await _source(request, "default")
-    return json_answer(await gate.ask("workflow", "validate", source=body.source))
+async def validate(request: Request, gate: TheGate, namespace: Namespace = "default") -> Response:
+    """Give the mistakes of a definition or template without registering it."""
+    body = await source_of(request, namespace)
+    answer = await gate.ask("workflow", "validate", source=body.source, namespace=body.namespace)
+    return json_answer(answer)
 
 
 @router.get(
@@ -75,13 +77,15 @@ async def list_definitions(gate: TheGate, namespace: Namespace = "default") -> R
     return json_answer(answer)
 
 
-async def _definition(gate: TheGate, namespace: str, name: str, version: int | None) -> Response:
+async def _definition(gate: TheGate, namespace: str, name: str, which: str) -> Response:
+    version, label = version_of(which)
     answer = await gate.ask(
         "workflow",
         "definition",
         namespace=named("namespace", namespace),
         workflow=named("workflow", name),
         version=version,
+        version_label=label,
     )
     return json_answer(answer)
 
@@ -95,7 +99,7 @@ async def definition(
     name: WorkflowName, gate: TheGate, namespace: Namespace = "default"
 ) -> Response:
     """Give the source and the graph of the latest version."""
-    return await _definition(gate, namespace, name, None)
+    return await _definition(gate, namespace, name, "latest")
 
 
 @router.get(
@@ -105,7 +109,7 @@ async def definition(
 )
 async def definition_version(
     name: WorkflowName,
-    version: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    version: Annotated[str, Path(max_length=100, description="A version or a label.")],
     gate: TheGate,
     namespace: Annotated[str, Query(max_length=100)] = "default",
 ) -> Response:

@@ -11,7 +11,7 @@ from services.gateway.gate import Gate, gate_of, holder_of
 from services.gateway.problems import Refused
 from stretto.client.answered import store
 from stretto.client.explaining import explain
-from stretto.client.starting import Start, prepare, read_answer
+from stretto.client.starting import Start, prepare, read_answer, settle
 from stretto.contracts.answers import DEFAULT_PAGE, MAX_PAGE
 from stretto.contracts.codec import json_encode
 from stretto.contracts.ids import parse_run_id, run_id_text
@@ -63,7 +63,7 @@ def labels_of(texts: list[str]) -> dict[str, str]:
 async def start_run(request: Request, gate: TheGate) -> Response:
     """Start a run; with an `id` that is open already, the answer is that run (200)."""
     body = await read_json(request, StartBody)
-    start = Start(
+    asked = Start(
         workflow=body.workflow,
         input=body.input,
         id=body.id,
@@ -72,6 +72,7 @@ async def start_run(request: Request, gate: TheGate) -> Response:
         run_id=body.run_id,
         traceparent=request.headers.get("traceparent"),
     )
+    start = settle(asked)
     run_id, message = prepare(start, named("namespace", body.namespace))
     existing = False
     status = 202
@@ -84,7 +85,7 @@ async def start_run(request: Request, gate: TheGate) -> Response:
                 raise
     else:
         await store(gate.publisher, [message])
-    answer = {"run_id": run_id, "workflow": body.workflow, "namespace": body.namespace}
+    answer = {"run_id": run_id, "workflow": start.workflow, "namespace": body.namespace}
     if existing:
         answer["existing"] = True  # type: ignore[assignment]
     return json_answer(answer, status, Location=f"/api/v1/runs/{run_id}")

@@ -46,6 +46,14 @@ class CompletedFact(msgspec.Struct, frozen=True, gc=False):
     attempt: int = 0
     worker: str | None = None
     started_at: str | None = None
+    rules: list[int] | None = None
+
+
+class ChosenFact(msgspec.Struct, frozen=True, gc=False):
+    """Of `step.chosen`."""
+
+    step: str = ""
+    branch: int = -1
 
 
 class ExpandedFact(msgspec.Struct, frozen=True):
@@ -78,6 +86,7 @@ decode_started = msgspec.json.Decoder(StartedFact).decode
 decode_ending = msgspec.json.Decoder(EndingFact).decode
 decode_step = msgspec.json.Decoder(StepFact).decode
 decode_scheduled = msgspec.json.Decoder(ScheduledFact).decode
+decode_chosen = msgspec.json.Decoder(ChosenFact).decode
 decode_completed = msgspec.json.Decoder(CompletedFact).decode
 decode_expanded = msgspec.json.Decoder(ExpandedFact).decode
 decode_signalled = msgspec.json.Decoder(SignalledFact).decode

@@ -7,9 +7,11 @@ from collections.abc import Callable
 
 import msgspec
 
+from services.monitoring.core.decided import Decided, chosen, looked_up
 from services.monitoring.core.facts import (
     CompletedFact,
     FailedFact,
+    decode_chosen,
     decode_completed,
     decode_ending,
     decode_expanded,
@@ -28,8 +30,11 @@ ENDED = frozenset({"completed", "failed", "cancelled", "skipped"})
 NEVER = -1
 """An instant that has not come."""
 
-Took = tuple[str, int]
+TaskTook = tuple[str, int]
 """A task that completed: its name, and µs from when it was sent out to its result."""
+
+Took = TaskTook | Decided
+"""What an event has ended: a task, or a decision."""
 
 
 class Attempt(msgspec.Struct, array_like=True):
@@ -244,9 +249,21 @@ def _step_completed(run: RunProjection, at_us: int, data: bytes) -> Took | None:
     step = run.step(fact.step, at)
     attempt = _end_attempt(step, "completed", at, fact)
     run.move(step, "completed", at)
+    if fact.rules is not None:
+        return looked_up(fact.step, fact.rules, at - step.began)
     if attempt is None or step.task is None:
         return None
     return step.task, at - attempt.scheduled
+
+
+def _step_chosen(run: RunProjection, at_us: int, data: bytes) -> Took:
+    fact = decode_chosen(data)
+    at = at_us - run.started_us
+    step = run.step(fact.step, at)
+    run.move(step, "completed", at)
+    if run.status == BLOCKED:
+        unblocked(run)
+    return chosen(fact.step, fact.branch, at - step.began)
 
 
 def _step_failed(run: RunProjection, at_us: int, data: bytes) -> None:
@@ -308,7 +325,7 @@ _HANDLERS: dict[str, Callable[[RunProjection, int, bytes], Took | None]] = {
     "run.resumed": _run_becomes("running"),
     "run.rewound": _rewound,
     "step.waiting": _step_becomes("waiting"),
-    "step.chosen": _step_becomes("completed"),
+    "step.chosen": _step_chosen,
     "step.skipped": _step_becomes("skipped"),
     "step.cancelled": _step_becomes("cancelled"),
     "step.scheduled": _step_scheduled,
