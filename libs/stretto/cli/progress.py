@@ -97,13 +97,9 @@ class Progress:
                 self.version = data["to_version"]
             case "run.failing":
                 self.status, self.failure = "failing", data.get("failure")
-            case "run.paused":
-                self.status = "paused"
-            case "run.queued":
-                self.status = "queued"
-            case "run.admitted" if self.status == "queued":
-                self.status = "running"
-            case "run.resumed":
+            case "run.paused" | "run.queued":
+                self.status = event.type.removeprefix("run.")
+            case "run.resumed" | "run.admitted":
                 self.status = "running"
             case "run.completed":
                 self._end(event, "completed")

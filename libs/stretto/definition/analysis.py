@@ -40,6 +40,7 @@ from stretto.definition.model import (
     WorkflowText,
 )
 from stretto.definition.nodes import Json, Node, Path
+from stretto.definition.outputs import but_for, steps_shape
 from stretto.definition.policy_asks import policy_asks
 from stretto.definition.reachability import (
     Fate,
@@ -48,6 +49,7 @@ from stretto.definition.reachability import (
     warn_of_unused,
 )
 from stretto.definition.references import Gathering, References, Spot
+from stretto.definition.routes import RouteDraft, check_route
 from stretto.definition.schema_check import check_schema
 from stretto.definition.shapes import Located
 from stretto.definition.tables import compile_table
@@ -101,6 +103,7 @@ class _Analysis:
     def run(self) -> Draft | None:
         workflow = self.workflow
         spot = Spot(Frame(step.name for step in workflow.steps), None)
+        spot = self._knowing(workflow.steps, spot)
         steps = self._scope(workflow.steps, spot, "", gives_all=False)
         output = self._output(workflow.output, spot, "")
         key = self._key(spot)
@@ -129,6 +132,14 @@ class _Analysis:
                 "before there are any",
             )  # fmt: skip
         return b"null" if template is None else template.json
+
+    def _knowing(self, steps: Sequence[StepText], spot: Spot) -> Spot:
+        """The spot inside a scope, where as much is known of the outputs of its steps as the
+        definition tells."""
+        known = steps_shape(steps, self.expressions.steps_at(spot.scope))
+        if known is None:
+            return spot
+        return spot._replace(scope=self.expressions.scope_with(spot.scope, steps=known))
 
     def _input_schema(self) -> Json:
         """Check the input schema; nothing is known of the input if it is wrong."""
@@ -205,7 +216,7 @@ class _Analysis:
         own_condition = condition if step.for_each is None else None
         draft = self._draft(_Asked(step, name, own_condition, cases), inner)
         within = self._within(number, step, name, inner.spot)
-        undo = self._undo(step, name, inner.spot._replace(undoing=True))
+        undo = self._undo(step, name, self._undoing(step, inner.spot))
         loops = step.body.repeat is not None and step.for_each is None
         handling = outer.spot._replace(error=True, loop=spot.loop or loops)
         catch = tuple(self._catch(handler, name, handling) for handler in step.catch)
@@ -232,7 +243,8 @@ class _Analysis:
         items = self.expressions.items(for_each, outer)
         if items is None:
             return None
-        inner.spot = inner.spot._replace(scope=self.expressions.scope_of_items(items))
+        scope = self.expressions.scope_of_items(items, outer.spot.scope)
+        inner.spot = inner.spot._replace(scope=scope)
         return AskText(step=name, refs=outer.refs, condition=_asked(condition), items=items.source)
 
     def _condition(
@@ -269,11 +281,17 @@ class _Analysis:
             ask=ask,
             value=None if is_task else settled,
             constant_input=settled if is_task and settled is not None else EMPTY_INPUT,
+            route=self._route(step.body.task, asking.name, into),
             cases=tuple(
                 tuple(index[name] for name, _, _ in case.then if name in index)
                 for case in step.body.cases
             ),
         )
+
+    def _route(self, task: TaskText | None, name: str, into: Gathering) -> RouteDraft | None:
+        if task is None or task.route is None:
+            return None
+        return check_route(task.route, self.expressions, into, name)
 
     def _template(self, step: StepText, into: Gathering) -> Template | None:
         body = step.body
@@ -301,6 +319,7 @@ class _Analysis:
             within = spot._replace(
                 frame=frame, owner=None, loop=spot.loop or body.repeat is not None
             )
+            within = self._knowing(body.inside.steps, within)
             inside = _Inside(body.inside, step.node, step.path, name)
             found["inside"], found["output"] = self._inside(inside, within)
             if body.repeat is not None:
@@ -327,22 +346,35 @@ class _Analysis:
     def _catch(self, handler: CatchText, name: str, spot: Spot) -> CatchDraft:
         frame = Frame((step.name for step in handler.inside.steps), spot.frame, spot.owner)
         inside = _Inside(handler.inside, handler.node, handler.path, name + HANDLER_SUFFIX)
-        steps, output = self._inside(inside, spot._replace(frame=frame, owner=None))
+        within = self._knowing(handler.inside.steps, spot._replace(frame=frame, owner=None))
+        steps, output = self._inside(inside, within)
         return CatchDraft(on=handler.on, inside=steps, output=output)
+
+    def _undoing(self, step: StepText, spot: Spot) -> Spot:
+        """The spot of a compensation: the own output is known there, with `for_each` the item's."""
+        spot = spot._replace(undoing=True)
+        steps = self.expressions.steps_at(spot.scope)
+        if step.compensate is None or step.for_each is None or step.name not in steps.fields:
+            return spot
+        return spot._replace(
+            scope=self.expressions.scope_with(spot.scope, steps=but_for(steps, step.name))
+        )
 
     def _undo(self, step: StepText, name: str, spot: Spot) -> TaskDraft | None:
         if step.compensate is None:
             return None
         into = Gathering(spot)
         template = self._inputs(step.compensate.task, into)
+        route = self._route(step.compensate.task, name + COMPENSATION_SUFFIX, into)
         if template is None or template.is_constant:
-            return TaskDraft(constant=EMPTY_INPUT if template is None else template.json)
+            constant = EMPTY_INPUT if template is None else template.json
+            return TaskDraft(constant=constant, route=route)
         ask = AskText(
             step=name + COMPENSATION_SUFFIX,
             refs=into.refs,
             template=msgspec.Raw(template.json),
         )
-        return TaskDraft(ask=ask)
+        return TaskDraft(ask=ask, route=route)
 
     def _output(self, output: Located[Node] | None, spot: Spot, name: str) -> OutputDraft:
         """Check what a run, a group, a round or a handler gives."""

@@ -87,8 +87,8 @@ class Expressions:
         self._report = report
         self.input_schema = input_schema
         self._scope = ScopeTypes.of(
-            "run", "item", "index", "signal", "inputs", "value", steps={}, open_steps=True,
-            input=input_schema, error=_ERROR, loop=_LOOP,
+            "run", "item", "index", "signal", "inputs", "value", "device", steps={},
+            open_steps=True, input=input_schema, error=_ERROR, loop=_LOOP,
         )  # fmt: skip
         self._compiled: dict[tuple[str, Kind | None, int], Program] = {}
         self._scopes: list[ScopeTypes] = [self._scope]
@@ -140,9 +140,13 @@ class Expressions:
             return None
         return Items(source, None)
 
-    def scope_of_items(self, items: Items) -> int:
+    def scope_of_items(self, items: Items, base: int) -> int:
         """Make the scope in which `item` is known as far as the list is; for `Spot.scope`."""
-        return 0 if items.item is None else self.scope_with(0, item=items.item)
+        return base if items.item is None else self.scope_with(base, item=items.item)
+
+    def steps_at(self, scope: int) -> Shape:
+        """What is known of the steps in a scope."""
+        return self._scopes[scope].roots["steps"]
 
     def template(self, node: Node, path: Path, into: Gathering) -> Template | None:
         """Check every string of a value; None where one is wrong."""

@@ -37,10 +37,10 @@ def text_of(order: list[int], edges: Edges) -> str:
         if by["needs"]:
             lines.append(f"    needs: [{', '.join(f's{on}' for on in by['needs'])}]")
         if by["if"]:
-            terms = " && ".join(f"steps.s{on}.output.ok" for on in by["if"])
+            terms = " && ".join(f"steps.s{on}.output != null" for on in by["if"])
             lines.append(f"    if: ${{{{ {terms} }}}}")
         if by["for_each"]:
-            lists = " + ".join(f"steps.s{on}.output.list" for on in by["for_each"])
+            lists = " + ".join(f"[steps.s{on}.output]" for on in by["for_each"])
             lines.append(f"    for_each: ${{{{ {lists} }}}}")
         if by["with"]:
             values = ", ".join(f'"${{{{ steps.s{on}.output }}}}"' for on in by["with"])

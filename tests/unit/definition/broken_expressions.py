@@ -449,4 +449,42 @@ output: {x: "${{ steps.b.output }}", y: "${{ item }}", z: "${{ failed() }}"}
             ),
         ),
     ),
+    Broken(
+        "fields of outputs that the definition writes out",
+        """\
+workflow: w
+input: {type: object, properties: {n: {type: number}, l: {type: array}}}
+steps:
+  a: {set: {net: "${{ input.n }}", name: "x", deep: {k: 1}}}
+  p: {approval: {}}
+  g: {steps: {x: {set: {v: 1}}, y: {task: t}}}
+  e: {for_each: "${{ input.l }}", set: {v: "${{ item }}"}}
+  b:
+    task: t
+    if: steps.p.output.aproved
+    with:
+      x: ${{ steps.a.output.nett }}
+      y: ${{ steps.a.output.deep.kk }}
+      z: ${{ steps.a.output.deep.k + 'x' }}
+      s: ${{ steps.a.status == 3 }}
+      g: ${{ steps.g.output.z }}
+      h: ${{ steps.g.output.y.any }}
+      e: ${{ steps.e.output[0].w }}
+      f: ${{ steps.e.output.v }}
+""",
+        (
+            "10:24: steps.b.if: expected a field of `steps.p.output`, but it has no `aproved`; did "
+            'you mean "approved"?',
+            "12:29: steps.b.with.x: expected a field of `steps.a.output`, but it has no `nett`; "
+            'did you mean "net"?',
+            "13:34: steps.b.with.y: expected a field of `steps.a.output.deep`, but it has no `kk`; "
+            'did you mean "k"?',
+            "14:36: steps.b.with.z: expected operands that `+` takes, but got (int, string)",
+            "15:29: steps.b.with.s: expected operands that `==` takes, but got (string, int)",
+            "16:29: steps.b.with.g: expected a field of `steps.g.output`, but it has no `z`",
+            "18:32: steps.b.with.e: expected a field of `steps.e.output[0]`, but it has no `w`",
+            "19:29: steps.b.with.f: expected `steps.e.output` to be a map with `v`, but its schema "
+            "says array",
+        ),
+    ),
 )
