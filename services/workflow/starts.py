@@ -9,6 +9,7 @@ from services.workflow.core import Rejection
 from services.workflow.core.commands import Standing, Start
 from services.workflow.forks import Beginning, forked
 from services.workflow.loading import Loader
+from services.workflow.parents import Parents
 from services.workflow.payloads import BadPayload, Payloads, TooMuch
 from services.workflow.registry import Registered, Registry
 from services.workflow.store import Store
@@ -55,6 +56,7 @@ class Starts:
         self._tracer = tracer
         self._store = store
         self._registry = registry
+        self._parents = Parents(store)
         self._graphs: dict[int, Graph] = {}
 
     def graph(self, item: StartRecord) -> Graph:
@@ -78,7 +80,8 @@ class Starts:
             elif key is not None and key in begun:
                 prepared[id(item)] = begun[key]
             else:
-                outcome: Prepared = await self._check(item)
+                refused = item.parent and await self._parents.refuse(item, loader)
+                outcome: Prepared = refused or await self._check(item)
                 if isinstance(outcome, Start) and self._graphs[id(item)].concurrency is not None:
                     outcome = await self._claim(item, outcome, keyed)
                 prepared[id(item)] = outcome
@@ -254,9 +257,18 @@ def _too_deep(item: StartRecord) -> Rejection:
 
 
 def _unknown(item: StartRecord, names: list[str]) -> Rejection:
+    if item.workflow in names:
+        which = (
+            f"version {item.version}"
+            if item.version_label is None
+            else f"the label {item.version_label!r}"
+        )
+        return Rejection(
+            code="workflow_unknown",
+            message=f"expected workflow {item.workflow!r} in namespace {item.namespace!r} to have "
+            f"{which}, but it has not",
+        )
     wanted = item.workflow if item.version is None else f"{item.workflow} version {item.version}"
-    if item.version_label is not None:
-        wanted = f"{item.workflow}@{item.version_label}"
     known = ", ".join(names[:20]) or "none"
     return Rejection(
         code="workflow_unknown",

@@ -23,7 +23,7 @@ Invariants
 """
 
 from stretto.definition.compilation import Definition, canonical, compile_graph, content_hash
-from stretto.definition.editor_schema import json_schema
+from stretto.definition.editor_schema import json_schema, template_json_schema
 from stretto.definition.input_validation import Problem, SchemaError, validate_input
 from stretto.definition.loading import Loaded, check, load
 from stretto.definition.mistakes import Mistake
@@ -40,5 +40,6 @@ __all__ = [
     "content_hash",
     "json_schema",
     "load",
+    "template_json_schema",
     "validate_input",
 ]

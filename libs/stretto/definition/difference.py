@@ -9,7 +9,9 @@ from typing import Any, Literal
 import msgspec
 
 from stretto.definition.kinds import KINDS
+from stretto.definition.mistakes import Report
 from stretto.definition.nodes import Path, path_text, quoted
+from stretto.definition.yaml_reader import read
 
 What = Literal["added", "removed", "changed"]
 
@@ -27,6 +29,17 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     field: str = ""
     before: Any = None
     after: Any = None
+
+
+def document_of(definition: dict[str, Any]) -> dict[str, Any]:
+    """The document of a version as `workflow.definition` answers it, templates written out."""
+    expanded = definition.get("expanded")
+    if isinstance(expanded, dict):
+        return expanded
+    node = read(str(definition["source"]), Report(""))
+    data = None if node is None else node.data
+    assert isinstance(data, dict), "what is registered is a mapping"
+    return data
 
 
 def difference(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:

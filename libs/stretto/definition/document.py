@@ -20,6 +20,7 @@ from stretto.definition.scalar_shapes import Choice
 from stretto.definition.shapes import Field, Schema, wrong_type
 from stretto.definition.step_schema import step_schema
 from stretto.definition.steps import DESCRIPTION
+from stretto.definition.use_schema import USE
 
 DEFAULTS = Record(
     "defaults (a mapping)",
@@ -77,4 +78,10 @@ def _make(values: dict[str, Any]) -> WorkflowText:
 
 def document_schema() -> Schema:
     """Write the JSON Schema of a definition."""
-    return record_schema(FIELDS) | {"$defs": {"step": step_schema()}}
+    schema = record_schema(FIELDS)
+    return schema | {
+        "properties": schema["properties"] | USE,
+        "required": ["workflow"],
+        "anyOf": [{"required": ["steps"]}, {"required": ["use"]}],
+        "$defs": {"step": step_schema()},
+    }

@@ -3,6 +3,8 @@
 from typing import Any
 
 from stretto.definition.document import document_schema
+from stretto.definition.policies import WORKFLOW_NAME
+from stretto.definition.use_schema import template_schema
 
 
 def json_schema() -> dict[str, Any]:
@@ -15,3 +17,8 @@ def json_schema() -> dict[str, Any]:
         "title": "Stretto workflow definition",
         **document_schema(),
     }
+
+
+def template_json_schema() -> dict[str, Any]:
+    """Write the JSON Schema of a template; parameters may stand for any value."""
+    return template_schema(document_schema(), WORKFLOW_NAME.schema())

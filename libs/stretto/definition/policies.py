@@ -50,6 +50,13 @@ LABEL_NAME = Name(
     "the name of a label", r"[A-Za-z0-9][A-Za-z0-9_./-]*", "letters, digits and _ . / -", _dashed
 )
 
+PARAMETER_NAME = Name(
+    "the name of a parameter",
+    r"[A-Za-z_][A-Za-z0-9_]*",
+    "letters, digits and _, no digit first",
+    lambda text: text.replace("-", "_"),
+)
+
 STEP_NAMES = ListOf("the name of a step or a list of them", Placed(STEP_NAME), MAX_STEPS, lone=True)
 LABELS = MapOf(
     "labels (a mapping of strings)",

@@ -110,7 +110,8 @@ def _publics() -> tuple[Channel, ...]:
             "definitions",
             subjects.definitions(namespace),
             "receive",
-            "Register a definition. The answer goes to the message's reply subject.",
+            "Register a definition or template, or label a version. The answer goes to the "
+            "message's reply subject.",
             (
                 Message(
                     "Definition",
@@ -118,6 +119,13 @@ def _publics() -> tuple[Channel, ...]:
                     content_type="application/yaml",
                     summary="YAML 1.2 or JSON.",
                 ),
+                Message(
+                    "Template",
+                    file="template.schema.json",
+                    content_type="application/yaml",
+                    summary="What several definitions use, YAML 1.2 or JSON.",
+                ),
+                Message("LabelRequest", public.LabelRequest),
             ),
             reply="definitionAnswer",
             stored=subjects.STREAM_DEFINITIONS,
@@ -245,7 +253,12 @@ def _answers() -> tuple[Channel, ...]:
     told = (
         ("startAnswer", "What became of a start.", Message("Started", public.Started)),
         ("controlAnswer", "What became of a control.", Message("Controlled", public.Controlled)),
-        ("definitionAnswer", "What became of a definition.", Message("Defined", public.Defined)),
+        (
+            "definitionAnswer",
+            "What became of a definition, template or label.",
+            Message("Defined", public.Defined),
+            Message("Labelled", public.Labelled),
+        ),
         (
             "scheduleAnswer",
             "What became of a request for a schedule.",
@@ -253,7 +266,8 @@ def _answers() -> tuple[Channel, ...]:
         ),
     )
     return tuple(
-        Channel(name, None, "send", summary, (message, REFUSED)) for name, summary, message in told
+        Channel(name, None, "send", summary, (*messages, REFUSED))
+        for name, summary, *messages in told
     )
 
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from stretto.definition import json_schema
+from stretto.definition import json_schema, template_json_schema
 from stretto.proto.asyncapi import asyncapi_yaml
 from stretto.proto.messages import events, messages
 from stretto.proto.schema import schema_of
@@ -16,6 +16,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     """Return every JSON Schema of the contract, by its path in `proto/`."""
     found: dict[str, dict[str, Any]] = {
         "workflow.schema.json": json_schema(),
+        "template.schema.json": template_json_schema(),
         "schedule.schema.json": schedule_schema(),
     }
     for name, cls in messages().items():

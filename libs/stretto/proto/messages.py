@@ -16,6 +16,8 @@ PUBLIC: tuple[type[msgspec.Struct], ...] = (
     public.ControlRequest,
     public.Controlled,
     public.Defined,
+    public.LabelRequest,
+    public.Labelled,
     schedules.ScheduleRequest,
     schedules.Scheduled,
     public.Refused,

@@ -44,6 +44,8 @@ def test_it_takes_the_golden_definition() -> None:
         "{steps: {b: {task: t}}, output: {x: 1}, for_each: [1], timeout: 5s}",
         "{repeat: {steps: {b: {steps: {c: {task: t}}}}, until: true, limit: 3, every: 1s}}",
         "{task: t, catch: [{'on': X, steps: {b: {task: t}}}, {output: null}]}",
+        "{use: t}", "{use: t@3, with: {x: 1}, for_each: [1], output: 1}", "{use: t@stable}",
+        "{workflow: w@3}", "{workflow: {name: w, version: stable}}",
     ],
 )  # fmt: skip
 def test_it_takes_every_form_of_a_step(step: str) -> None:
@@ -73,7 +75,7 @@ def test_every_field_and_kind_is_described() -> None:
     schema = json_schema()
     steps = schema["$defs"]["step"]["oneOf"]
 
-    assert [step["title"] for step in steps] == list(KINDS)
+    assert [step["title"] for step in steps] == [*KINDS, "use"]
     undescribed = [path for path in _properties(schema, "") if not path[1].get("description")]
     assert undescribed == []
 

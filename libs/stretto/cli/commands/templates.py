@@ -105,11 +105,17 @@ async def instantiate_command(
         which = reference.label if reference.version is None else reference.version
         found = await client.catalogue.template(reference.name, which)
         source = instance_of(template, arguments_of(params, found), name)
-        if apply_:
+        expansion = await client.catalogue.expand(source, template)
+        if apply_ and not expansion.mistakes:
             show_defined(call, await register(call, client, Path(template), source))
             return
-        expansion = await client.catalogue.expand(source, template)
-    _show_expansion(call, msgspec.to_builtins(expansion), Path(template))
+    told = {
+        "mistakes": expansion.mistakes,
+        "warnings": expansion.warnings,
+        "expanded": json.loads(bytes(expansion.expanded)),
+        "uses": expansion.uses,
+    }
+    _show_expansion(call, told, template)
 
 
 def arguments_of(params: tuple[str, ...], template: TemplateText) -> dict[str, Any]:
@@ -160,13 +166,18 @@ def expand_command(call: Call, files: tuple[Path, ...]) -> None:
     _show_expansion(call, found, None)
 
 
-def _show_expansion(call: Call, found: dict[str, Any], file: Path | None) -> None:
-    """Print the document, or its mistakes; `file` is what mistakes are told of, else their own."""
+def _show_expansion(call: Call, found: dict[str, Any], template: str | None) -> None:
+    """Print the document, or its mistakes; `template` is what was asked for where there is no file
+    that they are in."""
     if call.json:
         print_json(found)
     elif found["mistakes"]:
         for mistake in found["mistakes"]:
-            show_mistakes([mistake], file or Path(mistake["file"]))
+            if template is None:
+                show_mistakes([mistake], Path(mistake["file"]))
+            else:
+                hint = f"; {mistake['suggestion']}" if mistake.get("suggestion") else ""
+                click.echo(f"{template}: {mistake['path']}: {mistake['reason']}{hint}")
     else:
         click.echo(write_yaml(found["expanded"]), nl=False)
         if found["uses"]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 import msgspec
 from rich.markup import escape
@@ -13,9 +11,7 @@ from stretto.cli.commands.definitions import show_labelled
 from stretto.cli.printing import local_time, note, out, print_json, table
 from stretto.client import Client
 from stretto.contracts.versions import LATEST
-from stretto.definition.difference import Change, difference, told
-from stretto.definition.mistakes import Report
-from stretto.definition.yaml_reader import read
+from stretto.definition.difference import Change, difference, document_of, told
 
 _STYLES = {"added": "green", "removed": "red", "changed": "yellow"}
 
@@ -102,13 +98,3 @@ async def diff_command(call: Call, workflow: str, first: str, second: str) -> No
 
 def _line(change: Change) -> str:
     return f"[{_STYLES[change.what]}]{escape(told(change))}[/]"
-
-
-def document_of(definition: dict[str, Any]) -> dict[str, Any]:
-    """Give the document of a version, templates written out."""
-    expanded = definition.get("expanded")
-    if isinstance(expanded, dict):
-        return expanded
-    node = read(str(definition["source"]), Report(""))
-    data = None if node is None else node.data
-    return data if isinstance(data, dict) else {}

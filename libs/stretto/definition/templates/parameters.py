@@ -24,18 +24,11 @@ from stretto.definition.nodes import (
     strings_in,
 )
 from stretto.definition.origins import SAMPLE
-from stretto.definition.scalar_shapes import Name
+from stretto.definition.policies import PARAMETER_NAME
 from stretto.definition.schema_check import check_schema
 from stretto.definition.shapes import Located, wrong_type
 from stretto.expression.errors import ExpressionError
 from stretto.expression.interpolation import is_template, split
-
-PARAMETER_NAME = Name(
-    "the name of a parameter",
-    r"[A-Za-z_][A-Za-z0-9_]*",
-    "letters, digits and _, no digit first",
-    lambda text: text.replace("-", "_"),
-)
 
 _SAMPLES: dict[str, Any] = {
     "string": "sample",
