@@ -32,6 +32,9 @@ LOOK_S = 5.0
 UNTOLD_S = 5.0
 """A grant is recorded within milliseconds; one that is not after so long is told again."""
 
+ORPHANS_EVERY = 12
+"""Every so many looks claims without a run are looked for: it reads all of them."""
+
 ORPHANED_S = 60.0
 """A claim whose run is not there after so long belongs to a start that was given up."""
 
@@ -60,6 +63,7 @@ class Lines:
         self._owned = owned
         self._freed: set[LineKey] = set()
         self._some = asyncio.Event()
+        self._looks = 0
         self._granted = metrics.counter("workflow_places_granted_total")
 
     def freed(self, lines: Iterable[LineKey]) -> None:
@@ -106,8 +110,10 @@ class Lines:
         now_us = self._clock.now_us()
         untold = await self._claims.untold(now_us - int(UNTOLD_S * 1e6))
         await self._tell(untold)
-        dropped = await self._claims.drop_orphans(now_us - int(ORPHANED_S * 1e6))
-        self.freed([*dropped, *await self._claims.overlooked()])
+        if self._looks % ORPHANS_EVERY == 0:
+            self.freed(await self._claims.drop_orphans(now_us - int(ORPHANED_S * 1e6)))
+        self._looks += 1
+        self.freed(await self._claims.overlooked())
         return len(untold) + await self.give()
 
     async def _tell(self, granted: Iterable[tuple[bytes, str]]) -> None:

@@ -45,8 +45,11 @@ begin
         others := '{}';
         select * into mine from workflow.claim c where c.run_id = p_run_ids[i] and c.step = '';
         if not found then
-            select count(*) into taken from workflow.claim c
-            where c.namespace = p_namespaces[i] and c.line = p_lines[i] and c.key = p_keys[i];
+            -- Whether all places are taken is enough to know: a hundred thousand may wait.
+            select count(*) into taken from (
+                select 1 from workflow.claim c
+                where c.namespace = p_namespaces[i] and c.line = p_lines[i] and c.key = p_keys[i]
+                limit p_places[i]) c;
             if taken >= p_places[i] and p_modes[i] = 'reject' then
                 outcome := 'full';
                 others := workflow.ahead(p_namespaces[i], p_lines[i], p_keys[i], run_id, 10);

@@ -67,6 +67,24 @@ async def test_a_run_that_waits_long_leaves_memory_and_a_message_brings_it_back(
         await alone.status(run, "completed")
 
 
+async def test_a_run_that_waits_for_a_place_leaves_memory_and_its_place_brings_it_back(
+    engines: list[Engine], alone: World
+) -> None:
+    alone.execution.tasks["work"] = silent
+    async with alone.service():
+        await alone.define("workflow: k\nconcurrency: {key: one}\nsteps: {do: {task: work}}\n")
+        first = await alone.start("k")
+        second = await alone.start("k")
+        await until(lambda: not held(engines, second))
+        assert await parked(alone, second)
+
+        await alone.control(first, "terminate")
+
+        await until(lambda: len(alone.execution.held) == 2)
+        assert held(engines, second)
+        assert not await parked(alone, second)
+
+
 async def test_a_parked_run_is_there_in_time_for_its_timer(
     engines: list[Engine], alone: World
 ) -> None:
