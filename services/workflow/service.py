@@ -10,6 +10,7 @@ from services.workflow.claims import Claims
 from services.workflow.definitions import Definitions
 from services.workflow.engine import Engine
 from services.workflow.feeding import Feeders
+from services.workflow.importing import Importing
 from services.workflow.inbox import Inbox
 from services.workflow.lines import Lines
 from services.workflow.loading import Loader
@@ -137,6 +138,7 @@ class WorkflowService:
         self._migrating = MigrationApi(Store(reading), known, reader)
         self._api = Api(Store(reading), reader, self._resend_lane, Claims(reading), kept)
         self._catalogue = Catalogue(known)
+        self._importing = Importing(reading, context.publisher, clock, settings.partitions)
         self._settling: set[asyncio.Task[None]] = set()
         context.on_store_lost(self._store_lost)
 
@@ -168,6 +170,7 @@ class WorkflowService:
             | self._catalogue.operations()
             | self._scheduler.operations()
             | self._migrating.operations()
+            | self._importing.operations()
         )
         await context.stopping.wait()
         await self._stop(engine, beside)

@@ -12,7 +12,7 @@ import msgspec
 from stretto.bus.connection import Connection, Credentials, connect
 from stretto.bus.publisher import Outgoing
 from stretto.client.answered import define, store
-from stretto.client.carrying import Imported, export_run, import_run
+from stretto.client.carrying import export_run, import_run
 from stretto.client.catalogue import Catalogue
 from stretto.client.errors import Rejected
 from stretto.client.feed import RunEvent
@@ -45,6 +45,7 @@ from stretto.contracts.answers import (
 from stretto.contracts.decisions import DecisionStats, DecisionStatsRequest
 from stretto.contracts.payload import MAX_STORED_BYTES
 from stretto.contracts.public import Defined, ForkRequest, Presence
+from stretto.history.document import Imported
 
 URL_VARIABLE = "STRETTO_NATS_URL"
 INBOX_VARIABLE = "STRETTO_NATS_INBOX_PREFIX"

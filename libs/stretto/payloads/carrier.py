@@ -85,10 +85,11 @@ class Carrier:
                     f"expected payloads of at most {MAX_STORED_BYTES} bytes together, but they "
                     "take more",
                 )
-            data = fill(data, {ref.hash: await self._value(ref, run_id) for ref in refs})
+            data = fill(data, {ref.hash: await self.value(ref, run_id) for ref in refs})
         return data
 
-    async def _value(self, ref: PayloadRef, run_id: str) -> bytes:
+    async def value(self, ref: PayloadRef, run_id: str) -> bytes:
+        """Give what one reference of a run stands for, as it is stored; raises as `receive`."""
         found = await self._objects.get(ref.hash)
         if found is not None:
             return found

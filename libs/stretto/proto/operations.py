@@ -12,6 +12,7 @@ from stretto.contracts import answers, catalogue, decisions, migration, schedule
 from stretto.contracts.failures import Failure
 from stretto.contracts.payload import NULL
 from stretto.contracts.public import PublicEvent, RunningAttempt
+from stretto.history.document import Imported, RunDocument
 
 
 class Nothing(msgspec.Struct, frozen=True, kw_only=True):
@@ -263,6 +264,13 @@ SERVICES = ("workflow", "decision", "execution", "monitoring", "gateway")
 OPERATIONS = (
     Operation("workflow", "history", HistoryQuery, History, "The events of a run, in order."),
     Operation("workflow", "state", RunQuery, RunState, "The fold of a run's events."),
+    Operation(
+        "workflow",
+        "import",
+        RunDocument,
+        Imported,
+        "Take a run from the document of another installation; compressed with zlib, if large.",
+    ),
     Operation("workflow", "explain", RunQuery, Explanation, "Why a run is still open."),
     Operation(
         "workflow",
@@ -343,7 +351,10 @@ OPERATIONS = (
     ),
     Operation("monitoring", "stats", answers.StatsRequest, answers.Stats, "Counts and latencies."),
     Operation(
-        "monitoring", "decisions", decisions.DecisionStatsRequest, decisions.DecisionStats,
+        "monitoring",
+        "decisions",
+        decisions.DecisionStatsRequest,
+        decisions.DecisionStats,
         "How switches and tables came out, over time.",
     ),
     Operation("execution", "queues", Nothing, Queues, "What waits, and for whom."),
