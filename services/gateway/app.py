@@ -15,6 +15,7 @@ from services.gateway.routes import (
     runs,
     schedules,
     streams,
+    turns,
     views,
 )
 from services.gateway.routes.runs import json_answer
@@ -34,6 +35,7 @@ def make_app(gate: Gate) -> ASGIApp:
     add_handlers(app)
     for router in (
         runs.router,
+        turns.router,
         schedules.router,
         decisions.router,
         streams.router,

@@ -36,6 +36,10 @@ class ControlBody(msgspec.Struct, frozen=True, kw_only=True):
     step: str | None = None
     name: str | None = None
     payload: msgspec.Raw = NULL
+    to: str | None = None
+    pause: bool = False
+    version: int | None = None
+    version_label: str | None = None
 
 
 class SourceBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -11,7 +11,8 @@ from services.gateway.catalogue_bodies import InstantiateBody, LabelBody
 from services.gateway.problems import PROBLEM_TYPE, Problem
 from services.gateway.schedule_bodies import ScheduleActionBody, ScheduleBody
 from services.gateway.schemas import Schemas
-from stretto.contracts import answers, catalogue, decisions, public, schedules
+from services.gateway.turn_bodies import ForkBody, MigrationsBody, MigrationsDone
+from stretto.contracts import answers, catalogue, decisions, migration, public, schedules
 from stretto.definition.difference import Change
 
 _REF = "#/components/schemas/"
@@ -21,6 +22,7 @@ TYPES: tuple[type, ...] = (
     *(schedules.ScheduleView, schedules.Preview),
     *(public.Started, public.Controlled, public.Defined, public.Presence),
     *(answers.RunPage, answers.RunView, answers.Stats, answers.QueueView),
+    *(ForkBody, MigrationsBody, MigrationsDone, migration.MigrationView),
     *(answers.UnknownTask, answers.RunProgress),
     *(decisions.DecisionStats, decisions.AskedDecision, decisions.Explained),
     *(answers.DefinitionSummary, public.EventsMessage),

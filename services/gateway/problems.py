@@ -21,15 +21,23 @@ RETRY_AFTER_S = 1
 
 _CODES_OF_STATUS = {
     403: ("not_allowed",),
-    404: ("run_unknown", "workflow_unknown", "step_unknown", "schedule_unknown",
-          "template_unknown", "version_unknown", "label_unknown"),
+    404: (
+        "run_unknown",
+        "workflow_unknown",
+        "step_unknown",
+        "schedule_unknown",
+        "template_unknown",
+        "version_unknown",
+        "label_unknown",
+    ),
     409: (
         *("run_exists", "run_id_taken", "run_closed", "definition_contended", "already_failing"),
         *("not_paused", "not_running", "signals_full", "approval_not_open", "step_not_open"),
         *("schedule_paused", "schedule_not_paused", "schedule_contended", "schedules_full"),
         *("step_not_failed", "step_not_begun", "run_not_resumable", "run_compensated"),
+        *("step_not_completed", "rolling_back", "migration_refused"),
     ),
-    413: ("definition_too_large", "schedule_too_large", "bus.message_too_large"),
+    413: ("fork_too_large", "definition_too_large", "schedule_too_large", "bus.message_too_large"),
     500: ("run_at_fault", "definition_fault", "schedule_fault"),
     503: ("no_room",),
 }

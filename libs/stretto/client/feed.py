@@ -35,6 +35,10 @@ SILENCE_S = 5.0
 
 MAX_SILENCE_S = 60.0
 
+UNKNOWN_POLL_S = 0.2
+ASKED_OFTEN_S = 2.0
+"""A run that is not known yet is asked for so often, for so long: its start is being taken."""
+
 LAST_TYPES = frozenset({"run.completed", "run.failed", "run.cancelled", "run.terminated"})
 
 
@@ -114,6 +118,7 @@ class Feed:
         self._live: asyncio.Queue[bytes] = asyncio.Queue(WAITING_MESSAGES)
         self._seq = after_seq
         self._reached = False
+        self._unknown = False
 
     async def events(
         self, followed: Followed | None = None, unknown_until: float = 0.0
@@ -146,6 +151,8 @@ class Feed:
         subscription = await self._connection.subscribe(self._subject, self._heard)
         stop_listening = followed.listen(self._wake) if followed else None
         try:
+            clock = asyncio.get_running_loop().time
+            asked_often_until = clock() + ASKED_OFTEN_S
             silence_s = 0.0  # the first thing is to read what happened before
             while True:
                 batch = await self._next(silence_s, unknown_until)
@@ -157,6 +164,8 @@ class Feed:
                 if batch and batch[-1].type in LAST_TYPES:
                     return
                 silence_s = min(SILENCE_S if batch else _longer(silence_s), max_silence_s)
+                if self._unknown and clock() < asked_often_until:
+                    silence_s = UNKNOWN_POLL_S
         finally:
             if stop_listening is not None:
                 stop_listening()
@@ -194,7 +203,10 @@ class Feed:
         except Rejected:
             if asyncio.get_running_loop().time() >= unknown_until:
                 raise
+            self._unknown = True
             events = []
+        else:
+            self._unknown = False
         self._reached = True
         return events
 

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from stretto.client.errors import Rejected
 from stretto.contracts.migration import (
@@ -19,12 +19,24 @@ from stretto.contracts.migration import (
 from stretto.contracts.versions import parse_version
 
 if TYPE_CHECKING:
-    from stretto.client.link import Link
+    from stretto.client.answered import Answered
+    from stretto.client.asking import Asks
 
 AT_ONCE = 50
 """Migrations of a batch that are under way at once."""
 
 PAGE = 500
+
+
+class Reach(Protocol):
+    """What is used of the bus."""
+
+    @property
+    def asks(self) -> Asks: ...
+    @property
+    def answered(self) -> Answered: ...
+    @property
+    def namespace(self) -> str: ...
 
 
 @dataclass(kw_only=True)
@@ -41,7 +53,7 @@ class MigrationReport:
 class Migrations:
     """What a client does about migrations; `Client.migrations`."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Reach) -> None:
         self._link = link
 
     async def look(self, run_id: str, version: int | str | None = None) -> MigrationView:

@@ -22,7 +22,13 @@ REMEDIES = {
     "step_not_failed": "`stretto show RUN` shows the steps; `stretto rewind RUN STEP` goes back to "
     "one that completed.",
     "run_not_resumable": "A run that completed or was terminated stays as it is: start it anew.",
-    "run_compensated": "What was undone stays undone: start it anew.",
+    "run_compensated": "What was undone stays undone: `stretto fork RUN` begins another one.",
+    "step_not_completed": "`stretto show RUN` shows which steps have completed.",
+    "rolling_back": "`stretto explain RUN` says what it waits for.",
+    "migration_refused": "`stretto migrate RUN --to VERSION --dry-run` gives all reasons; a run "
+    "that waits may be able to a step later.",
+    "seq_unknown": "`stretto history RUN` numbers the events.",
+    "fork_too_large": "Fork from an earlier event (--at), or name a step to run again (--step).",
     "schedule_unknown": "`stretto schedules` lists them; each is of one namespace (--namespace).",
     "schedule_paused": "`stretto schedule resume NAME` lets it go on.",
     "backfill_too_large": "Ask for shorter ranges, one after the other.",

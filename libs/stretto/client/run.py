@@ -14,7 +14,7 @@ from stretto.client.decisions import Decision, decision
 from stretto.client.endings import Ending, Followed
 from stretto.client.errors import Rejected, ended, rejection
 from stretto.client.explaining import explain
-from stretto.client.feed import Feed, RunEvent, history
+from stretto.client.feed import UNKNOWN_POLL_S, Feed, RunEvent, history
 from stretto.client.migrations import Migrations
 from stretto.client.starting import encode_payload
 from stretto.contracts import subjects
@@ -33,6 +33,10 @@ FIRST_POLL_S = 3.0
 """After this long without news of a run its state is asked for, then after twice as long, ..."""
 
 MAX_POLL_S = 60.0
+
+TAKEN_WITHIN_S = 2.0
+"""How long a run that this client has not started itself may be unknown: its start may have been
+published a moment ago, by somebody else."""
 
 UNKNOWN_FOR_S = 300.0
 """How long a start that was stored may stay unknown before it is reported as lost: the backlog of
@@ -120,7 +124,8 @@ class Run:
         link = self._link
         subject = subjects.events(link.namespace, self.workflow or "*", self.id)
         feed = Feed(link.connection, link.asks, self.id, subject, after_seq)
-        return feed.events(self._followed, self._unknown_until)
+        soon = asyncio.get_running_loop().time() + TAKEN_WITHIN_S
+        return feed.events(self._followed, max(self._unknown_until, soon))
 
     async def status(self) -> str:
         """Ask how the run stands: `running`, `completed`, `failed`, ..."""
@@ -271,8 +276,10 @@ class Run:
             # Somebody else's run, or one from before: it may have ended long ago.
             await self._link.endings.open()
             followed = self._followed = self._link.endings.follow(self.id)
-            await self._look(followed)
-        patience_s = FIRST_POLL_S
+            self._unknown_until = asyncio.get_running_loop().time() + TAKEN_WITHIN_S
+            patience_s = FIRST_POLL_S if await self._look(followed) else UNKNOWN_POLL_S
+        else:
+            patience_s = FIRST_POLL_S
         while followed.ending is None:
             await followed.change(patience_s)
             if followed.ending is None:
@@ -280,19 +287,20 @@ class Run:
                 patience_s = min(patience_s * 2, MAX_POLL_S)
         return followed.ending
 
-    async def _look(self, followed: Followed) -> None:
-        """Ask how the run stands and settle it if it has ended."""
+    async def _look(self, followed: Followed) -> bool:
+        """Ask how the run stands and settle it if it has ended; False: it is not known yet."""
         try:
             async with self._link.polling:
                 state = await self._ask_state()
         except NotReachable:
-            return  # asked again later: the caller's timeout is what ends the wait
+            return True  # asked again later: the caller's timeout is what ends the wait
         except Rejected:
             if asyncio.get_running_loop().time() > self._unknown_until:
                 raise
-            return  # stored, but not taken yet
+            return False  # stored, but not taken yet
         if state.status in CLOSED_STATUSES:
             followed.settle(Ending(status=state.status, output=state.output, failure=state.failure))
+        return True
 
     async def _ask_state(self) -> _State:
         return await self._link.asks.ask("workflow", "state", {"run_id": self.id}, _State)
