@@ -1,0 +1,250 @@
+"""Schedules when something breaks: nothing is lost, and nothing runs twice."""
+
+import signal
+from typing import Any
+
+import pytest
+
+from services.workflow import service
+from services.workflow.schedules import keeper, policy
+from services.workflow.schedules.asking import Asked
+from services.workflow.schedules.requests import Requests
+from services.workflow.schedules.sending import FiringSender
+from services.workflow.schedules.store import ScheduleStore
+from services.workflow.store import ROLE
+from stretto.contracts.codec import decode_scheduled
+from stretto.contracts.failures import Reason
+from stretto.contracts.schedules import ScheduleRequest
+from stretto.postgres import Database
+from stretto.runtime.clock import SystemClock, now_us
+from tests.integration.workflow.definitions import ONE
+from tests.integration.workflow.processes import instance
+from tests.integration.workflow.test_schedules import (
+    EVERY,
+    HOLDS,
+    ask,
+    firings,
+    seldom,
+    show,
+    statuses,
+)
+from tests.integration.workflow.world import World, eventually
+
+ALLOWED = EVERY + "overlap: allow\n"
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what was not answered be sent again soon, and partitions change hands soon."""
+    monkeypatch.setattr(keeper, "RESEND_S", 0.3)
+    monkeypatch.setattr(service, "OWNERSHIP_S", 0.1)
+    monkeypatch.setattr(service, "SETTLE_S", 0.1)
+
+
+async def runs_of(world: World, name: str) -> list[str]:
+    """The caller's keys of all runs that a schedule has started."""
+    rows = await world.sql(
+        "select caller_id from workflow.run where caller_id like $1 order by 1",
+        f"schedule:{name}:%",
+    )
+    return [row[0] for row in rows]
+
+
+async def test_after_a_restart_it_goes_on_and_says_what_it_missed(
+    alone: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "ON_TIME_US", 100_000)
+    async with alone.service():
+        await alone.define(ONE)
+        await ask(alone, "apply", source=ALLOWED)
+        await eventually(lambda: runs_of(alone, "often"), lambda runs: len(runs) >= 1)
+    covered = (await alone.sql("select covered_at from workflow.schedule"))[0][0]
+
+    async def due_again() -> bool:
+        rows = await alone.sql("select now() > $1::timestamptz + interval '3.2 seconds'", covered)
+        return bool(rows[0][0])
+
+    await eventually(due_again)  # nobody is there for three instants
+    async with alone.service():
+        found = await eventually(
+            lambda: firings(alone, "often"),
+            lambda seen: (
+                any(f["cause"] == "catch_up" and f["status"] == "ended" for f in seen)
+                and (seen[0]["cause"], seen[0]["status"]) == ("time", "ended")
+            ),
+        )
+
+    made_up = [f for f in found if f["cause"] == "catch_up"]
+    missed = [f for f in found if f["status"] == "missed"]
+    assert len(made_up) == 1
+    assert sum(f.get("count", 1) for f in missed) >= 2
+    assert missed[0]["until"] < made_up[0]["instant"]
+    runs = await runs_of(alone, "often")
+    assert len(runs) == len(set(runs))
+
+
+async def test_an_instance_that_is_killed_is_followed_by_another_and_no_instant_runs_twice(
+    alone: World,
+) -> None:
+    async with instance(alone, "a", partitions="2") as first:
+        await eventually(lambda: ready(alone))
+        await alone.define(ONE)
+        await ask(alone, "apply", source=ALLOWED)
+        await eventually(lambda: runs_of(alone, "often"), lambda runs: len(runs) >= 2)
+        first.send(signal.SIGKILL)
+        before = len(await runs_of(alone, "often"))
+        async with alone.service("b"):
+            await eventually(lambda: runs_of(alone, "often"), lambda runs: len(runs) >= before + 3)
+            found = await firings(alone, "often")
+
+    runs = await runs_of(alone, "often")
+    assert len(runs) == len(set(runs))
+    instants = [f["instant"] for f in found]
+    assert len(instants) == len(set(instants))
+
+
+async def ready(world: World) -> bool:
+    rows = await world.sql("select to_regclass('workflow.schedule') is not null")
+    locks = await world.sql("select count(*) from pg_locks where locktype = 'advisory'")
+    return bool(rows[0][0]) and locks[0][0] >= 3
+
+
+async def test_two_instances_fire_each_instant_once(alone: World) -> None:
+    async with alone.service("a"), alone.service("b"):
+        await alone.define(ONE)
+        for n in range(4):
+            await ask(alone, "apply", source=ALLOWED.replace("often", f"often-{n}"))
+
+        for n in range(4):
+            runs = await eventually(
+                lambda name=f"often-{n}": runs_of(alone, name),  # type: ignore[misc]
+                lambda runs: len(runs) >= 3,
+            )
+            assert len(runs) == len(set(runs))
+
+
+async def test_a_start_that_was_committed_and_not_sent_is_sent_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.define(HOLDS)
+    await ask(world, "apply", source=seldom("skip"))
+    right = FiringSender.send
+
+    async def dies(_self: FiringSender, _firings: Any) -> int:
+        return 0
+
+    monkeypatch.setattr(FiringSender, "send", dies)
+    answer = await ask(world, "trigger", name="seldom")
+    assert await statuses(world, "seldom") == ["starting"]
+    monkeypatch.setattr(FiringSender, "send", right)
+
+    await eventually(lambda: statuses(world, "seldom"), lambda s: s == ["started"])
+
+    assert (await world.state(answer["run_id"]))["status"] == "running"
+    assert len(await runs_of(world, "seldom")) == 1
+
+
+async def test_a_deleted_store_loses_no_schedule_and_no_start(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.define(HOLDS)
+    await ask(world, "apply", source=seldom("queue_all"))
+    right = FiringSender.send
+
+    async def lost(_self: FiringSender, _firings: Any) -> int:
+        return 0
+
+    monkeypatch.setattr(FiringSender, "send", lost)
+    await ask(world, "trigger", name="seldom")
+    await ask(world, "trigger", name="seldom")
+    for stream in ("STRETTO_STARTS", "STRETTO_SCHEDULES"):
+        await world.bus.request(f"$JS.API.STREAM.DELETE.{stream}", b"")
+    monkeypatch.setattr(FiringSender, "send", right)
+
+    await eventually(lambda: statuses(world, "seldom"), lambda s: s == ["started", "waiting"])
+    again = await ask(world, "pause", name="seldom")
+
+    assert again["revision"] == 4
+
+
+async def test_a_request_that_comes_twice_is_carried_out_once(alone: World) -> None:
+    async with alone.service():
+        await alone.define(HOLDS)
+        await ask(alone, "apply", source=seldom("allow"))
+    database = await Database.open(alone.dsn, ROLE)
+    try:
+        store = ScheduleStore(database)
+        requests = Requests(
+            store=store,
+            sender=FiringSender(alone.bus, alone.publisher, store),
+            publisher=alone.publisher,
+            pull=None,  # type: ignore[arg-type] # nothing is read here
+            clock=SystemClock(),
+            changed=lambda: None,
+        )
+        asked = Asked(
+            request=ScheduleRequest(command="trigger", name="seldom"),
+            key="1:2:3",
+            namespace="default",
+            now_us=now_us(),
+        )
+
+        first = await requests.carry_out(asked)
+        second = await requests.carry_out(asked)
+    finally:
+        await database.close()
+
+    assert not isinstance(first, Reason)
+    assert not isinstance(second, Reason)
+    assert decode_scheduled(first) == decode_scheduled(second)
+    rows = await alone.sql("select count(*) from workflow.schedule_firing")
+    assert rows[0][0] == 1
+
+
+async def test_a_schedule_at_fault_is_left_alone_and_the_others_go_on(world: World) -> None:
+    await world.define(ONE)
+    await ask(world, "apply", source=ALLOWED.replace("often", "broken"))
+    await world.sql(
+        "update workflow.schedule set spec = jsonb_set(spec, '{timezone}', '\"No/Where\"')"
+    )
+    await ask(world, "apply", source=ALLOWED)
+
+    await eventually(lambda: runs_of(world, "often"), lambda runs: len(runs) >= 2)
+
+    assert len(await runs_of(world, "broken")) <= 1
+    mended = await ask(world, "apply", source=ALLOWED.replace("often", "broken"))
+    assert mended.get("changed", True)
+
+
+async def test_old_firings_are_forgotten_and_changes_are_not(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.define(ONE)
+    await ask(world, "apply", source=seldom("skip", "one"))
+    await ask(world, "trigger", name="seldom")
+    await eventually(lambda: statuses(world, "seldom"), lambda s: s == ["ended"])
+
+    monkeypatch.setattr(keeper, "PRUNE_S", 0.0)
+    monkeypatch.setattr(keeper, "KEEP_FIRINGS_S", 0.0)
+
+    await eventually(lambda: statuses(world, "seldom"), lambda s: s == [])
+    assert len((await show(world, "seldom"))["changes"]) == 2
+
+
+async def test_a_run_that_is_not_there_any_more_blocks_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.define(ONE)
+    await ask(world, "apply", source=seldom("skip", "one"))
+    await ask(world, "trigger", name="seldom")
+    await eventually(lambda: statuses(world, "seldom"), lambda s: s == ["ended"])
+    await world.sql(
+        "update workflow.schedule_firing set status = 'started', run_id = gen_random_uuid()"
+    )
+
+    monkeypatch.setattr(keeper, "PRUNE_S", 0.0)
+
+    [found] = await eventually(
+        lambda: firings(world, "seldom"), lambda seen: seen[0]["status"] == "ended"
+    )
+    assert found["outcome"] == "unknown"
