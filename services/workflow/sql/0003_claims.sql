@@ -52,7 +52,7 @@ begin
                 limit p_places[i]) c;
             if taken >= p_places[i] and p_modes[i] = 'reject' then
                 outcome := 'full';
-                others := workflow.ahead(p_namespaces[i], p_lines[i], p_keys[i], run_id, 10);
+                others := workflow.ahead(p_namespaces[i], p_lines[i], p_keys[i], run_id, 10, false);
                 return next;
                 continue;
             end if;
@@ -66,21 +66,30 @@ begin
             select count(*) into taken from workflow.claim c
             where c.namespace = mine.namespace and c.line = mine.line and c.key = mine.key
               and (c.since, c.run_id) < (mine.since, mine.run_id);
-            others := workflow.ahead(mine.namespace, mine.line, mine.key, run_id, taken - mine.places + 1);
+            others := workflow.ahead(mine.namespace, mine.line, mine.key, run_id, taken - mine.places + 1,
+                                     true);
         elsif mine.granted is null then
-            others := workflow.ahead(mine.namespace, mine.line, mine.key, run_id, 10);
+            others := workflow.ahead(mine.namespace, mine.line, mine.key, run_id, 10, false);
         end if;
         return next;
     end loop;
 end $$;
 
--- The oldest in a line, but for one of them.
-create function workflow.ahead(p_namespace text, p_line text, p_key text, p_not uuid, p_limit int) returns uuid[]
+-- The oldest in a line, but for one of them: those that have places, then those that wait (or only the first).
+create function workflow.ahead(p_namespace text, p_line text, p_key text, p_not uuid, p_limit int, p_waiting boolean)
+returns uuid[]
 language sql stable as $$
     select coalesce(array_agg(run_id), '{}') from (
-        select c.run_id from workflow.claim c
-        where c.namespace = p_namespace and c.line = p_line and c.key = p_key and c.run_id <> p_not
-        order by c.granted nulls last, c.since, c.run_id limit greatest(p_limit, 0)) first
+        (select c.run_id from workflow.claim c
+         where c.namespace = p_namespace and c.line = p_line and c.key = p_key and c.granted is not null
+           and c.run_id <> p_not
+         order by c.granted, c.since, c.run_id limit greatest(p_limit, 0))
+        union all
+        (select c.run_id from workflow.claim c
+         where p_waiting and c.namespace = p_namespace and c.line = p_line and c.key = p_key and c.granted is null
+           and c.run_id <> p_not
+         order by c.since, c.run_id limit greatest(p_limit, 0))
+        limit greatest(p_limit, 0)) first
 $$;
 
 -- Give out the places that are free in some lines, to those who wait longest.
