@@ -249,6 +249,21 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     """Its parts that cannot, and why."""
 
 
+class PayloadQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which payload of which run."""
+
+    run_id: str
+    payload: str
+    """Its name: the `$payload` of the reference."""
+
+
+class PayloadThere(msgspec.Struct, frozen=True, kw_only=True):
+    """The payload is in the object store."""
+
+    payload: str
+    bytes: int
+
+
 class Operation(NamedTuple):
     """A read: who answers, its name, what is asked and answered, a sentence."""
 
@@ -270,6 +285,13 @@ OPERATIONS = (
         RunDocument,
         Imported,
         "Take a run from the document of another installation; compressed with zlib, if large.",
+    ),
+    Operation(
+        "workflow",
+        "payload",
+        PayloadQuery,
+        PayloadThere,
+        "Put a large payload of a run into the object store again.",
     ),
     Operation("workflow", "explain", RunQuery, Explanation, "Why a run is still open."),
     Operation(
