@@ -6,6 +6,7 @@ from services.workflow.core import Rejection
 from services.workflow.core.commands import Control, Migrate
 from services.workflow.inbox import Addressed, Item
 from services.workflow.outgoing import refused_child
+from services.workflow.parents import PARENT_INVALID
 from stretto.bus.publisher import Outgoing
 from stretto.contracts import subjects
 from stretto.contracts.codec import json_encode
@@ -42,8 +43,9 @@ def refused(item: Item, rejection: Rejection, partitions: int) -> list[Outgoing]
     """A refusal: to who asked, to the run that waits for a child, and for all to see."""
     reason = Reason(code=rejection.code, message=rejection.message)
     out = []
-    if isinstance(item, StartRecord) and item.parent is not None:
-        out.append(refused_child(item.parent, reason, partitions))
+    parent = item.parent if isinstance(item, StartRecord) else None
+    if parent is not None and rejection.code != PARENT_INVALID:
+        out.append(refused_child(parent, reason, partitions))
     if item.reply is not None:
         out.append(Outgoing(item.reply, json_encode(Refused(rejected=reason))))
     rejected = Rejected(subject=origin(item), reason=reason)

@@ -1,29 +1,32 @@
 """What can be asked about definitions, their versions and templates: reads, by any instance."""
 
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
 from services.workflow.registry import Registry
 from stretto.bus.service import Handler, Refusal
 from stretto.contracts.codec import json_encode
-from stretto.contracts.versions import VersionRef, parse_version
+from stretto.contracts.versions import MAX_VERSION, VersionRef, parse_version
 from stretto.runtime.clock import rfc3339
 
 Q = TypeVar("Q")
 
 
+Number = Annotated[int, msgspec.Meta(ge=1, le=MAX_VERSION)]
+
+
 class DefinitionQuery(msgspec.Struct, frozen=True):
     workflow: str
     namespace: str = "default"
-    version: int | None = None
+    version: Number | None = None
     version_label: str | None = None
 
 
 class TemplateQuery(msgspec.Struct, frozen=True):
     template: str
     namespace: str = "default"
-    version: int | None = None
+    version: Number | None = None
     version_label: str | None = None
 
 

@@ -11,13 +11,12 @@ import msgspec
 
 from services.workflow.answers import may_answer
 from services.workflow.core.commands import Accepted, Bound, Control, Decided, Granted, Result
+from services.workflow.fields import read_control_request, read_start_request
 from services.workflow.inbox import Addressed, Arrival, Item
 from stretto.bus.message import Message
 from stretto.contracts import subjects, versions
 from stretto.contracts.codec import (
-    decode_control,
     decode_results,
-    decode_start,
     json_encode,
     unpack_decided,
     unpack_inbox,
@@ -37,6 +36,9 @@ from stretto.contracts.public import ForkRequest, StartRequest, TaskResult
 logger = logging.getLogger(__name__)
 
 MAX_ID_CHARS = 256
+MAX_DEPTH_TOLD = 1_000
+"""Far above what is carried out: how deep runs may start runs has a limit of its own."""
+
 MAX_REQUEST_BYTES = 2 * MAX_PAYLOAD_BYTES
 """A start or control: its payload and as much beside it. It must fit into a frame."""
 
@@ -79,7 +81,7 @@ def read_start(message: Message) -> list[Item]:
     """A start as it came from the outside; the run id is settled here."""
     _check_size(message)
     where = subjects.parse_start(message.subject)
-    request = decode_start(message.data or b"{}")
+    request = read_start_request(message.data or b"{}")
     if versions.MARK in where.workflow or request.version_label is not None:
         where, request = _versioned(where, request)
     if not (subjects.is_name(where.namespace) and subjects.is_name(where.workflow)):
@@ -121,6 +123,12 @@ def _start(message: Message, where: subjects.StartSubject, request: StartRequest
     problem = payload_problem(value)
     if problem is not None:
         raise Unreadable(f"input: {problem}")
+    if request.version is not None and not 0 < request.version <= versions.MAX_VERSION:
+        raise Unreadable(
+            f"version: expected 1 to {versions.MAX_VERSION}, but got {_digits(request.version)}"
+        )
+    if not 0 <= request.depth <= MAX_DEPTH_TOLD:
+        raise Unreadable(f"depth: expected 0 to {MAX_DEPTH_TOLD}, but got {_digits(request.depth)}")
     if request.id is not None and not 0 < len(request.id) <= MAX_ID_CHARS:
         raise Unreadable(f"id: expected 1 to {MAX_ID_CHARS} characters, but got {len(request.id)}")
     _check_labels(request.labels)
@@ -159,10 +167,18 @@ def _check_length(what: str, text: str | None, limit: int) -> None:
         raise Unreadable(f"{what}: expected at most {limit} characters, but got {len(text)}")
 
 
+def _digits(number: int) -> str:
+    """A number as text, cut: JSON allows any length."""
+    return str(number)[:24]
+
+
 def _check_size(message: Message) -> None:
     size = len(message.data)
     if size > MAX_REQUEST_BYTES:
-        raise Unreadable(f"expected at most {MAX_REQUEST_BYTES} bytes, but got {size}")
+        raise Unreadable(
+            f"expected a message of at most {MAX_REQUEST_BYTES} bytes, of which the payload is at "
+            f"most {MAX_PAYLOAD_BYTES}, but got {size}"
+        )
 
 
 def _check_labels(labels: dict[str, str]) -> None:
@@ -195,7 +211,7 @@ def read_control(message: Message) -> list[Item]:
 
 
 def _control(run_id: bytes, namespace: str, data: bytes, reply: str | None) -> Addressed:
-    request = decode_control(data)
+    request = read_control_request(data)
     problem = payload_problem(bytes(request.payload))
     if problem is not None:
         raise Unreadable(f"payload: {problem}")

@@ -302,6 +302,19 @@ class Store:
                 found[run_id].append(StoredEvent(seq, kind, at, data))
         return found
 
+    async def sent_attempts(
+        self, run_id: bytes, after_seq: int
+    ) -> list[tuple[int, int, str, int]]:
+        """The attempts of a run that went out after an event: seq, instant (µs), step, number."""
+        rows = await self._db.fetch(
+            "select seq, at, data ->> 'step' as step, (data -> 'attempt')::int as attempt "
+            "from workflow.event where run_id = $1 and seq > $2 and type = 'step.scheduled' "
+            "order by seq",
+            run_id,
+            after_seq,
+        )
+        return [(row["seq"], row["at"], row["step"], row["attempt"]) for row in rows]
+
     async def history(
         self, run_id: bytes, after_seq: int, limit: int, max_bytes: int
     ) -> list[StoredEvent]:

@@ -387,6 +387,15 @@ async def connect(
             "bus.bad_url",
             f"expected a URL like nats://host:4222, but {_without_password(url)!r} is not: {error}",
         ) from error
+    except PermanentError as error:
+        await connection.close()
+        if error.code != "bus.not_authorized":
+            raise
+        raise PermanentError(
+            error.code,
+            f"expected NATS at {_without_password(url)} to accept our credentials, but it refused "
+            "them",
+        ) from error
     except BaseException:
         await connection.close()
         raise

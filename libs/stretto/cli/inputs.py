@@ -2,7 +2,8 @@
 
 ::
 
-    -i name=Ada -i total=12.5 -i items='["a", "b"]'    values are JSON where they parse, else text
+    -i name=Ada -i total=12.5 -i items='["a", "b"]'    values are JSON where they parse, else text;
+                                                       one that begins as JSON has to be JSON
     -i order.address.city=Bern                         dots go into objects
     -i @order.json                                     all of a file; later ones are put over it
     --input-json '{"name": "Ada"}'                     all of it, `-` for stdin
@@ -17,6 +18,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+_BEGINNINGS = frozenset('{["')
+"""How the JSON of objects, arrays and texts begins."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -54,7 +58,7 @@ def read_input(inputs: Sequence[str], whole: str | None) -> Any:
             key, separator, text = given.partition("=")
             if not separator or not key:
                 raise click.UsageError(f"expected -i to be like key=value, but got {given!r}")
-            value = _merged(value, _nested(key.split("."), _value(text)), given)
+            value = _merged(value, _nested(key.split("."), _value(key, text)), given)
     return value
 
 
@@ -79,10 +83,16 @@ def _nested(path: list[str], value: Any) -> dict[str, Any]:
     return dict(value)
 
 
-def _value(text: str) -> Any:
+def _value(key: str, text: str) -> Any:
+    """JSON, or text that does not look like it: half an object is a mistake, not a text."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError) as error:
+        if text.lstrip()[:1] in _BEGINNINGS:
+            raise click.UsageError(
+                f"expected the value of -i {key} to be JSON, because it begins with "
+                f"{text.lstrip()[0]}, but {error}. As a text: -i '{key}={json.dumps(text)}'"
+            ) from None
         return text
 
 

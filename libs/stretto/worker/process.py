@@ -50,19 +50,35 @@ def load_workers(target: str) -> list[Worker]:
 
 def _import(place: str) -> object:
     path = Path(place)
-    try:
-        if path.suffix == ".py":
-            # As a script would be: what lies beside it can be imported, also by child processes.
-            sys.path.insert(0, str(path.resolve().parent))
-            if not path.is_file():
-                raise ImportError(f"there is no file {place}")
-            return importlib.import_module(path.stem)
-        sys.path.insert(0, str(Path.cwd()))
-        return importlib.import_module(place)
-    except ImportError as error:
+    is_file = path.suffix == ".py" or os.sep in place
+    if is_file and not path.is_file():
+        near = " (is `.py` missing at its end?)" if path.with_suffix(".py").is_file() else ""
         raise NoWorkers(
-            "worker.not_importable", f"expected to import {place}, but: {error}"
+            "worker.not_importable", f"expected a Python file {place}, but there is none{near}"
+        )
+    # As a script would be: what lies beside it can be imported, also by child processes.
+    sys.path.insert(0, str(path.resolve().parent if is_file else Path.cwd()))
+    name = path.stem if is_file else place
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise NoWorkers("worker.not_importable", _missing(place, name, error)) from error
+    except (ImportError, SyntaxError, ValueError) as error:
+        raise NoWorkers(
+            "worker.not_importable",
+            f"expected to import {place}, but: {type(error).__name__}: {error}",
         ) from error
+
+
+def _missing(place: str, name: str, error: ModuleNotFoundError) -> str:
+    """What is missing: the module itself, or one that it needs."""
+    missing = error.name or ""
+    if missing == name or name.startswith(f"{missing}."):
+        return (
+            f"expected a Python module {place}, but there is none in {Path.cwd()} or on the path; "
+            "a file is named with its ending: workers.py"
+        )
+    return f"expected to import {place}, but it needs the module {missing!r}, which is not there"
 
 
 def run_workers(workers: Sequence[Worker]) -> int:

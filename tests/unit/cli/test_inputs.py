@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 import pytest
 
-from stretto.cli.labels import labels_of
 from stretto.cli.inputs import read_input
+from stretto.cli.labels import labels_of
 
 
 def test_values_are_json_where_they_parse_and_text_where_they_do_not() -> None:
@@ -75,3 +75,13 @@ def test_labels_are_keys_and_values() -> None:
     assert labels_of(("a=1", "b=x=y")) == {"a": "1", "b": "x=y"}
     with pytest.raises(click.UsageError, match="--label"):
         labels_of(("a",))
+
+
+@pytest.mark.parametrize("given", ["n={bad", "n=[1,", 'n="half', "n= {'a': 1}"])
+def test_a_value_that_begins_as_json_has_to_be_json(given: str) -> None:
+    with pytest.raises(click.UsageError, match="expected the value of -i n to be JSON"):
+        read_input([given], None)
+
+
+def test_text_that_looks_like_json_can_be_given_as_json() -> None:
+    assert read_input(['n="{bad"'], None) == {"n": "{bad"}

@@ -50,5 +50,23 @@ def test_a_module_without_workers_is_refused(place: Path) -> None:
 
 @pytest.mark.parametrize("target", ["nowhere", "nowhere.py"])
 def test_a_module_that_is_not_there_is_refused(place: Path, target: str) -> None:
-    with pytest.raises(NoWorkers, match="expected to import nowhere"):
+    with pytest.raises(NoWorkers, match=r"expected a Python (module|file) nowhere"):
         load_workers(target)
+
+
+def test_a_module_that_needs_another_says_which(place: Path) -> None:
+    (place / "needy.py").write_text("import not_installed_here\n")
+    with pytest.raises(NoWorkers, match="it needs the module 'not_installed_here'"):
+        load_workers("needy.py")
+
+
+def test_a_file_without_its_ending_is_recognised(place: Path) -> None:
+    (place / "mine.py").write_text("")
+    with pytest.raises(NoWorkers, match=r"is `\.py` missing at its end"):
+        load_workers(f"{place}/mine")
+
+
+def test_a_module_that_is_no_python_says_where(place: Path) -> None:
+    (place / "odd.py").write_text("def :\n")
+    with pytest.raises(NoWorkers, match="SyntaxError"):
+        load_workers("odd.py")

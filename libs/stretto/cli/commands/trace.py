@@ -13,8 +13,16 @@ from stretto.cli.calling import data_option
 from stretto.cli.exits import EXIT_RUN_FAILED
 from stretto.cli.printing import note, out, print_json, seconds
 from stretto.contracts import ids
+from stretto.dev.environment import OTLP_ENDPOINT
 from stretto.dev.traces import Node, Span, TraceStore, tree_of
-from stretto.telemetry.names import ATTR_QUEUE, ATTR_STEP, ATTR_TASK, ATTR_WORKER, SPAN_STEP
+from stretto.telemetry.names import (
+    ATTR_QUEUE,
+    ATTR_STEP,
+    ATTR_TASK,
+    ATTR_WORKER,
+    SPAN_ATTEMPT,
+    SPAN_STEP,
+)
 
 _SHOWN = (ATTR_TASK, ATTR_WORKER, ATTR_QUEUE)
 
@@ -43,6 +51,12 @@ def trace_command(run_id: str, data: Path, as_json: bool) -> None:
     if as_json:
         print_json({"trace_id": trace_id, "spans": spans})
         return
+    if not any(span.name.startswith(SPAN_ATTEMPT) for span in spans):
+        note(
+            "There is no span of a worker: none took part, or it sends its spans elsewhere. One "
+            "that is started with `stretto worker` in the folder of `stretto dev` sends them here; "
+            f"any other needs {OTLP_ENDPOINT} (`stretto dev` says which, in its ready file)."
+        )
     roots = tree_of(spans)
     began = min(span.start_ns for span in spans)
     for root in roots:

@@ -1,0 +1,202 @@
+"""How far a run is, and how long it will take still: by what past runs took."""
+
+import json
+from typing import Any
+
+import pytest
+
+from services.monitoring.core.estimate import MOST, Estimate, estimate
+from services.monitoring.core.past import FORGET_AFTER, MAX_STEPS, Past, learn, parts_of
+from services.monitoring.core.projection import RunProjection
+from services.monitoring.durations import LEARN_EVERY_US, Durations, key_of, past_of
+
+START_US = 1_700_000_000_000_000
+S = 1_000_000
+
+
+class Made:
+    """A run that is made event by event."""
+
+    def __init__(self, workflow: str = "w") -> None:
+        self.run = RunProjection(b"r" * 16, "default", workflow, 1, None)
+        self.told("run.started", 0, namespace="default", workflow=workflow, version=1)
+
+    def told(self, kind: str, at_s: float, step: str | None = None, **data: Any) -> "Made":
+        body = data if step is None else {"step": step, **data}
+        at_us = START_US + round(at_s * S)
+        self.run.apply(self.run.last_seq + 1, kind, at_us, json.dumps(body).encode())
+        return self
+
+    def task(self, step: str, begin_s: float, end_s: float | None = None) -> "Made":
+        self.told("step.scheduled", begin_s, step, attempt=1, task="t")
+        if end_s is not None:
+            self.told("step.completed", end_s, step, attempt=1)
+        return self
+
+
+def sequence() -> RunProjection:
+    """Three steps: one second, eight seconds, one second."""
+    made = Made().task("a", 0, 1).task("b", 1, 9).task("c", 9, 10)
+    return made.told("run.completed", 10).run
+
+
+def past(*runs: RunProjection) -> Past:
+    known = Past()
+    for run in runs:
+        learn(known, run)
+    return known
+
+
+def nothing_said(_path: str, _attempt: int) -> float | None:
+    return None
+
+
+def at(made: Made, seconds: float, known: Past | None, *names: str) -> Estimate:
+    return estimate(made.run, known, names, START_US + round(seconds * S), nothing_said)
+
+
+def test_steps_count_by_what_they_took() -> None:
+    far = at(Made().task("a", 0, 1).task("b", 1), 1, past(sequence()))
+
+    assert far.progress == pytest.approx(0.1)
+    assert far.left_us == pytest.approx(9 * S)
+    assert [s.weight for s in far.steps] == pytest.approx([0.1, 0.8, 0.1])
+    assert [s.status for s in far.steps] == ["completed", "scheduled", "pending"]
+
+
+def test_an_open_step_advances_with_the_time_and_never_to_its_end() -> None:
+    known = past(sequence())
+    half = at(Made().task("a", 0, 1).task("b", 1), 5, known)
+    late = at(Made().task("a", 0, 1).task("b", 1), 100, known)
+
+    assert half.progress == pytest.approx(0.5)
+    assert half.left_us == pytest.approx(5 * S)
+    assert late.steps[1].progress == MOST
+    assert late.left_us is not None and late.left_us > 1 * S
+
+
+def test_what_an_attempt_says_of_itself_is_believed() -> None:
+    made = Made().task("a", 0, 1).task("b", 1)
+    far = estimate(
+        made.run, past(sequence()), (), START_US + 5 * S, lambda p, n: 0.25 if p == "b" else None
+    )
+    assert far.progress == pytest.approx(0.1 + 0.8 * 0.25)
+    assert far.left_us == pytest.approx((12 + 1) * S)  # four seconds for a quarter
+
+
+def test_too_small_a_share_is_not_extrapolated() -> None:
+    made = Made().task("a", 0, 1).task("b", 1)
+    far = estimate(made.run, past(sequence()), (), START_US + 5 * S, lambda p, n: 0.001)
+    assert far.left_us == pytest.approx(8 * 0.999 * S + 1 * S)
+
+
+def test_parallel_steps_are_not_counted_twice() -> None:
+    done = Made().task("a", 0, 10).task("b", 0, 4).told("run.completed", 10).run
+    far = at(Made().task("a", 0).task("b", 0), 2, past(done))
+    assert far.left_us == pytest.approx(8 * S)
+
+
+def test_items_count_one_by_one_and_a_longer_list_takes_longer() -> None:
+    done = Made().told("step.expanded", 0, "each", items=[1, 2])
+    done.task("each[0]", 0, 1).task("each[1]", 1, 2).told("step.completed", 2, "each")
+    known = past(done.told("run.completed", 2).run)
+    made = Made().told("step.expanded", 0, "each", items=[1, 2, 3, 4])
+    made.task("each[0]", 0, 1).task("each[1]", 1)
+
+    far = at(made, 1, known)
+
+    assert far.progress == pytest.approx(0.25)
+    assert far.left_us == pytest.approx(3 * S)
+    assert (far.steps[0].finished, far.steps[0].total) == (1, 4)
+
+
+def test_a_run_without_a_past_counts_its_steps_and_knows_no_time() -> None:
+    far = at(Made().task("a", 0, 1).task("b", 1), 2, None, "a", "b", "c", "d")
+    assert far.progress == pytest.approx(0.25)
+    assert far.left_us is None
+    assert [s.step for s in far.steps] == ["a", "b", "c", "d"]
+
+
+def test_a_run_that_has_not_begun_takes_what_runs_take() -> None:
+    assert at(Made(), 0, past(sequence())).left_us == pytest.approx(10 * S)
+
+
+@pytest.mark.parametrize("kind", ["run.paused", "run.failing", "run.failed"])
+def test_a_run_that_does_not_go_on_has_no_time_left(kind: str) -> None:
+    made = Made().task("a", 0, 1).told(kind, 2)
+    far = at(made, 3, past(sequence()))
+    assert far.left_us is None
+    assert far.progress == pytest.approx(0.1)
+
+
+def test_a_run_that_completed_is_done() -> None:
+    made = Made()
+    made.run = sequence()
+    far = at(made, 99, past(sequence()))
+    assert (far.progress, far.left_us) == (1.0, 0.0)
+
+
+def test_a_step_that_is_often_skipped_weighs_less() -> None:
+    skipped = Made().task("a", 0, 1).told("step.skipped", 1, "b", reason="condition")
+    skipped.told("run.completed", 1)
+    known = past(sequence(), skipped.run)
+    far = at(Made().task("a", 0), 0, known)
+    assert [round(s.weight, 2) for s in far.steps] == [0.18, 0.73, 0.09]
+
+
+def test_the_steps_inside_are_summed_up_and_compensations_left_out() -> None:
+    made = Made().told("step.opened", 0, "group").task("group.x", 0, 1).task("a~compensate", 0, 1)
+    assert list(parts_of(made.run.steps.values())) == ["group"]
+
+
+def test_a_step_of_a_workflow_that_changed_is_forgotten() -> None:
+    known = past(sequence())
+    for _ in range(FORGET_AFTER + 1):
+        learn(known, Made().task("a", 0, 1).told("run.completed", 1).run)
+    assert list(known.steps) == ["a"]
+
+
+def test_only_so_many_steps_are_remembered() -> None:
+    made = Made()
+    for number in range(MAX_STEPS + 5):
+        made.task(f"s{number}", 0, 1)
+    assert len(past(made.told("run.completed", 1).run).steps) == MAX_STEPS
+
+
+def test_a_busy_workflow_is_learnt_from_now_and_then() -> None:
+    durations = Durations()
+    for _ in range(3):
+        durations.learn(sequence())
+    later = sequence()
+    later.closed_us += LEARN_EVERY_US
+    durations.learn(later)
+    known = durations.get("default", "w")
+    assert known is not None and known.runs == 2
+
+
+def test_what_was_learnt_is_kept_and_comes_back() -> None:
+    durations = Durations()
+    durations.learn(sequence())
+    kept = durations.changed()
+    assert list(kept) == [key_of("default", "w")]
+    assert durations.changed() == {}
+
+    again = Durations()
+    again.restore(kept)
+    assert again.get("default", "w") == durations.get("default", "w") == past_of(kept.popitem()[1])
+    again.clear()
+    assert again.get("default", "w") is None
+    assert past_of(None) is None
+
+
+def test_the_projection_knows_pauses_approvals_and_rewinds() -> None:
+    made = Made().told("step.waiting", 0, "ask").told("run.paused", 1)
+    assert made.run.status == "paused"
+    made.told("run.resumed", 2).told("step.approved", 3, "ask", by="ada")
+    made.told("step.waiting", 3, "sig").told("step.signalled", 4, "sig", asked=True)
+    assert made.run.steps["sig"].status == "deciding"
+    made.told("step.signalled", 4, "sig")
+    assert (made.run.status, made.run.steps["ask"].status) == ("running", "completed")
+    assert made.run.steps["sig"].status == "completed"
+    made.told("run.failed", 5).told("run.rewound", 6, steps=["ask"])
+    assert (made.run.status, made.run.closed_us, made.run.failure) == ("running", 0, None)
