@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -34,11 +34,15 @@ Handler = Callable[[bytes], Awaitable[bytes]]
 Q = TypeVar("Q")
 
 
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+"""Of an event: what the log can hold."""
+
+
 class RunQuery(msgspec.Struct, frozen=True):
     run_id: str
-    after_seq: int = 0
+    after_seq: Number = 0
     limit: int = 1_000
-    at_seq: int | None = None
+    at_seq: Number | None = None
     at: str | None = None
 
 
