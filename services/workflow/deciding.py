@@ -15,6 +15,7 @@ from services.workflow.core.commands import (
     may_reopen,
 )
 from services.workflow.faults import FAULTS, Spoiled
+from services.workflow.forks import carried
 from services.workflow.inbox import Addressed, Item
 from services.workflow.loading import Loader, unknown_run
 from services.workflow.migrations import Migrations
@@ -145,7 +146,9 @@ class Deciding:
         row = new_row(item.run_id, item.namespace, item.workflow, graph.version, batch.now_us)
         row.caller_id = item.id
         slot = self._loader.new(graph, row)
-        slot.refers = REFERENCE_MARK in item.input
+        slot.refers = REFERENCE_MARK in prepared.input or (
+            prepared.fork is not None and REFERENCE_MARK in carried(prepared.fork)
+        )
         try:
             rejection = batch.run(slot, prepared)
             assert rejection is None, "a run that is new can be started"

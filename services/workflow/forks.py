@@ -13,6 +13,7 @@ from services.workflow.store import RunRow, Store, StoredEvent
 from stretto.contracts.events import RunForked, StepSkipped
 from stretto.contracts.frames import ForkRecord, StartRecord
 from stretto.contracts.ids import run_id_text
+from stretto.contracts.payload import REFERENCE_MARK
 
 MAX_TAKEN_BYTES = 4 * 1024 * 1024
 """What a fork may take over in all: it is one event, and has to fit into a message."""
@@ -66,6 +67,13 @@ async def forked(store: Store, registry: Registry, item: StartRecord) -> Beginni
             f"they have {size}: fork from an earlier event, or name a `step`",
         )
     return Beginning(registered, item.input or run.input, labels, event)
+
+
+def carried(event: RunForked) -> bytes:
+    """What a fork takes over that refers to payloads, as a JSON list."""
+    values = [bytes(taken.output) for taken in event.taken.values()]
+    values += [bytes(payload) for payloads in event.signals.values() for payload in payloads]
+    return b"[" + b",".join(value for value in values if REFERENCE_MARK in value) + b"]"
 
 
 async def _as_of(registry: Registry, row: RunRow, stored: list[StoredEvent], last: int) -> Slot:

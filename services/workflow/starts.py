@@ -7,7 +7,7 @@ import msgspec
 from services.workflow.claims import Claim, Claims, LineKey, Place
 from services.workflow.core import Rejection
 from services.workflow.core.commands import Standing, Start
-from services.workflow.forks import Beginning, forked
+from services.workflow.forks import Beginning, carried, forked
 from services.workflow.loading import Loader
 from services.workflow.parents import Parents
 from services.workflow.payloads import BadPayload, Payloads, TooMuch
@@ -189,11 +189,25 @@ class Starts:
     async def _began(self, item: StartRecord) -> Beginning | Rejection:
         """What a run begins with: what its start says, or where another run stood."""
         if item.fork is not None:
-            return await forked(self._store, self._registry, item)
+            return await self._forked(item, item.fork.run_id)
         registered = await self._registry.find(
             item.namespace, item.workflow, item.version, item.version_label
         )
         return Beginning(registered, item.input, item.labels)
+
+    async def _forked(self, item: StartRecord, source: bytes) -> Beginning | Rejection:
+        """Where another run stood; the payloads that it refers to are kept for the new one too."""
+        began = await forked(self._store, self._registry, item)
+        if isinstance(began, Rejection) or began.event is None:
+            return began
+        values = [began.input, carried(began.event)]
+        try:
+            for value in values:
+                if REFERENCE_MARK in value:
+                    await self._payloads.accept(item.run_id, value, [source])
+        except BadPayload as error:
+            return Rejection(code=error.code, message=error.message)
+        return began
 
 
 class _There(NamedTuple):

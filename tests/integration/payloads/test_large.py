@@ -140,6 +140,13 @@ async def test_signals_and_children_carry_large_payloads(client: Client) -> None
     assert await run.result() == {"text": "s" * 5 * MIB, "n": 5 * MIB}
 
 
+async def test_a_fork_takes_large_payloads_over(client: Client) -> None:
+    run = await client.start("large", {"text": "f" * MIB, "more": 1})
+    await run.result()
+    fork = await client.fork(run.id, step="count")
+    assert await fork.result() == {"doubled": {"text": "f" * 2 * MIB}, "count": 2 * MIB}
+
+
 async def test_an_input_that_does_not_fit_its_schema_is_refused_whatever_its_size(
     client: Client,
 ) -> None:
