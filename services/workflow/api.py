@@ -10,7 +10,8 @@ from services.workflow.causes import Cause, causes, queued_cause
 from services.workflow.claims import Claims, LineKey
 from services.workflow.decisions import asked_decision, asking_seq
 from services.workflow.loading import Loader
-from services.workflow.payloads import Payloads
+from services.workflow.outgoing import MAX_ASK_BYTES
+from services.workflow.payloads import BadPayload, Payloads, TooMuch
 from services.workflow.slots import Slot
 from services.workflow.store import Store, StoredEvent
 from services.workflow.views import state
@@ -18,6 +19,7 @@ from stretto.bus.service import Refusal
 from stretto.contracts.codec import json_encode
 from stretto.contracts.decisions import DecisionQuery
 from stretto.contracts.ids import parse_run_id, run_id_text
+from stretto.contracts.payload import REFERENCE_MARK
 from stretto.runtime.clock import parse_rfc3339, rfc3339
 
 MAX_PAGE = 5_000
@@ -150,8 +152,19 @@ class Api:
             early = [e for e in events if e.seq <= seq]
             then = slot.as_of(early)
             later = events[len(early) :]
-            return json_encode(asked_decision(then.run, query.step, early[-1], later))
+            told = asked_decision(then.run, query.step, early[-1], later)
+            values = [await self._whole(rows[0].run_id, bytes(v)) for v in told.values]
+            return json_encode(msgspec.structs.replace(told, values=values))
         raise Refusal("run_at_fault", f"expected run {query.run_id} to be sound, but it is not")
+
+    async def _whole(self, run_id: bytes, value: bytes) -> msgspec.Raw:
+        """A value with its payloads, where they fit; else the references stay."""
+        if REFERENCE_MARK in value:
+            try:
+                value = await self._payloads.resolve(run_id, value, MAX_ASK_BYTES)
+            except (TooMuch, BadPayload):
+                return msgspec.Raw(value)
+        return msgspec.Raw(value)
 
     async def payload(self, data: bytes) -> bytes:
         """Put a payload of a run into the object store again, for who did not find it there."""

@@ -28,6 +28,7 @@ from stretto.expression.program import Program, compile_expression
 from stretto.expression.template import compile_template
 from stretto.payloads import references_in
 from stretto.runtime.errors import StrettoError, TransientError
+from stretto.table.plans import expressions_of, outputs_of
 
 logger = logging.getLogger(__name__)
 
@@ -133,9 +134,9 @@ def uses_of(encoded: bytes) -> Uses:
     read: list[Program] = []
     written: list[Program] = []
     try:
-        sources = (plan.condition, plan.items, *plan.cases)
+        sources = (plan.condition, plan.items, *plan.cases, *expressions_of(plan.table))
         read += [compile_expression(source) for source in sources if source is not None]
-        for template in (plan.template, *plan.values.values()):
+        for template in (plan.template, *plan.values.values(), *outputs_of(plan.table)):
             compiled = compile_template(msgspec.json.decode(template))
             written.extend(program for _, program in compiled.programs)
     except ExpressionError:

@@ -74,10 +74,16 @@ def read_cell(text: str, type_: str = "any") -> Cell:
     stripped = text.strip()
     if stripped in ("", ANY):
         return ANYTHING
-    expression = _EXPRESSION.fullmatch(stripped)
-    if expression is not None and "${{" not in expression[1]:
-        return Cell(stripped, None, expression[1].strip())
+    source = expression_in(stripped)
+    if source is not None:
+        return Cell(stripped, None, source)
     return Cell(stripped, _tests(stripped, type_))
+
+
+def expression_in(text: str) -> str | None:
+    """The source of a condition that is an expression; None for a short form."""
+    found = _EXPRESSION.fullmatch(text.strip())
+    return None if found is None or "${{" in found[1] else found[1].strip()
 
 
 def literal(value: object) -> str:
