@@ -42,7 +42,7 @@ def replay(source: str, recordings: list[Recording]) -> list[Replayed]:
         if version not in graphs:
             # Of the version that was recorded: its number is a value that expressions may read.
             graphs[version] = compile_graph(loaded.definition, version)
-        found.append(_replay(graphs[version], recording, recorded))
+        found.append(replay_graph(graphs[version], recording, recorded))
     return found
 
 
@@ -51,7 +51,8 @@ def _not_replayed(recording: Recording, why: str) -> Replayed:
     return Replayed(run_id=recording.run_id, verdict="not_replayed", why=why, events=count)
 
 
-def _replay(graph: Graph, recording: Recording, recorded: Recorded) -> Replayed:
+def replay_graph(graph: Graph, recording: Recording, recorded: Recorded) -> Replayed:
+    """Play a recording by a compiled definition of the version that was recorded."""
     if recorded.start.workflow != graph.name:
         text = f"expected a run of {graph.name!r}, but it is one of {recorded.start.workflow!r}"
         return _not_replayed(recording, text)
