@@ -159,11 +159,11 @@ class _Table:
         if fields is None:
             return None
         assert isinstance(node, Mapping)
-        for name in ("inputs", "rules"):
+        for name, words in (("inputs", "an input at least"), ("rules", "a rule at least")):
             if not fields[name]:
                 at = node.entries[name]
-                words = {"inputs": "an input at least", "rules": "a rule at least"}
-                wrong_type(at, (*path, name), report, words[name])
+                if at.size == 1:  # else what is in it has been reported
+                    wrong_type(at, (*path, name), report, words)
                 return None
         fields["rules"] = tuple(fields["rules"])
         return TableText(**fields, node=node, path=path)
