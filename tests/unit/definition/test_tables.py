@@ -130,7 +130,7 @@ WRONG = [
     ("inputs: {n: input.n}\nhit: collect sum\nrules: [{then: a}]", ['wrong_type rules[0].then: expected a number or a mapping of numbers (hit: collect sum), but it is "a"']),
     ("inputs: {n: input.n}\nrules: [{then: 1}, {when: {n: 3}, then: 2}]", ["overlap rules[1]: expected at most one rule to fit (hit: unique), but rules[0] and rules[1] both fit n = 3"]),
     ("inputs: {n: input.n}\nhit: any\nrules: [{then: 1}, {when: {n: 3}, then: 2}]", ["overlap rules[1]: expected rules that fit together to give the same (hit: any), but rules[0] and rules[1] both fit n = 3"]),
-]  # fmt: skip # noqa: E501
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("table", "said"), WRONG, ids=range(len(WRONG)))
@@ -160,7 +160,7 @@ SUSPICIOUS = [
         "not_checked rules: expected to check every rule for overlaps, but the conditions of 1 are expressions",
     ]),
     ("inputs: {n: input.n}\nrules: [{when: {n: '< 5'}, then: {a: 1}}, {when: {n: '>= 5'}, then: {b: 1}}]", ["uneven rules[1].then: expected every rule to give the same fields, but this one gives b and rules[0] gives a"]),
-]  # fmt: skip # noqa: E501
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("table", "said"), SUSPICIOUS, ids=range(len(SUSPICIOUS)))
