@@ -19,6 +19,9 @@ a handler hold steps of their own (`Scope`). The life of a node:
        │                └──► open (for_each) ────────────────┘
        └─► every state that is not an end ──► failed | cancelled
 
+A compensation that fails for good is *blocked* instead: it stays open until a person has it tried
+again (pending) or does without it (skipped).
+
 and of the run:
 
     running ──► finishing (its output is worked out) ──► completed
@@ -26,12 +29,18 @@ and of the run:
        └──────────────────────┴──► failing ──► compensating ──► failed | cancelled
     any of them ──► terminated
 
+A run that runs may go back: by `run.rewound` at once, by `run.rolling_back` when what came of a
+step has ended and is undone (`undoing`). It may follow another version (`moving`), and it may begin
+where another run stood (`forking`).
+
 Invariants
 
 1. `decide` is given a run and reads it; only `apply` writes, and every write is O(1) an event,
-   except the moment a run begins to fail, which looks at each of its steps once.
+   except the moments a run begins to fail, is undone, goes back or moves to another version, which
+   look at each of its steps once.
 2. What has to be decided next without anybody asking is in `run.todo`, put there by `apply`;
-   `decide(run, CONTINUE, now)` turns its first entry into events. It is empty between commits.
+   `decide(run, CONTINUE, now)` turns its first entry into events. It is empty between commits,
+   unless the run is paused, waits for a place, or goes back.
 3. Every node in `run.open` is waited for by somebody: `pending.causes` names who. A run that is not
    closed and has neither an open node nor a todo is a fault of ours.
 4. An attempt is fenced by (path, attempt), an ask by (path, turn); what does not fit is rejected.
