@@ -80,6 +80,8 @@ def _with_inside(node: Node) -> Iterator[Node | dict[str, object]]:
 def _step(node: Node) -> dict[str, object]:
     kind = "compensation" if node.role is Role.COMPENSATION else node.plan.kind
     view: dict[str, object] = {"step": node.path, "kind": kind, "status": node.status.word}
+    if node.plan.labels:
+        view["labels"] = node.plan.labels
     if node.attempt:
         view["attempt"] = node.attempt
     if node.first_us:

@@ -95,6 +95,7 @@ class StepState(msgspec.Struct, frozen=True, kw_only=True):
     output: msgspec.Raw = NULL
     failure: Failure | None = None
     worker: str | None = None
+    labels: dict[str, str] = {}
 
 
 class RunState(msgspec.Struct, frozen=True, kw_only=True):

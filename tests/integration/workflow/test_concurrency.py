@@ -242,3 +242,18 @@ async def test_a_workflow_without_a_key_asks_for_no_place(world: World) -> None:
 
     await until(lambda: sorted(under_way(world)) == sorted(runs))
     assert await claims(world) == 0
+
+
+async def test_the_state_of_a_run_tells_its_labels_and_those_of_its_steps(world: World) -> None:
+    world.execution.tasks["work"] = silent
+    await world.define(
+        "workflow: labelled\nlabels: {team: a}\n"
+        "steps: {do: {task: work, labels: {risk: high}}, more: {task: work, needs: do}}\n"
+    )
+
+    run = await world.start("labelled", {}, labels={"site": "eu"})
+
+    state = await world.state(run)
+    assert state["labels"] == {"team": "a", "site": "eu"}
+    assert state["steps"][0]["labels"] == {"risk": "high"}
+    assert "labels" not in state["steps"][1]

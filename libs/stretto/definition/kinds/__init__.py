@@ -31,8 +31,7 @@ UPCOMING_KINDS: dict[str, str] = {}
 """Kinds that the language has but this version does not: name → what it is."""
 
 UPCOMING_FIELDS = {
-    "route": "where it may run",
     "resources": "what it holds meanwhile",
-    "concurrency": "how many at once",
+    "concurrency": "how many of a key at once; a workflow has it, so a child run can",
 }
 """Fields of steps that the language has but this version does not."""
