@@ -6,7 +6,7 @@ import msgspec
 
 from stretto.definition.limits import MAX_MISTAKES
 from stretto.definition.nodes import Path, path_text, quoted
-from stretto.definition.origins import OfSample, OfTemplate, origin_of, tell
+from stretto.definition.origins import OfArgument, OfSample, OfTemplate, origin_of, tell
 from stretto.definition.positions import At
 from stretto.definition.suggestions import Suggestions
 
@@ -75,7 +75,7 @@ class Report:
         origin = origin_of(at)
         if isinstance(origin, OfSample):
             return
-        if isinstance(origin, OfTemplate) and code in _OF_ARGUMENTS:
+        if isinstance(origin, OfTemplate | OfArgument) and code in _OF_ARGUMENTS:
             return
         if len(self._warnings) < MAX_MISTAKES:
             self._warnings.append(self._entry(at, path, code, reason, suggestion))

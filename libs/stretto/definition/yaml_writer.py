@@ -30,7 +30,7 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
 def _is_plain(value: str) -> bool:
     """Whether a text stays a text when it is written without quotes (YAML 1.1: PyYAML)."""
     try:
-        return isinstance(resolve(value), str) and "${{" not in value
+        return isinstance(resolve(value), str) and "${{" not in value and _is_block(value)
     except NotRepresentable:
         return False
 

@@ -152,12 +152,16 @@ class _Expansion:
     def _whole(self, node: Mapping, within: Within) -> Mapping:
         """Make a workflow of a document that is a template with its parameters."""
         use = Argument(node.entries[USE], (USE,))
-        if "steps" in node.entries:
-            self._refuse_both(
-                node, "steps", (), "a workflow to be a template or to have steps",
-                "use the template in a step, or leave the steps out",
-            )  # fmt: skip
         own = {key: value for key, value in node.entries.items() if key not in (USE, WITH)}
+        if "steps" in own:
+            self._refuse_both(
+                node,
+                "steps",
+                (),
+                "a workflow to be a template or to have steps",
+                "use the template in a step, or leave the steps out",
+            )
+            return self._inside(_with(node, own), (), within)
         template = self._found(use, within)
         arguments = None
         if template is not None:
@@ -180,16 +184,16 @@ class _Expansion:
         reference = self._reference(use)
         if reference is None:
             return None
-        template = self.library.find(reference, within.pins)
-        if template is None:
-            self._refuse_unknown(reference, use)
-            return None
-        if template.name in within.chain:
-            ring = " uses ".join((*within.chain, template.name))
+        if reference.name in within.chain:
+            ring = " uses ".join((*within.chain, reference.name))
             self.report.mistake(
                 node, path, "cycle",
                 f"expected templates not to use themselves, but {ring}",
             )  # fmt: skip
+            return None
+        template = self.library.find(reference, within.pins)
+        if template is None:
+            self._refuse_unknown(reference, use)
             return None
         if len(within.chain) >= MAX_TEMPLATE_DEPTH:
             self.report.mistake(

@@ -168,6 +168,7 @@ class Filling:
             return place  # told when the expression is read
         except NotInside as error:
             self.report.mistake(place, at.path, "bad_value", str(error))
+            place.origin = OfSample()  # told: nothing more is to be said of it
             return place
 
     def _longer(self, value: str, place: Scalar, at: _At) -> Node:

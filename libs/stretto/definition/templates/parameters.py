@@ -210,6 +210,7 @@ def arguments_of(
                 _refuse_unknown(name, given, with_path, wanted, report)
     elif given is not None:
         wrong_type(given, with_path, report, "the parameters of the template (a mapping)")
+        return None
     found: dict[str, Argument] = {}
     for name, parameter in parameters.items():
         value = entries.get(name)
