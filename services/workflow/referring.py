@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -11,7 +12,7 @@ from services.workflow.core.commands import Control, Decided, Result
 from services.workflow.inbox import Addressed, Arrival, Item
 from services.workflow.payloads import BadPayload, Payloads
 from stretto.bus.message import Message
-from stretto.bus.publisher import Publisher
+from stretto.bus.publisher import Outgoing
 from stretto.contracts.failures import Failure
 from stretto.contracts.frames import StartRecord
 from stretto.contracts.ids import parse_attempt_id, parse_run_id
@@ -24,7 +25,10 @@ PAYLOAD_MISSING = "PayloadMissing"
 """Type of the failure of an attempt whose output is nowhere; it may be tried again."""
 
 PAUSE_S = 0.5
-"""After the object store or Postgres did not answer; then the message is given back."""
+"""After the object store or Postgres did not answer; then it is tried again."""
+
+Answer = Callable[[list[Outgoing]], Awaitable[None]]
+"""Publishes answers and refusals."""
 
 _CHILD = "run:"
 
@@ -38,9 +42,9 @@ def concerns(message: Message) -> bool:
 class Referring:
     """Keeps what arrivals refer to, and answers those whose references stand for nothing."""
 
-    def __init__(self, payloads: Payloads, publisher: Publisher, partitions: int) -> None:
+    def __init__(self, payloads: Payloads, answer: Answer, partitions: int) -> None:
         self._payloads = payloads
-        self._publisher = publisher
+        self._answer = answer
         self._partitions = partitions
 
     async def accept_all(self, arrivals: list[Arrival]) -> list[Arrival]:
@@ -54,28 +58,31 @@ class Referring:
         return found
 
     async def accept(self, arrival: Arrival) -> Arrival | None:
-        """Give the arrival with what is left of it; None where nothing is, or it comes again."""
+        """Give the arrival with what is left of it; None where nothing is. While it cannot be kept
+        the message waits, as commits do."""
         items: list[Item] = []
-        try:
-            for item in arrival.items:
-                kept = await self._accept(item)
-                if isinstance(kept, Rejection):
-                    answers = refused(item, kept, self._partitions)
-                    await self._publisher.publish_many(answers)
-                    logger.info("request refused", extra={"reason": kept.code})
-                else:
-                    items.append(kept)
-        except TransientError as error:
-            logger.warning("payload not kept", extra={"reason": error.message})
-            await asyncio.sleep(PAUSE_S)
-            if arrival.message is not None:
-                arrival.message.give_back()
-            return None
+        for item in arrival.items:
+            kept = await self._accept_in_time(item, arrival.message)
+            if isinstance(kept, Rejection):
+                await self._answer(refused(item, kept, self._partitions))
+                logger.info("request refused", extra={"reason": kept.code})
+            else:
+                items.append(kept)
         if not items:
             if arrival.message is not None:
                 arrival.message.ack()
             return None
         return Arrival(items=items, message=arrival.message, partition=arrival.partition)
+
+    async def _accept_in_time(self, item: Item, message: Message | None) -> Item | Rejection:
+        while True:
+            try:
+                return await self._accept(item)
+            except TransientError as error:
+                logger.warning("payload not kept", extra={"reason": error.message})
+            if message is not None:
+                message.in_progress()
+            await asyncio.sleep(PAUSE_S)
 
     async def _accept(self, item: Item) -> Item | Rejection:
         try:

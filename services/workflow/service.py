@@ -104,7 +104,7 @@ class WorkflowService:
             pull=context.pull,
             publisher=context.publisher,
             inbox=inbox,
-            referring=Referring(payloads, context.publisher, settings.partitions),
+            referring=Referring(payloads, self._sender.answers, settings.partitions),
             partitions=settings.partitions,
             group=group,
         )
