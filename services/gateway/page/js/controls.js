@@ -16,6 +16,7 @@ const COMMANDS = {
   retry: { label: "Retry", title: "Retry", says: "What failed runs again, and so does all that needs it.", tone: "primary" },
   skip: { label: "Skip", title: "Skip this step", says: "The step ends as skipped, and what its worker does is withdrawn. Steps that need it are skipped too, unless their condition says otherwise.", tone: "danger" },
   rewind: { label: "Rewind to here", title: "Rewind", says: "This step and all that needs it run again. Outputs that they gave are dropped.", tone: "danger" },
+  rollback: { label: "Roll back to here", title: "Roll back", says: "What came of this step is undone where the definition says how, and runs again. The step itself stays done.", tone: "danger" },
   cancel: { label: "Cancel", title: "Cancel this run", says: "What is open is cancelled, and what was done is undone in order, where the definition says how.", tone: "danger" },
   terminate: { label: "Terminate", title: "Terminate this run", says: "The run ends at once, as it stands. Nothing is undone.", tone: "danger" },
 };
@@ -27,6 +28,7 @@ export function commandsOf(run) {
     case "paused": return ["resume", "signal", "cancel", "terminate"];
     case "queued": return ["signal", "cancel", "terminate"];
     case "failing": return ["terminate"];
+    case "blocked": return ["retry", "terminate"];
     case "failed": return ["retry"];
     default: return [];
   }
@@ -39,6 +41,8 @@ export function commandsOfStep(step, run) {
   const going = run.status === "running" || run.status === "paused";
   const found = [];
   if (open && going) found.push("skip");
+  if (step.status === "blocked") found.push("retry", "skip");
+  if (top && step.status === "completed" && (going || run.status === "failed" || run.status === "cancelled")) found.push("rollback");
   if (step.status === "retrying" && run.status === "running") found.push("retry");
   if (top && step.status === "failed" && run.status === "failed") found.push("retry");
   if (top && (going || run.status === "failed" || run.status === "cancelled") && step.status !== "skipped") found.push("rewind");

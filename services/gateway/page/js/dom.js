@@ -71,7 +71,7 @@ export function pill(status) {
 
 const TONES = {
   completed: "ok", failed: "bad", cancelled: "idle", terminated: "bad", skipped: "idle", failing: "warn",
-  retrying: "warn", waiting: "warn", paused: "warn", queued: "warn", running: "run", scheduled: "run", deciding: "run", open: "run",
+  retrying: "warn", waiting: "warn", paused: "warn", queued: "warn", blocked: "bad", running: "run", scheduled: "run", deciding: "run", open: "run",
 };
 
 export function toneOf(status) {

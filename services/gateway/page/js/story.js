@@ -17,6 +17,11 @@ const TELL = {
   "run.admitted": (d) => ["The run has a place of the key ", code(d.key), "."],
   "run.paused": (d) => ["The run was paused", who(d), "."],
   "run.resumed": (d) => ["The run was resumed", who(d), "."],
+  "run.rolling_back": (d) => ["The run goes back to the end of ", h("b", {}, d.to), who(d), "."],
+  "run.rolled_back": (d) => ["The run is back; ", h("b", {}, (d.steps || []).join(", ") || "nothing"), ` runs again${d.paused ? ", when it is resumed" : ""}.`],
+  "run.forked": (d) => ["The run begins where ", h("a", { href: `#/runs/${d.from_run}` }, "another one"), ` stood after its event ${d.at_seq}; taken over: `, h("b", {}, Object.keys(d.taken || {}).join(", ") || "nothing"), who(d), "."],
+  "run.migrated": (d) => [`The run moved from version ${d.from_version} to ${d.to_version}`, who(d), "."],
+  "compensation.retried": (d) => ["Undoing ", h("b", {}, d.step.replace("~compensate", "")), " is tried again", who(d), "."],
   "run.rewound": (d) => ["The run goes back to ", h("b", {}, (d.steps || []).join(", ")), who(d), "."],
   "signal.received": (d) => ["The signal ", code(d.name), " came", cut(d.payload) ? [" with ", cut(d.payload)] : "", who(d), "."],
   "step.approved": (d, s) => [s, " was approved", who(d), "."],
@@ -42,13 +47,13 @@ const TELL = {
   "step.chosen": (d, s) => [s, d.then?.length ? [" chose ", d.then.join(", ")] : " chose nothing", "."],
   "step.limited": (d, s) => [s, " has limits that were worked out: ", cut({ ...d.timeouts, ...d.retry }), "."],
   "step.waiting": (d, s) => [s, d.until ? ` waits until ${moment(d.until)}.` : " waits."],
-  "step.failed": (d, s) => [s, " failed", because(d.failure), d.by ? [" by ", h("b", {}, d.by)] : "", d.retry_at ? `; tried again at ${moment(d.retry_at)}.` : "."],
+  "step.failed": (d, s) => [s, " failed", because(d.failure), d.by ? [" by ", h("b", {}, d.by)] : "", d.retry_at ? `; tried again at ${moment(d.retry_at)}.` : d.blocked ? "; a person has to decide." : "."],
   "step.skipped": (d, s) => [s, d.reason === "by_request" ? [" was skipped", who({ by: d.by, reason: d.why }), "."] : ` was skipped (${(d.reason || "").replaceAll("_", " ")}).`],
   "step.cancelled": (d, s) => [s, ` was cancelled${d.reason ? ` (${d.reason.replaceAll("_", " ")})` : ""}.`],
   "compensation.started": (d) => ["What was done is undone: ", (d.steps || []).join(", "), "."],
 };
 
-const TONE = { completed: "ok", failed: "bad", failing: "warn", cancelled: "bad", terminated: "bad", started: "run", scheduled: "run", waiting: "warn", paused: "warn", queued: "warn", admitted: "run", resumed: "run", rewound: "warn", received: "run", approved: "ok", hastened: "run", escalated: "warn" };
+const TONE = { completed: "ok", failed: "bad", failing: "warn", cancelled: "bad", terminated: "bad", started: "run", scheduled: "run", waiting: "warn", paused: "warn", queued: "warn", admitted: "run", resumed: "run", rewound: "warn", rolling_back: "warn", rolled_back: "run", forked: "run", migrated: "run", retried: "run", received: "run", approved: "ok", hastened: "run", escalated: "warn" };
 
 export function sentence(event, start) {
   const step = h("b", {}, event.step || event.data.step || "");

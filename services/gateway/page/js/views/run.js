@@ -119,7 +119,7 @@ function drawData(place, view) {
 }
 
 const MAX_CAUSES = 6;
-const BY_PERSON = ["fault", "paused", "approval", "signal"];
+const BY_PERSON = ["fault", "compensation_failed", "paused", "approval", "signal"];
 
 // Why it is open, with buttons for what a person can do about it.
 async function explain(place, run, done) {
@@ -150,6 +150,7 @@ function remedies({ cause, step, signal }) {
     case "approval": return [["approve", { step }], ["reject", { step }]];
     case "signal": return [["signal", signal ? { name: signal } : {}]];
     case "retry": return [["retry", { step }]];
+    case "compensation_failed": return [["retry", { step }], ["skip", { step }]];
     case "paused": return [["resume", {}]];
     default: return [];
   }

@@ -110,7 +110,7 @@ function stepsBar(steps) {
 }
 
 function figuresOf(stats) {
-  const open = (stats.runs.running || 0) + (stats.runs.failing || 0) + (stats.runs.paused || 0);
+  const open = (stats.runs.running || 0) + (stats.runs.failing || 0) + (stats.runs.blocked || 0) + (stats.runs.paused || 0);
   const bad = (stats.runs.failed || 0) + (stats.runs.terminated || 0);
   const latencies = Object.values(stats.run_latency || {});
   const busiest = latencies.sort((a, b) => b.count - a.count)[0];
