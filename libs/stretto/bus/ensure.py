@@ -8,11 +8,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
+import msgspec
+
 from stretto.runtime.errors import PermanentError, TransientError
-from stretto.telemetry.names import LOG_REASON, LOG_STREAM
+from stretto.telemetry.names import LOG_DETAIL, LOG_REASON, LOG_STREAM
 
 from .api import API_TIMEOUT_S, Answer, ask_api
-from .api_errors import STREAM_EXISTS_DIFFERENTLY, Missing
+from .api_errors import CONFIG_REFUSED, STREAM_EXISTS_DIFFERENTLY, Missing
 from .connection import Connection
 from .topology import Consumer, Stream, consumer_config, stream_config
 
@@ -24,6 +26,10 @@ _MAX_WAIT_S = 1.0
 
 _LEAST_S = 0.05  # a try at the very end gets a chance still
 
+UNCHANGEABLE = ("storage", "persist_mode")
+"""What no update changes. An older build, or one with another idea of it, may have made the
+stream: what it holds is worth more than where it lies."""
+
 Item = TypeVar("Item")
 Make = Callable[[Item, float], Awaitable[None]]
 """Makes one thing with so many seconds for each request."""
@@ -33,6 +39,7 @@ class StreamAnswer(Answer, frozen=True, kw_only=True):
     """What we read of the answers about a stream."""
 
     created: str = ""
+    config: dict[str, object] = msgspec.field(default_factory=dict)
 
 
 class ConsumerAnswer(Answer, frozen=True, kw_only=True):
@@ -56,7 +63,7 @@ async def ensure(
     Raises:
         TransientError: not possible within ``timeout_s``; ``NotReachable`` among them.
         PermanentError: the server refuses, for instance because what exists cannot be changed
-            into what is declared.
+            into what is declared. How a stream is stored is no reason: that stays as it is.
     """
     deadline = asyncio.get_running_loop().time() + timeout_s
     await _each(streams, partial(_ensure_stream, connection), deadline)
@@ -104,16 +111,38 @@ async def _ensure_stream(connection: Connection, stream: Stream, timeout_s: floa
     except PermanentError as error:
         if error.detail.get("err_code") != STREAM_EXISTS_DIFFERENTLY:
             raise
-        # When it vanishes between the two requests the update says Missing, which is transient.
-        await ask_api(
-            connection,
-            f"STREAM.UPDATE.{stream.name}",
-            config,
-            StreamAnswer,
-            asked=asked,
-            timeout_s=timeout_s,
+        await _update(connection, config, asked, timeout_s)
+
+
+async def _update(
+    connection: Connection, config: dict[str, object], asked: str, timeout_s: float
+) -> None:
+    """Update a stream; what no stream can change stays as it is, so that nothing in it is lost.
+
+    When it vanishes between the requests they say Missing, which is transient.
+    """
+    name = config["name"]
+
+    async def ask(operation: str, body: object) -> StreamAnswer:
+        return await ask_api(
+            connection, operation, body, StreamAnswer, asked=asked, timeout_s=timeout_s
         )
-        logger.info("stream updated", extra={LOG_STREAM: stream.name})
+
+    try:
+        await ask(f"STREAM.UPDATE.{name}", config)
+    except PermanentError as error:
+        if error.detail.get("err_code") != CONFIG_REFUSED:
+            raise
+        found = (await ask(f"STREAM.INFO.{name}", None)).config
+        kept = {key: found[key] for key in UNCHANGEABLE if key in found}
+        if all(config.get(key) == value for key, value in kept.items()):
+            raise
+        rest = {key: value for key, value in config.items() if key not in UNCHANGEABLE}
+        await ask(f"STREAM.UPDATE.{name}", rest | kept)
+        told = {LOG_STREAM: name, LOG_DETAIL: str(kept)}
+        logger.warning("stream of an older build keeps how it is stored", extra=told)
+        return
+    logger.info("stream updated", extra={LOG_STREAM: name})
 
 
 async def _ensure_consumer(connection: Connection, consumer: Consumer, timeout_s: float) -> None:

@@ -106,13 +106,28 @@ async def test_a_changed_declaration_updates_without_losing_messages(bus: Connec
     assert message.subject == "events.a", "the transform drops the last token"
 
 
+async def test_a_stream_that_is_stored_otherwise_keeps_its_messages_and_takes_the_rest(
+    bus: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    await ensure(bus, [EVENTS])
+    async with Publisher(bus) as publisher:
+        await publisher.publish("events.a.run-1", b"1")
+    other = msgspec.structs.replace(EVENTS, storage="file", persist="async", max_bytes=20_000_000)
+
+    await ensure(bus, [other])
+
+    found = await config_of(bus, "STREAM.INFO.EVENTS")
+    assert (found["storage"], found["max_bytes"]) == ("memory", 20_000_000)
+    assert len(await read_all(bus, "EVENTS")) == 1
+    assert "stream of an older build keeps how it is stored" in caplog.messages
+
+
 async def test_what_cannot_be_changed_is_a_permanent_error_with_the_servers_reason(
     bus: Connection,
 ) -> None:
     await ensure(bus, [EVENTS])
-    other = msgspec.structs.replace(EVENTS, storage="file")
-    with pytest.raises(PermanentError, match="storage"):
-        await ensure(bus, [other], timeout_s=1)
+    with pytest.raises(PermanentError, match="retention"):
+        await ensure(bus, [msgspec.structs.replace(EVENTS, retention="workqueue")], timeout_s=1)
     overlapping = Stream(name="OTHER", subjects=("events.>",))
     with pytest.raises(PermanentError, match="overlap"):
         await ensure(bus, [overlapping])
