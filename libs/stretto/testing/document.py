@@ -110,6 +110,7 @@ class FileText:
     workflow: Located[str]
     tests: list[TestText]
     children: list[Located[str]] = field(default_factory=list)
+    templates: list[Located[str]] = field(default_factory=list)
     tasks: dict[str, Located[Reply]] = field(default_factory=dict)
     steps: dict[str, Located[Reply]] = field(default_factory=dict)
 
@@ -349,21 +350,21 @@ TEST = Record(
     },
 )
 
+_FILES = ListOf(
+    "a file or a list of them",
+    Placed(Text("the name of a file", MAX_TEXT_CHARS)),
+    MAX_LIST,
+    lone=True,
+)
+
 FILE: dict[str, Field] = {
     "workflow": Field(
         Placed(Text("the file of the definition", MAX_TEXT_CHARS)),
         "The file of the definition, as seen from this one.",
         required=True,
     ),
-    "children": Field(
-        ListOf(
-            "a file or a list of them",
-            Placed(Text("the file of a definition", MAX_TEXT_CHARS)),
-            MAX_LIST,
-            lone=True,
-        ),
-        "The files of the workflows that it starts.",
-    ),
+    "children": Field(_FILES, "The files of the workflows that it starts."),
+    "templates": Field(_FILES, "The files of the templates that they use."),
     "tasks": Field(
         MapOf("answers by task", TASK_NAME, _ANSWERS, MAX_LIST), "What tasks answer in all tests."
     ),

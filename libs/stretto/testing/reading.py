@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from stretto.contracts.graph import Graph
-from stretto.definition import Definition, Mistake, compile_graph, load
+from stretto.definition import Mistake, compile_graph
 from stretto.definition.mistakes import Report
 from stretto.definition.nodes import path_text, quoted
 from stretto.definition.shapes import Located
 from stretto.definition.yaml_reader import read
+from stretto.testing.definitions import Text, library_of, read_definition, written_out
 from stretto.testing.document import Expected, FileText, TestText, read_file
 from stretto.testing.outline import paths_in, signals_in, tasks_in, without_indices
 from stretto.testing.scene import Act, Scene
@@ -46,39 +47,39 @@ def read_tests(file: Path) -> TestFile:
     document = None if node is None else read_file(node, report)
     if document is None:
         return TestFile(file=str(file), mistakes=report.mistakes())
-    loaded = [_load(file, name, report) for name in (document.workflow, *document.children)]
-    wrong = [mistake for _, _, mistakes in loaded for mistake in mistakes]
-    definitions = [definition for definition, _, _ in loaded if definition is not None]
-    if len(definitions) == len(loaded):
+    library, wrong = library_of(_texts(file, document.templates, report))
+    texts = _texts(file, [document.workflow, *document.children], report)
+    loaded = [read_definition(text, library) for text in texts]
+    wrong += [mistake for each in loaded for mistake in each.mistakes]
+    definitions = [each.definition for each in loaded if each.definition is not None]
+    if len(definitions) == 1 + len(document.children):
         _check_names(document, [compile_graph(each, 1) for each in definitions], report)
     if report.count or wrong:
         return TestFile(file=str(file), mistakes=[*report.mistakes(), *wrong])
-    sources = tuple(source for _, source, _ in loaded)
+    sources = tuple(
+        written_out(definition, text.source)
+        for definition, text in zip(definitions, texts, strict=True)
+    )
     return TestFile(
         file=str(file), tests=[(each, _scene(document, each, sources)) for each in document.tests]
     )
 
 
-def _load(
-    file: Path, name: Located[str], report: Report
-) -> tuple[Definition | None, str, list[Mistake]]:
-    """Read a definition that a file of tests names."""
-    path = file.parent / name.value
-    try:
-        source = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
-        near = report.meant(name.value, [p.name for p in file.parent.glob("*.y*ml")])
-        report.mistake(
-            name.node,
-            name.path,
-            "no_file",
-            f"expected to read {quoted(str(path))}, but {why}",
-            near,
-        )
-        return None, "", []
-    loaded = load(source, str(path))
-    return loaded.definition, source, loaded.mistakes
+def _texts(file: Path, names: list[Located[str]], report: Report) -> list[Text]:
+    """Read the files that a file of tests names; those that cannot be read are mistakes."""
+    found = []
+    for name in names:
+        path = file.parent / name.value
+        try:
+            found.append(Text(str(path), path.read_text(encoding="utf-8")))
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is no text"
+            near = report.meant(name.value, [p.name for p in file.parent.glob("*.y*ml")])
+            report.mistake(
+                name.node, name.path, "no_file",
+                f"expected to read {quoted(str(path))}, but {why}", near,
+            )  # fmt: skip
+    return found
 
 
 def _scene(document: FileText, test: TestText, sources: tuple[str, ...]) -> Scene:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from stretto.contracts.durations import parse_duration
-from stretto.definition import load
+from stretto.testing.definitions import Text, library_of, read_definition, written_out
 from stretto.testing.replies import Reply
 from stretto.testing.scene import Act, Outcome, Scene
 from stretto.testing.stage import World, engine
@@ -15,19 +15,33 @@ class DefinitionWrong(AssertionError):
     """The workflow of a test has mistakes; the message names each with its place."""
 
 
-def source_of(definition: str | Path) -> str:
-    """Give the text of a definition: a path is read, a text with more than one line is it.
+def text_of(definition: str | Path) -> Text:
+    """Give the text of a definition or template: a path is read, a text with more than one line is
+    it. Raises OSError if the file cannot be read."""
+    if isinstance(definition, str) and "\n" in definition:
+        return Text("<definition>", definition)
+    return Text(str(definition), Path(definition).read_text(encoding="utf-8"))
+
+
+def sources_of(
+    definitions: Iterable[str | Path], templates: Iterable[str | Path] = ()
+) -> tuple[str, ...]:
+    """Give the texts of definitions, the templates that they use written out.
 
     Raises:
-        OSError: the file cannot be read.
-        DefinitionWrong: the definition has mistakes.
+        OSError: a file cannot be read.
+        DefinitionWrong: one of them has mistakes.
     """
-    named = isinstance(definition, Path) or "\n" not in definition
-    text = Path(definition).read_text(encoding="utf-8") if named else str(definition)
-    mistakes = load(text, str(definition) if named else "<definition>").mistakes
+    library, mistakes = library_of(map(text_of, templates))
+    found = []
+    for text in map(text_of, definitions):
+        loaded = read_definition(text, library)
+        mistakes += loaded.mistakes
+        if loaded.definition is not None:
+            found.append(written_out(loaded.definition, text.source))
     if mistakes:
         raise DefinitionWrong("\n".join(str(mistake) for mistake in mistakes))
-    return text
+    return tuple(found)
 
 
 def run_workflow(
@@ -38,6 +52,7 @@ def run_workflow(
     steps: Mapping[str, Reply] | None = None,
     script: Iterable[Act] = (),
     children: Iterable[str | Path] = (),
+    templates: Iterable[str | Path] = (),
     until: str | float | None = None,
 ) -> Outcome:
     """Start a run, let happen what the script says, and move the clock until nothing is due.
@@ -49,6 +64,7 @@ def run_workflow(
         steps: the same by step, for a task that several steps ask for.
         script: what happens from outside: `After("2h").signal("paid")`.
         children: definitions of the workflows that steps start.
+        templates: paths, or texts, of the templates that they use.
         until: when to stop, as a length of time since the start.
 
     Raises:
@@ -56,7 +72,7 @@ def run_workflow(
         PermanentError: what tests need is not installed.
     """
     scene = Scene(
-        definitions=tuple(source_of(each) for each in (definition, *children)),
+        definitions=sources_of((definition, *children), templates),
         input={} if input is None else input,
         tasks=dict(tasks or {}),
         steps=dict(steps or {}),
@@ -70,7 +86,7 @@ def open_world(
     *definitions: str | Path,
     tasks: Mapping[str, Reply] | None = None,
     steps: Mapping[str, Reply] | None = None,
+    templates: Iterable[str | Path] = (),
 ) -> World:
     """Give a world whose clock the test moves itself: `start`, `signal`, `advance`, `finish`."""
-    texts = [source_of(each) for each in definitions]
-    return engine().World(*texts, tasks=tasks, steps=steps)
+    return engine().World(*sources_of(definitions, templates), tasks=tasks, steps=steps)

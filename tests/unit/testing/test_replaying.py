@@ -7,9 +7,10 @@ import pytest
 from services.testing import Fails, Held, Takes, World, replay
 from services.testing.replaying import facts_of
 from services.testing.world import TestedRun
+from services.workflow.core import commands as cm
 from stretto.contracts.ids import run_id_text
 from stretto.definition import compile_graph, load
-from stretto.history import Fact
+from stretto.history import Difference, Fact
 from stretto.testing import After
 from stretto.testing.outline import paths_in
 from stretto.testing.replayed import Recording, Replayed, sentence
@@ -272,6 +273,75 @@ def test_a_run_of_another_workflow_is_not_played() -> None:
         "not_replayed",
         "expected a run of 'other', but it is one of 'order'",
     )
+
+
+LINED = """
+workflow: lined
+concurrency: {key: "one", limit: 1}
+steps:
+  a: {task: t}
+"""
+
+
+def test_a_run_that_waited_for_its_place_in_a_line_waits_again() -> None:
+    world = World(LINED, tasks={"t": Takes(5, {})})
+    first, second = world.start("lined"), world.start("lined")
+    world.finish(second)
+    assert (first.status, second.status) == ("completed", "completed")
+    for run in (first, second):
+        assert again(LINED, recorded(run)).verdict == "same"
+
+
+GROUPS = """
+workflow: groups
+on_failure: compensate
+steps:
+  a: {task: t, compensate: {task: undo}}
+  told: {needs: [a], signal: {name: go, where: "${{ signal.ok }}"}}
+  b: {needs: [told], task: u, timeout: {run: 5s}, retry: {max_attempts: 2, interval: 1s}}
+"""
+
+
+def test_what_was_accepted_looked_at_undone_and_rolled_back_is_played_again() -> None:
+    world = World(GROUPS, tasks={"t": {}, "u": Held(), "undo": {}})
+    run = world.start("groups")
+    world.signal(run, "go", {"ok": False})
+    world.signal(run, "go", {"ok": True})
+    world.advance(2)
+    world._give(run, cm.Accepted(path="b", attempt=1, worker="w1"))
+    world.advance(20)
+    world._give(run, cm.Accepted(path="b", attempt=2, worker="w1"))
+    world.finish(run)
+    assert run.status == "failed"
+    assert "undo" in [attempt.task for attempt in world.attempts]
+    assert again(GROUPS, recorded(run)).verdict == "same"
+
+
+def test_who_went_back_to_several_steps_and_undid_some_is_played_again() -> None:
+    fails = {"t": {}, "u": Fails("Odd", retryable=False), "undo": {}}
+    source = GROUPS.replace("on_failure: compensate\n", "")
+    world = World(source, tasks=fails)
+    run = world.start("groups")
+    world.signal(run, "go", {"ok": True})
+    world.finish(run)
+    world.advance(60)
+    world.control(run, "retry", by="ann")
+    world.advance(60)
+    world.control(run, "rollback", to="a", by="ann")
+    world.advance(60)
+    found = again(source, recorded(run))
+    assert (found.verdict, words(source, found), found.refused) == ("same", [], [])
+
+
+def test_differences_of_every_kind_have_their_words() -> None:
+    known = {"a"}
+    for what, left, right, said in (
+        ("attempts", 1, 2, "step a would be tried 2 times instead of 1"),
+        ("failure", "Odd", "Even", "step a would fail with Even instead of Odd"),
+        ("branch", ["b"], [], "step a would choose nothing instead of b"),
+        ("way", "completed", "not come to", "but the run would not come to it"),
+    ):
+        assert said in sentence(Difference("a", what, left, right), known)
 
 
 def test_a_replay_without_an_end_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

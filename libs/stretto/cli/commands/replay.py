@@ -18,8 +18,9 @@ from stretto.cli.exits import EXIT_OK, EXIT_RUN_FAILED, EXIT_USAGE
 from stretto.cli.printing import note, out, print_json
 from stretto.client import Client
 from stretto.contracts.answers import MAX_PAGE
-from stretto.definition import compile_graph, load
+from stretto.definition import compile_graph
 from stretto.history.document import Damaged, read_document
+from stretto.testing.definitions import Text, library_of, read_definition, written_out
 from stretto.testing.outline import paths_in
 from stretto.testing.replayed import Recording, Replayed, sentence
 from stretto.testing.stage import engine
@@ -45,6 +46,13 @@ _SIGNS = {"same": "[green]✓[/]", "otherwise": "[red]≠[/]", "refused": "[red]
 @click.command("replay")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("targets", nargs=-1, metavar="[RUN|DOCUMENT]...")
+@click.option(
+    "--template",
+    "templates",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="The file of a template that FILE uses.",
+)
 @click.option("--workflow", help="Whose runs; else those of the workflow in FILE.")
 @click.option("--version", type=click.IntRange(min=1), help="Only runs of this version.")
 @click.option("--status", "wanted", help="Only runs that are running, completed, failed, …")
@@ -55,6 +63,7 @@ async def replay_command(
     *,
     file: Path,
     targets: tuple[str, ...],
+    templates: tuple[Path, ...],
     workflow: str | None,
     version: int | None,
     wanted: str | None,
@@ -67,12 +76,15 @@ async def replay_command(
     of `stretto export`; without any, the latest runs of the workflow. Exit codes: 0 all would go
     the same way, 1 some would not.
     """
-    source = read_source(file)
-    loaded = load(source, str(file))
-    if loaded.definition is None:
-        for mistake in loaded.mistakes:
+    text = Text(str(file), read_source(file))
+    library, mistakes = library_of(Text(str(each), read_source(each)) for each in templates)
+    loaded = read_definition(text, library)
+    mistakes += loaded.mistakes
+    if loaded.definition is None or mistakes:
+        for mistake in mistakes:
             click.echo(str(mistake))
         sys.exit(EXIT_USAGE)
+    source = written_out(loaded.definition, text.source)
     name = workflow or loaded.definition.workflow
     files, runs = _sorted_out(targets)
     known = paths_in(compile_graph(loaded.definition, 1))
