@@ -1,5 +1,7 @@
 """What client and worker do with payloads: large ones go by reference, and come back whole."""
 
+import os
+
 import msgspec
 
 from stretto.bus.connection import Connection
@@ -7,6 +9,7 @@ from stretto.bus.publisher import Publisher
 from stretto.contracts import subjects
 from stretto.contracts.payload import (
     INLINE_BYTES,
+    MAX_PAYLOAD_BYTES,
     MAX_STORED_BYTES,
     REFERENCE_MARK,
     PayloadRef,
@@ -23,6 +26,28 @@ API_TIMEOUT_S = 30.0
 """The workflow service reads the payload from Postgres and puts it into the store."""
 
 
+INLINE_VARIABLE = "STRETTO_INLINE_BYTES"
+MIN_INLINE_BYTES = 1_024
+
+
+def inline_bytes() -> int:
+    """What this process sends by reference is larger than this.
+
+    Raises ValueError where the environment says something that cannot be.
+    """
+    text = os.environ.get(INLINE_VARIABLE) or str(INLINE_BYTES)
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(MAX_PAYLOAD_BYTES)):
+        limit = 0
+    else:
+        limit = int(text)
+    if not MIN_INLINE_BYTES <= limit <= MAX_PAYLOAD_BYTES:
+        raise ValueError(
+            f"expected {INLINE_VARIABLE} to be {MIN_INLINE_BYTES} to {MAX_PAYLOAD_BYTES}, but got "
+            f"{text[:40]!r}"
+        )
+    return limit
+
+
 class PayloadMissing(TransientError):
     """A reference stands for a payload that neither the store nor the log has."""
 
@@ -31,7 +56,7 @@ class Carrier:
     """Carries payloads over one connection.
 
     Args:
-        limit: what is larger goes by reference, in bytes.
+        limit: what is larger goes by reference, in bytes; None: as the environment says.
     """
 
     def __init__(
@@ -39,12 +64,12 @@ class Carrier:
         connection: Connection,
         publisher: Publisher,
         clock: Clock | None = None,
-        limit: int = INLINE_BYTES,
+        limit: int | None = None,
     ) -> None:
         self._connection = connection
         self._objects = ObjectStore(connection, publisher)
         self._clock = clock or SystemClock()
-        self.limit = limit
+        self.limit = inline_bytes() if limit is None else limit
 
     async def send(self, data: bytes) -> bytes:
         """Give what goes into the message: the payload (JSON bytes), or with references in it.
