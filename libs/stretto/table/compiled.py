@@ -117,11 +117,11 @@ class CompiledTable:
 class Row:
     """One question to a table: the values of its inputs, and the rules that are left."""
 
-    __slots__ = ("_answers", "_inner", "_scope", "_values", "errors", "left", "table", "unsure")
+    __slots__ = ("_answers", "_inner", "_values", "errors", "left", "scope", "table", "unsure")
 
     def __init__(self, table: CompiledTable, scope: Mapping[str, Any]) -> None:
         self.table = table
-        self._scope = scope
+        self.scope = scope
         self._values: list[Any] = [_NOT_READ] * len(table.getters)
         self.errors: dict[int, EvaluationError] = {}
         self.left = table.all_rules
@@ -142,7 +142,7 @@ class Row:
             if column in self.errors:
                 raise self.errors[column]
             try:
-                value = self._values[shared] = self.table.getters[shared](self._scope)
+                value = self._values[shared] = self.table.getters[shared](self.scope)
             except EvaluationError as error:
                 self.errors[column] = error.at(f"decide.inputs.{self.table.names[column]}")
                 raise self.errors[column] from None
@@ -236,7 +236,7 @@ class Row:
         """The scope of conditions and outputs: with the inputs, as far as they can be worked out,
         where the table refers to them."""
         if self._inner is None:
-            self._inner = {**self._scope}
+            self._inner = {**self.scope}
             if self.table.needs_inputs:
                 self._inner[INPUTS_ROOT] = self.known_inputs()
         return self._inner

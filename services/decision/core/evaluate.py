@@ -11,6 +11,7 @@ from stretto.contracts.codec import json_encode
 from stretto.contracts.frames import DecidedRecord, DecideRecord
 from stretto.expression.errors import EvaluationError
 from stretto.expression.paths import Scope, show_path
+from stretto.expression.secrets import masked
 
 MAX_ITEMS = 10_000
 """Items of one `for_each`: each becomes a step with events of its own in the run's log."""
@@ -59,6 +60,7 @@ def evaluate(
     if isinstance(plan, BrokenPlan):
         return DecidedRecord(run_id, path, turn, error=plan.failure)
     place = ""
+    scope: Scope = {}
     try:
         scope, absent = scope_of(plan, values, record.values)
         lenient = plan.lenient and bool(absent)
@@ -86,7 +88,7 @@ def evaluate(
             rules=rules,
         )  # fmt: skip
     except EvaluationError as error:
-        message = error.message + _why_absent(error, plan, record.values)
+        message = masked(error.message, scope) + _why_absent(error, plan, record.values)
         failure = expression_failure(_joined(place, error.place), message, error.code)
         return DecidedRecord(run_id, path, turn, error=failure)
 

@@ -28,6 +28,7 @@ from stretto.contracts.graph import AskPlan
 from stretto.expression import EvaluationError, Kind, Program
 from stretto.expression.errors import shorten
 from stretto.expression.paths import Scope, look_up, show_path
+from stretto.expression.secrets import masked
 from stretto.expression.template import compile_condition
 from stretto.table.compiled import CompiledTable, Row
 from stretto.table.values import contains
@@ -102,16 +103,16 @@ def _condition(source: str, scope: Scope) -> Told:
     try:
         return Told(source=source, result=bool(program.evaluate(scope)), saw=saw)
     except EvaluationError as error:
-        return Told(source=source, error=str(error), saw=saw)
+        return Told(source=source, error=masked(str(error), scope), saw=saw)
 
 
 def _seen(program: Program, scope: Scope) -> Iterator[Seen]:
     for reference in program.references[:MAX_SEEN]:
         path = show_path(reference)
         try:
-            yield Seen(path=path, value=_shown(look_up(scope, reference)))
+            yield Seen(path=path, value=_shown(look_up(scope, reference), scope))
         except EvaluationError as error:
-            yield Seen(path=path, error=error.message)
+            yield Seen(path=path, error=masked(error.message, scope))
 
 
 def _cases(plan: AskPlan, scope: Scope, branch: int) -> Iterator[CaseTold]:
@@ -133,19 +134,20 @@ def _table(table: CompiledTable, scope: Scope, counting: list[int]) -> TableTold
     shown = told[: max(MAX_RULES_TOLD, min(fitting, 2 * MAX_RULES_TOLD))]
     return TableTold(
         hit=table.hit,
-        inputs=[_input(table, row, column) for column in range(len(table.names))],
+        inputs=[_input(table, row, column, scope) for column in range(len(table.names))],
         rules=shown,
         more=len(told) - len(shown),
         otherwise=not counting,
     )
 
 
-def _input(table: CompiledTable, row: Row, column: int) -> InputTold:
+def _input(table: CompiledTable, row: Row, column: int, scope: Scope) -> InputTold:
     given = table.plan.inputs[column]
     try:
-        value = _shown(row.value(column))
+        value = _shown(row.value(column), scope)
     except EvaluationError as error:
-        return InputTold(name=given.name, expression=given.expression, error=error.message)
+        message = masked(error.message, scope)
+        return InputTold(name=given.name, expression=given.expression, error=message)
     return InputTold(name=given.name, expression=given.expression, value=value)
 
 
@@ -159,12 +161,14 @@ def _rule(table: CompiledTable, row: Row, number: int, counts: set[int]) -> Rule
             asked = next(a for a in table.asked[number] if a.column == column)
             answer = row.answer(asked)
             holds = answer is True
-            error = answer.message if isinstance(answer, EvaluationError) else None
+            error = (
+                masked(answer.message, row.scope) if isinstance(answer, EvaluationError) else None
+            )
         else:
             try:
                 holds = contains(cell.admits, row.value(column))
             except EvaluationError as failure:
-                holds, error = False, failure.message
+                holds, error = False, masked(failure.message, row.scope)
         if not holds:
             name = table.names[column]
             text = shorten(cell.text, MAX_SHOWN_CHARS)
@@ -172,5 +176,6 @@ def _rule(table: CompiledTable, row: Row, number: int, counts: set[int]) -> Rule
     return RuleTold(number=number, fits=not because, counts=number in counts, because=because)
 
 
-def _shown(value: Any) -> str:
-    return shorten(json_encode(value).decode(errors="replace"), MAX_SHOWN_CHARS)
+def _shown(value: Any, scope: Scope) -> str:
+    text = shorten(json_encode(value).decode(errors="replace"), MAX_SHOWN_CHARS)
+    return masked(text, scope)
