@@ -15,7 +15,7 @@ from services.workflow.schedules.sending import FiringSender
 from services.workflow.schedules.store import Decided, Outlook, ScheduleStore
 from services.workflow.store import shards_of
 from stretto.runtime.clock import US_PER_S, Clock
-from stretto.runtime.errors import StrettoError, TransientError
+from stretto.runtime.errors import PermanentError, StrettoError, TransientError
 from stretto.schedule.timing import Timing
 from stretto.telemetry.metrics import Metrics
 
@@ -145,14 +145,27 @@ class Keeper:
             one = self._decided(schedule, held[schedule.key], now_us)
             if one is not None:
                 decided.append(one)
-        if not decided:
-            return
-        for each in await self._store.commit(decided):
+        for each in await self._commit(decided):
             firings = [*each.added, *each.changed]
             if firings:
                 self._look_s = QUICK_S
             self._count(firings, now_us)
             await self._sender.send(firings)
+
+    async def _commit(self, decided: list[Decided]) -> list[Decided]:
+        """Commit what was decided; what the tables refuse spoils itself only."""
+        if not decided:
+            return []
+        try:
+            return await self._store.commit(decided)
+        except PermanentError as error:
+            if len(decided) > 1:
+                return [kept for each in decided for kept in await self._commit([each])]
+            schedule = decided[0].schedule
+            extra = {"schedule": schedule.name, "reason": error.message}
+            logger.exception("schedule at fault", extra=extra)
+            self._aside[schedule.key] = self._clock.monotonic() + ASIDE_S
+            return []
 
     def _decided(self, schedule: Schedule, held: list[Firing], now_us: int) -> Decided | None:
         try:

@@ -30,7 +30,7 @@ from stretto.contracts.public import Refused, Rejected
 from stretto.contracts.schedules import Scheduled
 from stretto.postgres.errors import BadValue, Conflict
 from stretto.runtime.clock import Clock
-from stretto.runtime.errors import StrettoError, TransientError
+from stretto.runtime.errors import PermanentError, StrettoError, TransientError
 from stretto.runtime.topology import workflow_schedules
 from stretto.schedule import load_schedule
 
@@ -102,6 +102,9 @@ class Requests:
             found = await self.carry_out(asked)
         except BadValue as error:
             found = Reason(code="value_invalid", message=error.message)
+        except PermanentError as error:
+            logger.exception("request at fault", extra={"subject": asked.namespace})
+            found = Reason(code="schedule_fault", message=error.message)
         except FAULTS as error:
             logger.exception("request at fault", extra={"subject": asked.namespace})
             text = f"expected to carry it out, but the service failed: {type(error).__name__}"

@@ -20,7 +20,7 @@ from stretto.contracts.codec import json_encode
 from stretto.contracts.failures import Reason
 from stretto.contracts.ids import run_id_text
 from stretto.contracts.public import ControlRequest
-from stretto.runtime.errors import TransientError
+from stretto.runtime.errors import PermanentError, TransientError
 
 logger = logging.getLogger(__name__)
 
@@ -65,11 +65,23 @@ class FiringSender:
         """
         out = [message for firing in firings if (message := self._message(firing)) is not None]
         if out:
-            try:
-                await self._publisher.publish_many(out)
-            except TransientError as error:
-                logger.warning("starts put off", extra={"reason": error.message})
+            await self._publish(out)
         return len(out)
+
+    async def _publish(self, out: list[Outgoing]) -> None:
+        try:
+            await self._publisher.publish_many(out)
+        except TransientError as error:
+            logger.warning("starts put off", extra={"reason": error.message})
+        except PermanentError as error:
+            if len(out) > 1:
+                for message in out:  # the others must not suffer; those that went are known
+                    await self._publish([message])
+                return
+            number = (out[0].headers or {})[subjects.HEADER_REPLY].rpartition(".")[2]
+            asked = self._asked.pop(int(number), None)
+            if asked is not None:
+                self._answered.append((asked, Reason(code=error.code, message=error.message)))
 
     async def note_answers(self) -> None:
         """Write down what was answered since the last time."""

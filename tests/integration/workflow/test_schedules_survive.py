@@ -1,6 +1,7 @@
 """Schedules when something breaks: nothing is lost, and nothing runs twice."""
 
 import signal
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -10,13 +11,16 @@ from services.workflow.schedules import keeper, policy
 from services.workflow.schedules.asking import Asked
 from services.workflow.schedules.requests import Requests
 from services.workflow.schedules.sending import FiringSender
-from services.workflow.schedules.store import ScheduleStore
+from services.workflow.schedules.store import Decided, Outlook, ScheduleStore
 from services.workflow.store import ROLE
+from stretto.bus.publisher import Outgoing, PubAck, Publisher
 from stretto.contracts.codec import decode_scheduled
 from stretto.contracts.failures import Reason
 from stretto.contracts.schedules import ScheduleRequest
 from stretto.postgres import Database
+from stretto.postgres.errors import BadValue
 from stretto.runtime.clock import SystemClock, now_us
+from stretto.runtime.errors import NotReachable, PermanentError
 from tests.integration.workflow.definitions import ONE
 from tests.integration.workflow.processes import instance
 from tests.integration.workflow.test_schedules import (
@@ -248,3 +252,92 @@ async def test_a_run_that_is_not_there_any_more_blocks_nothing(
         lambda: firings(world, "seldom"), lambda seen: seen[0]["status"] == "ended"
     )
     assert found["outcome"] == "unknown"
+
+
+async def test_what_the_tables_refuse_of_one_schedule_spoils_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = ScheduleStore.commit
+
+    async def refuses(self: ScheduleStore, decided: Sequence[Decided]) -> list[Decided]:
+        if any(d.change is None and d.schedule.name == "broken" for d in decided):
+            raise BadValue("postgres.bad_value", "expected a value that fits, but got another")
+        return await right(self, decided)
+
+    monkeypatch.setattr(ScheduleStore, "commit", refuses)
+    await world.define(ONE)
+    for name in ("broken", "often"):
+        await ask(world, "apply", source=ALLOWED.replace("often", name))
+
+    await eventually(lambda: runs_of(world, "often"), lambda runs: len(runs) >= 2)
+
+    assert await runs_of(world, "broken") == []
+
+
+async def test_a_request_that_the_tables_refuse_is_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = [
+        BadValue("postgres.bad_value", "expected a value that fits, but got another"),
+        PermanentError("postgres.refused", "expected to be allowed, but was not"),
+        ValueError("a bug"),
+    ]
+
+    async def refuses(_self: ScheduleStore, _decided: Sequence[Decided]) -> list[Decided]:
+        raise errors.pop(0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ScheduleStore, "commit", refuses)
+        answers = [await ask(world, "apply", source=seldom("skip")) for _ in range(3)]
+
+    codes = [a["rejected"]["code"] for a in answers]
+    assert codes == ["value_invalid", "schedule_fault", "schedule_fault"]
+    assert (await ask(world, "apply", source=seldom("skip")))["created"] is True
+
+
+async def test_a_start_that_the_bus_can_never_take_is_refused_and_spoils_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = Publisher.publish_many
+
+    async def refuses(self: Publisher, messages: Iterable[Outgoing]) -> list[PubAck]:
+        listed = list(messages)
+        if any(m.subject == "stretto.start.default.huge" for m in listed):
+            raise PermanentError("bus.message_too_large", "expected less, but got more")
+        return await right(self, listed)
+
+    monkeypatch.setattr(Publisher, "publish_many", refuses)
+    await world.define(ONE)
+    await ask(world, "apply", source=seldom("skip", "huge").replace("seldom", "huge"))
+    await ask(world, "apply", source=seldom("skip", "one"))
+
+    for name in ("huge", "seldom"):
+        await ask(world, "trigger", name=name)
+
+    [refused] = await eventually(
+        lambda: firings(world, "huge"), lambda seen: seen[0]["status"] == "refused"
+    )
+    assert "bus.message_too_large" in refused["reason"]
+    await eventually(lambda: statuses(world, "seldom"), lambda s: s == ["ended"])
+
+
+async def test_while_postgres_is_away_nothing_is_lost_and_it_goes_on_by_itself(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = ScheduleStore.look
+    fails = [3]
+
+    async def away(self: ScheduleStore, shards: list[int]) -> Outlook:
+        if fails[0]:
+            fails[0] -= 1
+            raise NotReachable("postgres.not_reachable", "expected an answer, but none came")
+        return await right(self, shards)
+
+    await world.define(ONE)
+    monkeypatch.setattr(keeper, "LOOK_S", 0.05)
+    monkeypatch.setattr(ScheduleStore, "look", away)
+    await ask(world, "apply", source=ALLOWED)
+
+    await eventually(lambda: runs_of(world, "often"), lambda runs: len(runs) >= 2)
+
+    assert fails == [0]
