@@ -51,7 +51,7 @@ def move(run: Run, event: ev.RunMigrated, seq: int, at_us: int) -> None:
     for node in listening:
         signals.listen(run, node)
     for node in list(run.open.values()):
-        if node.each is not None and node.status is NodeStatus.OPEN:
+        if node.each is not None and node.handler < 0 and node.status is NodeStatus.OPEN:
             each_todo(run, node)
 
 
