@@ -40,6 +40,9 @@ MAX_SOURCE_BYTES = 1024 * 1024
 MAX_SCHEDULES = 10_000
 """Schedules of a namespace: each is looked at when it is due, and listed."""
 
+PUT_OFF_S = 1.0
+"""When the tables cannot be reached a request comes again after so long."""
+
 MAX_BY_CHARS = 256
 MAX_TRIES = 10
 """Others may decide about the same schedule meanwhile; each try reads it anew."""
@@ -76,8 +79,9 @@ class Requests:
                     try:
                         await self._take(message)
                     except TransientError as error:
-                        # Not acknowledged: it comes again.
                         logger.warning("request put off", extra={"reason": error.message})
+                        await self._clock.sleep(PUT_OFF_S)
+                        message.give_back()
 
     async def _take(self, message: Message) -> None:
         try:

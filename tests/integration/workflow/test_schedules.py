@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from services.workflow.schedules import requests
+from stretto.bus.request import RemoteError
 from stretto.contracts import subjects
 from tests.integration.workflow.definitions import ONE
 from tests.integration.workflow.world import World, eventually
@@ -359,3 +361,51 @@ async def test_preview_asks_of_a_schedule_or_of_a_document(world: World) -> None
     assert all(i["starts_at"] > i["instant"] for i in document["instants"])
     assert wrong["mistakes"]
     assert wrong["instants"] == []
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_", "code"),
+    [
+        ("schedule", {"name": "nobody"}, "schedule_unknown"),
+        ("schedule", {"name": 3}, "request_invalid"),
+        ("schedules", {"limit": "many"}, "request_invalid"),
+        ("preview", {}, "request_invalid"),
+        ("preview", {"name": "nobody"}, "schedule_unknown"),
+        ("preview", {"name": "nobody", "after": "soon"}, "request_invalid"),
+    ],
+)
+async def test_a_read_that_cannot_be_answered_says_why(
+    world: World, operation: str, request_: dict[str, Any], code: str
+) -> None:
+    with pytest.raises(RemoteError) as caught:
+        await world.api(operation, **request_)
+
+    assert caught.value.code == code
+
+
+async def test_a_list_comes_in_pages(world: World) -> None:
+    for name in ("a", "b", "c"):
+        await ask(world, "apply", source=HOURLY.replace("hourly", name))
+
+    first = await world.api("schedules", limit=2)
+    second = await world.api("schedules", limit=2, after=first["next"])
+
+    assert [s["schedule"] for s in first["schedules"]] == ["a", "b"]
+    assert [s["schedule"] for s in second["schedules"]] == ["c"]
+    assert "next" not in second
+
+
+async def test_a_namespace_holds_so_many_schedules(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "MAX_SCHEDULES", 1)
+    await ask(world, "apply", source=HOURLY)
+
+    more = await ask(world, "apply", source=HOURLY.replace("hourly", "more"))
+    same = await ask(world, "apply", source=HOURLY.replace("1h", "2h"))
+    body = json.dumps({"command": "pause", "name": "hourly"}).encode()
+    odd = await world.ask("stretto.schedules.UPPER", body)
+
+    assert more["rejected"]["code"] == "schedules_full"
+    assert same["revision"] == 2
+    assert odd["rejected"]["code"] == "namespace_invalid"

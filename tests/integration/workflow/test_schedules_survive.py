@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from services.workflow import service
-from services.workflow.schedules import keeper, policy
+from services.workflow.schedules import keeper, policy, requests
 from services.workflow.schedules.asking import Asked
+from services.workflow.schedules.records import Firing, FiringStatus
 from services.workflow.schedules.requests import Requests
 from services.workflow.schedules.sending import FiringSender
 from services.workflow.schedules.store import Decided, Outlook, ScheduleStore
@@ -18,7 +19,7 @@ from stretto.contracts.codec import decode_scheduled
 from stretto.contracts.failures import Reason
 from stretto.contracts.schedules import ScheduleRequest
 from stretto.postgres import Database
-from stretto.postgres.errors import BadValue
+from stretto.postgres.errors import BadValue, Conflict
 from stretto.runtime.clock import SystemClock, now_us
 from stretto.runtime.errors import NotReachable, PermanentError
 from tests.integration.workflow.definitions import ONE
@@ -178,7 +179,7 @@ async def test_a_request_that_comes_twice_is_carried_out_once(alone: World) -> N
     database = await Database.open(alone.dsn, ROLE)
     try:
         store = ScheduleStore(database)
-        requests = Requests(
+        handler = Requests(
             store=store,
             sender=FiringSender(alone.bus, alone.publisher, store),
             publisher=alone.publisher,
@@ -193,8 +194,8 @@ async def test_a_request_that_comes_twice_is_carried_out_once(alone: World) -> N
             now_us=now_us(),
         )
 
-        first = await requests.carry_out(asked)
-        second = await requests.carry_out(asked)
+        first = await handler.carry_out(asked)
+        second = await handler.carry_out(asked)
     finally:
         await database.close()
 
@@ -341,3 +342,96 @@ async def test_while_postgres_is_away_nothing_is_lost_and_it_goes_on_by_itself(
     await eventually(lambda: runs_of(world, "often"), lambda runs: len(runs) >= 2)
 
     assert fails == [0]
+
+
+async def test_a_request_waits_until_the_tables_are_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "PUT_OFF_S", 0.05)
+    right = ScheduleStore.commit
+    fails = [2]
+
+    async def away(self: ScheduleStore, decided: Sequence[Decided]) -> list[Decided]:
+        if fails[0]:
+            fails[0] -= 1
+            raise NotReachable("postgres.not_reachable", "expected an answer, but none came")
+        return await right(self, decided)
+
+    monkeypatch.setattr(ScheduleStore, "commit", away)
+
+    answer = await ask(world, "apply", source=seldom("skip"))
+
+    assert (answer["created"], fails) == (True, [0])
+
+
+async def test_who_is_always_slower_than_others_is_told_so(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ask(world, "apply", source=seldom("skip"))
+
+    async def slower(_self: ScheduleStore, decided: Sequence[Decided]) -> list[Decided]:
+        if decided[0].change is not None and decided[0].change.by == "ada":
+            raise Conflict("postgres.conflict", "expected to be the first, but was not")
+        return []
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ScheduleStore, "commit", slower)
+        answers = [await ask(world, "pause", name="seldom", by=by) for by in ("ada", "ben")]
+
+    assert [a["rejected"]["code"] for a in answers] == ["schedule_contended"] * 2
+
+
+async def test_a_start_that_could_not_be_stored_is_sent_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = Publisher.publish_many
+    fails = [2]
+
+    async def away(self: Publisher, messages: Iterable[Outgoing]) -> list[PubAck]:
+        listed = list(messages)
+        if fails[0] and any(m.subject.startswith("stretto.start.") for m in listed):
+            fails[0] -= 1
+            raise NotReachable("bus.not_reachable", "expected an answer, but none came")
+        return await right(self, listed)
+
+    monkeypatch.setattr(Publisher, "publish_many", away)
+    await world.define(ONE)
+    await ask(world, "apply", source=seldom("skip", "one"))
+    await ask(world, "trigger", name="seldom")
+
+    await eventually(lambda: statuses(world, "seldom"), lambda s: s == ["ended"])
+
+    assert fails == [0]
+    assert len(await runs_of(world, "seldom")) == 1
+
+
+async def test_an_answer_that_nobody_understands_changes_nothing(world: World) -> None:
+    await world.define(HOLDS)
+    database = await Database.open(world.dsn, ROLE)
+    try:
+        sender = FiringSender(world.bus, world.publisher, ScheduleStore(database))
+        await sender.open()
+        firing = Firing(
+            namespace="default",
+            name="seldom",
+            id="schedule:seldom:x",
+            shard=0,
+            instant_us=0,
+            cause="time",
+            overlap="skip",
+            status=FiringStatus.STARTING,
+            decided_us=0,
+            run_id=bytes(16),
+            workflow="holds",
+            request=b"[]",
+        )
+        assert await sender.send([firing]) == 1
+        for answer in (b"[", b"{}"):
+            await world.publisher.publish_core(f"{sender._prefix}1", answer)
+        await world.publisher.publish_core(f"{sender._prefix}x", b"{}")
+        await world.bus.flush()
+        await sender.note_answers()
+    finally:
+        await database.close()
+
+    assert sender._answered == []
