@@ -101,8 +101,11 @@ class Starts:
         graph = self._graphs[id(item)]
         registered = await self._registry.find(item.namespace, item.workflow, graph.version)
         assert registered is not None and graph.concurrency is not None
+        value = start.input
+        if REFERENCE_MARK in value:
+            value = await self._payloads.resolve(item.run_id, value, MAX_STORED_BYTES)
         try:
-            key = registered.key_of(item.input, run_facts(item, start, graph))
+            key = registered.key_of(value, run_facts(item, start, graph))
         except KeyProblem as problem:
             return Rejection(
                 code="concurrency_key_invalid",
