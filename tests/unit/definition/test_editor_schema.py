@@ -7,10 +7,11 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from stretto.definition import json_schema
+from stretto.definition import json_schema, template_json_schema
 from stretto.definition.kinds import KINDS
 from tests.unit.definition.broken import Broken
 from tests.unit.definition.broken_documents import DOCUMENTS
+from tests.unit.definition.templates import CHARGE
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "definition"
 
@@ -91,3 +92,30 @@ def _properties(schema: Any, path: str) -> list[tuple[str, dict[str, Any]]]:
         for inner in schema:
             found += _properties(inner, path)
     return found
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        (CHARGE, True),
+        (CHARGE.replace("max_attempts: 3", 'max_attempts: "${{ params.rate }}"'), True),
+        (CHARGE.replace("max_attempts: 3", "max_attempts: many"), False),
+        ("template: t\nuse: other@2\nwith: {a: 1}\n", True),
+        ("template: t\nsteps: {a: {use: other}}\non_failure: '${{ params.x }}'\n", True),
+        ("template: t\nsteps: {a: {tsk: t}}\n", False),
+        ("template: T\nsteps: {a: {task: t}}\n", False),
+        ("template: t\nworkflow: w\nsteps: {a: {task: t}}\n", False),
+        ("template: t\nparameters: {a-b: string}\nsteps: {a: {task: t}}\n", False),
+        ("template: t\n", False),
+    ],
+)
+def test_it_knows_templates_and_where_parameters_may_stand(text: str, fits: bool) -> None:
+    schema = template_json_schema()
+
+    assert jsonschema_rs.meta.is_valid(schema)
+    assert jsonschema_rs.validator_for(schema, offline=True).is_valid(yaml.safe_load(text)) == fits
+
+
+def test_it_takes_a_definition_that_is_a_template_or_has_steps() -> None:
+    assert schema_says("workflow: w\nuse: t\nwith: {a: 1}\n")
+    assert not schema_says("workflow: w\n")

@@ -11,6 +11,7 @@ import pytest
 from stretto.contracts.versions import VersionRef, parse_ref
 from stretto.definition import canonical, compile_graph, load
 from stretto.definition.templates import Library, load_template, outline
+from stretto.definition.templates.splicing import mentions
 from tests.unit.definition.templates import CHARGE, ORDER, loaded, mistakes, registered, template
 
 encode = msgspec.json.encode
@@ -297,3 +298,21 @@ def test_the_example_of_the_language_reference_is_true() -> None:
 
     assert [str(m) for m in (*found.mistakes, *found.warnings)] == []
     assert set(expanded(order, text)["steps"]["bill"]["steps"]) == {"pay", "note"}
+
+
+@pytest.mark.parametrize(
+    ("source", "selected"),
+    [
+        ("params.a.b[0] + params['c'].d", [["a", "b", 0], ["c", "d"]]),
+        ("params.a[1.5]", [["a"]]),
+        ("params.a[1u]", [["a"]]),
+        ("params.a[x]", [["a"]]),
+        ("params.a.size() + x.params.b", [["a"]]),
+        ("'params.a' + r\"params.b\" // params.c", []),
+        ("params", [[]]),
+    ],
+)
+def test_parameters_are_found_in_expressions(source: str, selected: list[list[object]]) -> None:
+    found = [[key for key, _ in mention.selected] for mention in mentions(source)]
+
+    assert found == selected

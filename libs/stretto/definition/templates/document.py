@@ -108,11 +108,6 @@ def _body(node: Mapping) -> Mapping:
     return Mapping(entries, node.keys, node.line, node.column, node.offset)
 
 
-def is_template(node: Node) -> bool:
-    """Tell whether a document is that of a template."""
-    return isinstance(node, Mapping) and "template" in node.entries
-
-
 def name_in(node: Node, key: str) -> str:
     """The text of a key of a document, or nothing."""
     entry = node.entries.get(key) if isinstance(node, Mapping) else None
