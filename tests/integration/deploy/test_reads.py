@@ -81,6 +81,8 @@ async def test_every_read_is_asked_and_answered_as_its_schemas_say(
         for operation in OPERATIONS:
             # Given
             asked = question(operation, runs[which])
+            if operation.name == "import":  # what is here already: it changes nothing
+                asked = json.loads(await client.export_run(runs[which].id))
             request = SCHEMAS[f"messages/{file_name(operation.request)}.schema.json"]
             jsonschema_rs.validate(request, asked)
             # When
