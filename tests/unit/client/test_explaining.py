@@ -1,0 +1,98 @@
+"""Where an attempt is, in sentences."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from stretto.client import explaining
+from stretto.client.explaining import Fleet
+from stretto.contracts.answers import QueueView
+from stretto.contracts.public import RunningAttempt
+
+NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+HELD = QueueView(namespace="default", queue="q", waiting=3)
+RUN = "01a2042f-94ec-713c-9ece-d0e079461e01"
+
+
+def worker(name: str, *tasks: str, **more: Any) -> explaining._Worker:
+    return explaining._Worker(
+        device=name, queue="q", tasks=list(tasks), seen_at="2026-01-01T11:59:58Z", **more
+    )
+
+
+def told(fleet: Fleet, **more: Any) -> dict[str, Any]:
+    cause: dict[str, Any] = {
+        "step": "a", "cause": "attempt", "attempt": 1, "task": "t.do", "queue": "q",
+        "since": "2026-01-01T11:00:00Z", "sentence": "",
+    } | more  # fmt: skip
+    explaining._tell_attempt(cause, RUN, fleet, NOW)
+    return cause
+
+
+@pytest.mark.parametrize(
+    ("fleet", "more", "text"),
+    [
+        (Fleet([], []), {}, "no worker is present on queue 'q', so nobody does 't.do'"),
+        (
+            Fleet([worker("w", "t.dot")], []),
+            {},
+            "knows the task 't.do' (is 't.dot' meant?); the one there does 't.dot'",
+        ),
+        (
+            Fleet([worker("w", "x"), worker("v", "y")], []),
+            {"queue": None},
+            "no worker that is present knows the task 't.do'; the 2 there do 'x', 'y'",
+        ),
+        (
+            Fleet([worker("w", "t.do", slots=2, busy=2)], [HELD]),
+            {},
+            "for a free slot of 'w' on queue 'q': 2 of 2 slots are taken, 3 attempts are held",
+        ),
+        (Fleet([worker("w", "t.do")], []), {}, "'t.do' is with 'w' on queue 'q' or on its way"),
+        (Fleet([worker("w")], []), {}, "'t.do' is with 'w' on queue 'q' or on its way"),
+        (Fleet([], []), {"task": "std.sleep"}, "the execution service runs 'std.sleep' itself"),
+        (
+            Fleet([], []),
+            {"worker": "w"},
+            "worker 'w' began 't.do' 1 h 0 min ago and is not present any more; another worker",
+        ),
+        (
+            Fleet([worker("w", "t.do")], []),
+            {"worker": "w", "progress": 0.5},
+            "worker 'w' began 't.do' 1 h 0 min ago (50% done).",
+        ),
+        (
+            Fleet(
+                [
+                    worker(
+                        "w",
+                        "t.do",
+                        running=[RunningAttempt(id=f"{RUN}:a:1", since="2025-12-30T11:00:00Z")],
+                    )
+                ],
+                [],
+            ),
+            {"message": "copying"},
+            "worker 'w' has run 't.do' for 2 d 1 h; its last sign of life came 2 s ago ('copying')",
+        ),
+    ],
+)  # fmt: skip
+def test_where_an_attempt_is(fleet: Fleet, more: dict[str, Any], text: str) -> None:
+    assert text in told(fleet, **more)["sentence"]
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({"unbounded": True}, "It has no timeout: nothing but its result ends it."),
+        ({"until": "2026-01-01T13:00:00Z"}, "At the latest at 2026-01-01T13:00:00Z its time is up"),
+        ({}, "Its timeout begins when a worker does."),
+    ],
+)
+def test_what_bounds_it(more: dict[str, Any], text: str) -> None:
+    assert text in told(Fleet([], []), **more)["sentence"]
+
+
+def test_many_names_are_cut() -> None:
+    assert explaining._names([str(n) for n in range(10)]).endswith("'7' and 2 more")
