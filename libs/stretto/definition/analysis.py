@@ -52,7 +52,7 @@ from stretto.definition.references import Gathering, References, Spot
 from stretto.definition.routes import RouteDraft, check_route
 from stretto.definition.schema_check import check_schema
 from stretto.definition.shapes import Located
-from stretto.definition.tables import compile_table
+from stretto.definition.tables import compile_table, fields_of_outputs
 
 
 def analyse(workflow: WorkflowText, report: Report) -> Draft | None:
@@ -154,6 +154,7 @@ class _Analysis:
         """Check the steps of a scope; `prefix` is what their paths begin with."""
         frame = spot.frame
         named_needs(steps, frame, self.report)
+        frame.fields.update(fields_of_outputs(steps))
         drafts: list[StepDraft] = []
         fates: list[Fate] = []
         for number, step in enumerate(steps):

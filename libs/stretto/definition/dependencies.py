@@ -56,6 +56,8 @@ class Frame:
         self.needs = Needs(len(self.index))
         self.used: set[int] = set()
         """Steps whose output an expression reads."""
+        self.fields: dict[int, frozenset[str]] = {}
+        """The fields of the outputs of steps of which they are known."""
         self.outer = outer
         self.owner = owner
         self.depth: int = 0 if outer is None else outer.depth + 1

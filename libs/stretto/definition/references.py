@@ -6,6 +6,7 @@ by the group that it stands in.
 """
 
 import re
+from collections.abc import Collection
 from typing import NamedTuple
 
 from stretto.contracts.graph import Ref
@@ -35,6 +36,7 @@ class Spot(NamedTuple):
         undoing: it is the compensation of the owner: its output is known.
         inputs: `inputs` is known: it is a rule of a decision table.
         value: `value` is known: it is a condition of a decision table.
+        device: `device` is known: it is in a route.
         scope: which of the scopes of the definition declares the types.
     """
 
@@ -48,6 +50,7 @@ class Spot(NamedTuple):
     scope: int = 0
     inputs: bool = False
     value: bool = False
+    device: bool = False
 
 
 _WHERE = {
@@ -58,6 +61,7 @@ _WHERE = {
     "signal": "in the where of a signal",
     "inputs": "in the rules of a decision table",
     "value": "in the conditions of a decision table",
+    "device": "in a route",
 }
 """Roots that are known in some places only, and in which."""
 
@@ -88,7 +92,7 @@ class References:
                     return self._refuse_root(root, at, path)
                 into.refs.setdefault((root,), Ref(root=root))
                 return True
-            case "inputs" | "value" as root:
+            case "inputs" | "value" | "device" as root:
                 # The decision service makes them itself: no value is sent along.
                 return getattr(into.spot, root) or self._refuse_root(root, at, path)
         return self._resolve_step(reference, at, path, into)
@@ -129,12 +133,29 @@ class References:
         if len(reference) < 3 or reference[2] not in _PARTS:
             return self._refuse_part(reference, at, path)
         part = reference[2]
+        known = frame.fields.get(on) if part == "output" and len(reference) > 3 else None
+        if known is not None and reference[3] not in known:
+            return self._refuse_field(reference, known, at, path)
         ref = Ref(root="step", up=up, step=on, part=part)  # type: ignore[arg-type]
         into.refs.setdefault(("steps", name, part), ref)
         frame.used.add(on)
         if owner is not None:
             frame.needs.add(Need(owner, on, at, path))
         return True
+
+    def _refuse_field(
+        self, reference: Reference, known: Collection[str], at: At, path: Path
+    ) -> bool:
+        got = reference[3]
+        self._report.mistake(
+            at,
+            path,
+            "bad_reference",
+            f"expected a field that {quoted(reference[1])} gives ({', '.join(sorted(known))}), but "
+            f"{quoted(got)} is none",
+            self._report.meant(got, known),
+        )
+        return False
 
     def _resolve_own(
         self, reference: Reference, at: At, path: Path, into: Gathering, up: int

@@ -1,5 +1,6 @@
 """Decision tables: conditions read by the types of their columns, and the table checked."""
 
+from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Map
 from typing import Any, Literal, NamedTuple, cast
 
@@ -8,7 +9,7 @@ import msgspec
 from stretto.contracts.graph import TableInput, TablePlan, TableRule
 from stretto.definition.expressions import Expressions
 from stretto.definition.mistakes import Report
-from stretto.definition.model import InputText, RuleText, TableText
+from stretto.definition.model import InputText, RuleText, StepText, TableText
 from stretto.definition.nodes import Mapping, Node, Path, Scalar, Sequence, describe, quoted
 from stretto.definition.references import Gathering
 from stretto.definition.shapes import Located
@@ -68,6 +69,25 @@ def compile_table(
     report_outputs(text, plan, report)
     report_findings(text, plan, dimensions, reader.rows, report)
     return None if report.count > before else plan
+
+
+def fields_of_outputs(steps: Iterable[StepText]) -> Iterator[tuple[int, frozenset[str]]]:
+    """Tell, by the numbers of steps, the fields that tables may give: those whose rules all give
+    mappings."""
+    for number, step in enumerate(steps):
+        table = step.body.table
+        if table is None or step.for_each is not None or step.catch or table.hit in _GIVE_OTHERS:
+            continue
+        given = [rule.then.node for rule in table.rules]
+        if table.otherwise is not None:
+            given.append(table.otherwise.node)
+        if all(isinstance(node, Mapping) for node in given):
+            names = (name for node in given if isinstance(node, Mapping) for name in node.entries)
+            yield number, frozenset(names)
+
+
+_GIVE_OTHERS = frozenset({"collect", "collect count"})
+"""Hit policies whose output is not what a rule gives."""
 
 
 def _count(node: Mapping) -> int:

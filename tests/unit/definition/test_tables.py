@@ -232,3 +232,23 @@ output: [ "${{ steps.each.output }}", "${{ steps.caught.output }}" ]
 
     assert run.status == "completed", run.failure
     assert run.output == [["s", "m", "l 300"], "ExpressionError"]
+
+
+@pytest.mark.parametrize(
+    ("table", "refused"),
+    [
+        ("rules: [{when: {n: 1}, then: {a: 1}}]\notherwise: {b: 2}", True),
+        ("rules: [{when: {n: 1}, then: {c: 1}}]\notherwise: {b: 2}", False),
+        ("rules: [{when: {n: 1}, then: {a: 1}}]\notherwise: ${{ input.any }}", False),
+        ("hit: collect\nrules: [{then: {a: 1}}]", False),
+        ("hit: collect sum\nrules: [{then: {a: 1}}]", True),
+    ],
+)
+def test_a_field_that_no_rule_gives_is_refused_where_it_is_read(table: str, refused: bool) -> None:
+    found = loaded(f"inputs: {{n: input.n}}\n{table}", "output: ${{ steps.d.output.c }}\n")
+
+    said = [each.reason for each in found.mistakes]
+    assert bool(said) == refused, said
+    if refused:
+        assert said[0].startswith('expected a field that "d" gives (a')
+        assert said[0].endswith('but "c" is none')
