@@ -1,12 +1,14 @@
 """Runs of one key: at most so many at once, over all instances, and none waits for ever."""
 
 import json
+import signal
 from contextlib import AsyncExitStack
 
 from stretto.contracts.ids import run_id_text, uuid7
 from stretto.payloads import ObjectStore, reference_to
 from tests.integration.workflow.partners import silent
-from tests.integration.workflow.world import World, until
+from tests.integration.workflow.processes import instance, shares
+from tests.integration.workflow.world import World, eventually, until
 
 LIMITED = """\
 workflow: limited
@@ -229,6 +231,45 @@ async def test_places_are_given_out_after_everything_was_killed_in_between(alone
         await until(lambda: runs[1] in under_way(alone))
         await alone.control(runs[1], "terminate")
         await until(lambda: runs[2] in under_way(alone))
+
+
+async def test_runs_of_a_key_all_come_to_their_end_while_instances_are_killed(
+    alone: World,
+) -> None:
+    alone.execution.tasks["work"] = silent
+    done: set[bytes] = set()
+
+    async def answer_one() -> None:
+        """Let the step complete that is out, and wait for the end of its run."""
+        while True:
+            await until(lambda: alone.execution.held)
+            record = alone.execution.held.popleft()
+            alone.execution.answer(record)
+            if record.run_id not in done:
+                done.add(record.run_id)
+                return
+
+    async with alone.service("stays"):
+        await alone.define(LIMITED)
+        async with instance(alone, "a", partitions="2") as first:
+            await eventually(lambda: shares(alone), lambda s: s == [1, 1])
+            runs = [await alone.start("limited", {"customer": "ann"}) for _ in range(12)]
+            await answer_one()
+            first.send(signal.SIGKILL)  # whatever it is at: the end of a run, a grant
+            for _ in range(3):
+                await answer_one()
+        async with instance(alone, "b", partitions="2") as second:
+            await eventually(lambda: shares(alone), lambda s: s == [1, 1])
+            await answer_one()
+            await answer_one()
+            second.send(signal.SIGKILL)
+            while len(done) < len(runs):
+                await answer_one()
+            for run in runs:
+                await alone.status(run, "completed")
+
+    assert await most_at_once(alone) == 1
+    assert await claims(alone) == 0
 
 
 async def test_a_claim_whose_start_was_given_up_is_dropped(world: World) -> None:
