@@ -145,10 +145,10 @@ class Keeper:
             one = self._decided(schedule, held[schedule.key], now_us)
             if one is not None:
                 decided.append(one)
-        for each in await self._commit(decided):
-            firings = [*each.added, *each.changed]
-            if firings:
-                self._look_s = QUICK_S
+        kept = await self._commit(decided)
+        firings = [firing for each in kept for firing in (*each.added, *each.changed)]
+        if firings:
+            self._look_s = QUICK_S
             self._count(firings, now_us)
             await self._sender.send(firings)
 
