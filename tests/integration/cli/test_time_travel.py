@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import httpx
 import pytest
 
 from ..running import Dev
@@ -83,3 +84,15 @@ def test_runs_that_part_end_with_1_and_tell_where(dev: Dev, sizes: list[str]) ->
     steps = {each["step"]: each for each in told["steps"]}
     assert steps["work"]["left"]["input"] == {"n": 5}
     assert json.dumps(steps["work"]["right"]["output"]) == '{"n": 500}'
+
+
+def test_the_gateway_gives_a_state_as_of_an_event_and_an_instant(
+    dev: Dev, sizes: list[str]
+) -> None:
+    url = f"{dev.ready['http']}/api/v1/runs/{sizes[0]}/state"
+    events = dev.json("history", sizes[0])["events"]
+    early = httpx.get(url, params={"at_seq": 2}).json()
+    assert (early["seq"], early["status"]) == (2, "running")
+    late = httpx.get(url, params={"at": events[-1]["at"]}).json()
+    assert late["status"] == "completed"
+    assert httpx.get(url, params={"at": "soon"}).json()["code"] == "request_invalid"

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from stretto.cli.commands.dev import Terminal
-from stretto.cli.commands.history import _print_state
+from stretto.cli.commands.history import print_state
 from stretto.cli.commands.trace import trace_command
 from stretto.cli.commands.watch import Tap
 from stretto.cli.commands.worker import worker_command
@@ -76,7 +76,7 @@ def test_the_item_of_a_for_each_is_named_in_the_trace(tmp_path: Path) -> None:
 def test_the_state_of_an_open_run_says_what_it_waits_for(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    _print_state({"status": "running", "steps": [], "pending": [{"cause": "timer", "step": "a"}]})
+    print_state({"status": "running", "steps": [], "pending": [{"cause": "timer", "step": "a"}]})
     said = capsys.readouterr().out
     assert "folds to  running" in said
     assert "waits for timer a" in said
