@@ -89,7 +89,10 @@ def said(told: Told) -> str:
             "moved from version 1 to 2 by ada",
         ),
         (("compensation.retried", "a~compensate", {"by": "ada"}), "is tried again by ada"),
-        (failed("a~compensate", blocked=True), "Broken: no luck; a person has to decide"),
+        (
+            ("step.failed", "a", {"attempt": 1, "failure": BROKEN, "blocked": True}),
+            "attempt 1 failed: Broken: no luck; a person has to decide",
+        ),
     ],
 )
 def test_an_event_is_a_sentence(told: Told, text: str) -> None:

@@ -167,3 +167,54 @@ def test_steps_come_back_from_where_they_were_kept() -> None:
     again.restore(msgspec.json.decode(kept, type=list[Step]), run.last_seq)
     assert again.steps == run.steps
     assert again.counts == run.counts == {"completed": 1, "skipped": 1, "open": 1}
+
+
+def undoing(*events: ev.Event) -> RunProjection:
+    """A run that fails, and whose steps `a` and `b` are being undone."""
+    return folded(
+        started(),
+        ev.RunFailing(ending="failed", failure=FAILURE),
+        ev.CompensationStarted(steps=["b", "a"], after=[[], []]),
+        *(ev.StepScheduled(step=f"{s}~compensate", attempt=1, task="t") for s in "ab"),
+        *events,
+    )
+
+
+def blocked(step: str) -> ev.StepFailed:
+    return ev.StepFailed(step=f"{step}~compensate", attempt=1, failure=FAILURE, blocked=True)
+
+
+def test_a_run_is_blocked_until_a_person_has_decided_about_all_that_failed() -> None:
+    skipped = ev.StepSkipped(step="b~compensate", reason="by_request")
+    both = undoing(blocked("a"), blocked("b"))
+    one = undoing(blocked("a"), blocked("b"), ev.CompensationRetried(step="a~compensate"))
+    none = undoing(blocked("b"), skipped)
+    assert (both.status, both.counts) == ("blocked", {"open": 2})
+    assert one.status == "blocked"
+    assert none.status == "failing"
+    assert none.steps["b~compensate"].status == "skipped"
+
+
+def test_a_run_that_is_rolled_back_is_open_again_and_its_steps_pending() -> None:
+    ended = (
+        ev.StepScheduled(step="b", attempt=1, task="t"),
+        ev.StepCompleted(step="b", attempt=1),
+        ev.RunFailed(failure=FAILURE),
+    )
+    back = ev.RunRollingBack(to="a", steps=["b", "c"])
+    going = folded(started(), *ended, back)
+    assert (going.status, going.closed_us, going.failure) == ("running", 0, None)
+    done = folded(started(), *ended, back, ev.RunRolledBack(steps=["b", "c"], paused=True))
+    assert (done.status, done.steps["b"].status, done.counts) == ("paused", "pending", {"open": 1})
+    stuck = folded(started(), back, blocked("b"), ev.CompensationRetried(step="b~compensate"))
+    assert stuck.status == "running"
+
+
+def test_a_fork_has_the_steps_that_it_took_over() -> None:
+    taken = {"a": ev.TakenOver(status="completed"), "b": ev.TakenOver(status="skipped")}
+    run = folded(started(), ev.RunForked(from_run="r", from_version=3, at_seq=7, taken=taken))
+    assert run.counts == {"completed": 1, "skipped": 1}
+
+
+def test_a_migrated_run_has_the_new_version() -> None:
+    assert folded(started(), ev.RunMigrated(from_version=3, to_version=4)).version == 4
