@@ -302,9 +302,7 @@ class Store:
                 found[run_id].append(StoredEvent(seq, kind, at, data))
         return found
 
-    async def sent_attempts(
-        self, run_id: bytes, after_seq: int
-    ) -> list[tuple[int, int, str, int]]:
+    async def sent_attempts(self, run_id: bytes, after_seq: int) -> list[tuple[int, int, str, int]]:
         """The attempts of a run that went out after an event: seq, instant (µs), step, number."""
         rows = await self._db.fetch(
             "select seq, at, data ->> 'step' as step, (data -> 'attempt')::int as attempt "
