@@ -95,7 +95,13 @@ def recorded_of(facts: Iterable[Fact]) -> Recorded:
             continue
         recorded.last_us = max(recorded.last_us, fact.at_us)
         _take_question(recorded, event, fact)
-        _take(recorded, event, fact)
+        try:
+            _take(recorded, event, fact)
+        except KeyError as error:
+            text = (
+                f"event {fact.seq}: expected attempt {error} to have been scheduled, but it was not"
+            )
+            raise NotPlayable(text) from error
     if recorded is None:
         raise NotPlayable("expected a history, but there are no events")
     return recorded

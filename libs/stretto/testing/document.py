@@ -11,7 +11,7 @@ from stretto.definition.durations import Duration
 from stretto.definition.mistakes import Report
 from stretto.definition.nodes import Mapping, Node, Path, Sequence, quoted
 from stretto.definition.policies import FAILURE_TYPE, SIGNAL_NAME, TASK_NAME
-from stretto.definition.records import read_fields, unknown_keys
+from stretto.definition.records import read_fields, record_schema, unknown_keys
 from stretto.definition.scalar_shapes import Choice, Flag, Name, Number, Text
 from stretto.definition.shapes import Field, Located, Schema, wrong_type
 from stretto.testing.replies import Calls, Fails, Given, Held, Reply, Takes, When
@@ -374,6 +374,15 @@ FILE: dict[str, Field] = {
     ),
     "tests": Field(ListOf("a list of tests", TEST, MAX_TESTS), "The tests.", required=True),
 }
+
+
+def json_schema() -> Schema:
+    """Write the JSON Schema of a file of tests, for editors."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Tests of a Stretto workflow",
+        **record_schema(FILE),
+    }
 
 
 def read_file(node: Node, report: Report) -> FileText | None:

@@ -1,5 +1,6 @@
 """Runs taken from other installations: another database behind the same bus."""
 
+import asyncio
 import json
 import zlib
 from collections.abc import AsyncIterator
@@ -104,6 +105,14 @@ async def test_an_open_run_rests_until_it_is_resumed(alone: World, elsewhere: st
         await alone.control(run, "signal", name="go", payload={"ok": 1})
         await alone.control(run, "approve", by="ops")
         assert (await alone.status(run, "completed"))["output"] == {"told": {"ok": 1}, "by": "ops"}
+
+
+async def test_of_two_imports_at_once_one_writes(alone: World, elsewhere: str) -> None:
+    document = await exported(alone, TWO, {"n": 4}, "completed")
+    alone.dsn = elsewhere
+    async with alone.service(), Client(alone.bus) as client:
+        found = await asyncio.gather(*(client.import_run(document) for _ in range(6)))
+        assert [each.created for each in found].count(True) == 1
 
 
 async def test_a_timer_that_was_due_meanwhile_fires_when_it_is_resumed(

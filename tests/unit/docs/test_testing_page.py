@@ -3,11 +3,14 @@
 import re
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
 from click.testing import CliRunner
 
 from stretto.cli.commands.test import test_command as command
-from stretto.testing.document import ACT, EXPECTED, FILE, STATUSES, TEST
+from stretto.definition.mistakes import Report
+from stretto.definition.yaml_reader import read
+from stretto.testing.document import ACT, EXPECTED, FILE, STATUSES, TEST, json_schema
 
 TEXT = (Path(__file__).parents[3] / "docs" / "testing.md").read_text(encoding="utf-8")
 FILES = re.findall(r"```yaml (\S+\.yaml)\n(.*?)```", TEXT, flags=re.DOTALL)
@@ -54,3 +57,10 @@ def test_the_python_examples_run(folder: Path, source: str) -> None:
 def test_every_key_and_status_is_there() -> None:
     names = {*FILE, *TEST.fields, *ACT, *EXPECTED, *STATUSES}
     assert [name for name in sorted(names) if not re.search(rf"`{name}\b", TEXT)] == []
+
+
+def test_the_schema_for_editors_takes_the_example_and_refuses_other_keys() -> None:
+    node = read(dict(FILES)["order.test.yaml"], Report("f"))
+    assert node is not None
+    jsonschema_rs.validate(json_schema(), node.data)
+    assert not jsonschema_rs.is_valid(json_schema(), {"workflow": "a", "tests": [], "tasts": {}})

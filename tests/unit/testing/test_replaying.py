@@ -259,6 +259,13 @@ def test_children_answer_as_they_did() -> None:
             ],
             "the run was migrated",
         ),
+        (
+            [
+                RUNS["small"].facts[0],
+                Fact(2, "step.completed", 0, {"step": "a", "attempt": 1, "output": 1}),
+            ],
+            "expected attempt ('a', 1) to have been scheduled",
+        ),
     ],
 )
 def test_what_cannot_be_played_is_told(facts: list[Fact], why: str) -> None:
@@ -315,6 +322,19 @@ def test_what_was_accepted_looked_at_undone_and_rolled_back_is_played_again() ->
     assert run.status == "failed"
     assert "undo" in [attempt.task for attempt in world.attempts]
     assert again(GROUPS, recorded(run)).verdict == "same"
+
+
+def test_a_failed_run_that_was_retried_in_several_steps_is_played_again() -> None:
+    source = "workflow: two\nsteps: {a: {task: t}, b: {task: t, if: '${{ always() }}'}}\n"
+    world = World(source, tasks={"t": Takes(3, Fails("Odd", retryable=False))})
+    run = world.start("two")
+    world.finish(run)
+    world.advance(60)
+    world.tasks["t"] = {}
+    world.control(run, "retry", by="ann")
+    world.finish(run)
+    found = again(source, recorded(run))
+    assert (found.verdict, words(source, found), found.refused) == ("same", [], [])
 
 
 def test_who_went_back_to_several_steps_and_undid_some_is_played_again() -> None:

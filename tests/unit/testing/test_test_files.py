@@ -272,7 +272,11 @@ def test_mistakes_of_the_workflow_and_files_that_are_not_there_are_told(folder: 
     assert said[0].startswith(f'{folder}/a.test.yaml:2:12: children[0]: expected to read "')
     assert said[0].endswith('did you mean "claims.yaml"?')
     assert said[1].startswith(f"{folder}/claims.yaml:2:")
-    assert run(folder, "- 1\n").mistakes, "no YAML of a mapping"
+    assert run(folder, "- 1\n").mistakes, "no YAML"
+    (folder / "list.test.yaml").write_text("- 1\n")
+    (listed,) = run_files([folder / "list.test.yaml"])
+    assert "expected a mapping with the keys workflow and tests" in str(listed.mistakes[0])
+    assert run(folder, "tests: [{name: a, expect: 7, do: [5]}]\n").mistakes
 
 
 def test_a_run_without_an_end_is_an_error_of_its_test_only(
