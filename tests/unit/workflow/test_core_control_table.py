@@ -26,7 +26,7 @@ steps:
 OK = ""
 TRIED = (
     *("cancel", "terminate", "pause", "resume", "signal", "approve", "reject", "retry", "skip"),
-    "rewind",
+    *("rewind", "rollback"),
 )
 
 
@@ -51,6 +51,13 @@ def undoing(world: World, run: TestedRun) -> None:
     world.tasks["t.undo"] = Held()
     world.control(run, "cancel")
     assert run.status == "compensating"
+
+
+def blocked(world: World, run: TestedRun) -> None:
+    world.tasks["t.undo"] = Fails(type="Jammed", retryable=False)
+    world.control(run, "cancel")
+    world.settle()
+    assert "first~compensate" in run.run.open
 
 
 def completed(world: World, run: TestedRun) -> None:
@@ -78,25 +85,32 @@ def terminated(world: World, run: TestedRun) -> None:
 
 State = Callable[[World, TestedRun], None]
 CLOSED = dict.fromkeys(TRIED, "run_closed")
-UNDONE = CLOSED | {"retry": "run_compensated", "rewind": "run_compensated"}
+UNDONE = CLOSED | dict.fromkeys(("retry", "rewind", "rollback"), "run_compensated")
+STAYS = dict.fromkeys(("rewind", "rollback"), "run_not_resumable")
+FAILING = (
+    dict.fromkeys(("cancel", "pause", "resume", "skip"), "already_failing")
+    | dict.fromkeys(("approve", "reject"), "approval_not_open")
+    | STAYS
+)
 
 TABLE: list[tuple[State, dict[str, str]]] = [
     (running, {"resume": "not_paused", "retry": "step_not_failed"}),
     (retrying, {"resume": "not_paused"}),
     (paused, {"pause": "not_running", "retry": "step_not_failed"}),
     (paused_retrying, {"pause": "not_running", "retry": "not_running"}),
-    (
-        undoing,
-        dict.fromkeys(("cancel", "pause", "resume", "skip"), "already_failing")
-        | dict.fromkeys(("approve", "reject"), "approval_not_open")
-        | {"retry": "step_not_failed", "rewind": "run_not_resumable"},
-    ),
-    (completed, CLOSED | {"retry": "step_not_failed", "rewind": "run_not_resumable"}),
+    (undoing, FAILING | {"retry": "step_not_failed"}),
+    (blocked, FAILING),
+    (completed, CLOSED | STAYS | {"retry": "step_not_failed"}),
     (failed, UNDONE),
     (cancelled, UNDONE | {"retry": "step_not_failed"}),
-    (terminated, CLOSED | {"retry": "step_not_failed", "rewind": "run_not_resumable"}),
+    (terminated, CLOSED | STAYS | {"retry": "step_not_failed"}),
 ]
-FIELDS = {"signal": {"name": "go"}, "skip": {"step": "work"}, "rewind": {"step": "first"}}
+FIELDS = {
+    "signal": {"name": "go"},
+    "skip": {"step": "work"},
+    "rewind": {"step": "first"},
+    "rollback": {"to": "first"},
+}
 CASES = [
     pytest.param(state, command, refusals.get(command, OK), id=f"{command}-{state.__name__}")
     for state, refusals in TABLE
@@ -147,6 +161,8 @@ def test_a_command_is_carried_out_or_refused_with_a_code_and_a_remedy(
         ("rewind", {}, "step_unknown"),
         ("rewind", {"step": "nowhere"}, "step_unknown"),
         ("rewind", {"step": "last"}, "step_not_begun"),
+        ("rollback", {}, "step_unknown"),
+        ("rollback", {"to": "work"}, "step_not_completed"),
         ("retry", {"step": "work"}, "step_not_failed"),
         ("approve", {"step": "told"}, "approval_not_open"),
         ("explode", {}, "unknown_command"),
@@ -159,6 +175,20 @@ def test_a_command_with_wrong_fields_is_refused(
     world.control(run, command, **fields)
     assert [rejection.code for rejection in run.rejections] == [code]
     assert code in REMEDIES
+
+
+@pytest.mark.parametrize("command", ["cancel", "pause", "resume", "rewind", "rollback"])
+def test_a_run_on_its_way_back_is_left_alone(command: str) -> None:
+    world = World(
+        DEFINITION.replace("work: {", "work: {compensate: {task: t.undo}, "),
+        tasks={"t.work": Held()},
+    )
+    run = world.start()
+    world.control(run, "rollback", to="first")
+    assert run.run.rollback is not None
+    world.control(run, command, step="first", to="first")
+    assert [rejection.code for rejection in run.rejections] == ["rolling_back"]
+    assert "rolling_back" in REMEDIES
 
 
 def test_a_retry_without_a_step_hastens_all_that_wait_for_their_next_attempt() -> None:
