@@ -34,12 +34,14 @@ class Versions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     workflow: str
     versions: list[VersionSummary]
+    """All of them."""
 
 
 class TemplateQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Which template; without a version the latest."""
 
     template: str
+    """Its name."""
     namespace: str = "default"
     version: int | None = None
     version_label: str | None = None
@@ -50,6 +52,7 @@ class TemplateSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     """A template in a list: its latest version."""
 
     template: str
+    """Its name."""
     version: int
     created_at: str
     description: str | None = None
@@ -63,6 +66,7 @@ class Templates(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Every template of a namespace."""
 
     templates: list[TemplateSummary]
+    """In the order of their names."""
 
 
 class TemplateText(TemplateSummary, frozen=True, kw_only=True, omit_defaults=True):

@@ -1,6 +1,7 @@
 """The messages of the public contract (design §6.1), in JSON. Additive changes only.
 
-Unknown fields are ignored, so that an older build reads what a newer one writes.
+Unknown fields are ignored, so that an older build reads what a newer one writes; but a start or a
+control with one is refused: what it asks for would not be done.
 """
 
 from typing import Any, Literal
@@ -128,15 +129,18 @@ class LabelRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     workflow: str | None = None
     """Whose version; or else `template`."""
     template: str | None = None
+    """The template whose version it is."""
 
 
 class Labelled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer to a label that was set or taken away."""
 
     label: str
+    """The label."""
     name: str
     """Of the workflow or template."""
     kind: Literal["workflow", "template"] = "workflow"
+    """What `name` is the name of."""
     version: int | None = None
     """None: the label is no more."""
     before: int | None = None

@@ -60,6 +60,8 @@ def _default(field: mi.Field) -> object:
     value = field.default
     if value is msgspec.NODEFAULT or value is None or isinstance(value, msgspec.Raw):
         return None
+    if isinstance(value, msgspec.Struct):
+        value = msgspec.to_builtins(value)
     return value if isinstance(value, bool | int | float) or value else None
 
 
