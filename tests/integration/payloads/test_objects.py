@@ -1,5 +1,7 @@
 """The object store: as other clients know it."""
 
+import json
+from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
@@ -10,12 +12,13 @@ import pytest
 from stretto.bus.connection import Connection, connect
 from stretto.bus.ensure import ensure
 from stretto.bus.publisher import Publisher
+from stretto.bus.wire import publish_command
 from stretto.contracts import subjects
-from stretto.payloads import Carrier, ObjectStore, reference_to
+from stretto.payloads import Carrier, ObjectStore, PayloadMissing, reference_to
 from stretto.payloads.objects import CHUNK_BYTES, FRESH_S
 from stretto.payloads.references import hash_of
 from stretto.runtime.clock import US_PER_S
-from stretto.runtime.errors import NotReachable, PermanentError
+from stretto.runtime.errors import NotReachable, PermanentError, TransientError
 from stretto.runtime.topology import PAYLOADS
 
 NOW_US = 1_900_000_000_000_000
@@ -106,3 +109,48 @@ async def test_a_carrier_leaves_what_is_small_and_misses_what_is_nowhere(
 
     with pytest.raises(NotReachable):  # nobody answers for the log
         await carrier.receive(msgspec.json.encode(reference_to(b"nothing")), "r")
+
+
+@pytest.mark.parametrize("knows", [True, False])
+async def test_what_the_log_says_is_there_and_is_not_counts_as_missing(
+    store: ObjectStore, bus: tuple[Connection, Publisher], knows: bool
+) -> None:
+    headers = b"" if knows else b"NATS/1.0\r\nNats-Service-Error-Code: payload_unknown\r\n\r\n"
+
+    def answer(_subject: bytes, reply: bytes, _block: bytes, _data: bytes) -> None:
+        bus[0].send(publish_command(reply, b"", headers, b"{}"))
+
+    await bus[0].subscribe(subjects.api("workflow", "payload"), answer)
+    with pytest.raises(PayloadMissing):
+        await Carrier(*bus).receive(msgspec.json.encode(reference_to(b"nothing")), "r")
+
+
+async def test_what_others_put_there_that_is_no_object_is_missing(
+    store: ObjectStore, bus: tuple[Connection, Publisher]
+) -> None:
+    name = hash_of(DATA)
+    meta = f"$O.{subjects.PAYLOAD_BUCKET}.M.{urlsafe_b64encode(name.encode()).decode()}"
+    info = {"name": name, "bucket": "b", "nuid": "n", "size": 5, "chunks": 1}
+    for data in (
+        b"no json",
+        json.dumps(info).encode(),
+        json.dumps(info | {"size": 10**9}).encode(),
+    ):
+        await bus[1].publish(meta, data)
+        assert await store.get(name) is None
+    await bus[1].publish(meta, json.dumps(info | {"mtime": "yesterday"}).encode())
+    assert await store.put(DATA, NOW_US) == name  # how old it is is not known: put again
+    assert await store.get(name) == DATA
+
+
+async def test_a_server_that_does_not_answer_is_not_a_missing_payload(
+    bus: tuple[Connection, Publisher],
+) -> None:
+    def nonsense(_subject: bytes, reply: bytes, _block: bytes, _data: bytes) -> None:
+        bus[0].send(publish_command(reply, b"", b"", b"{}"))
+
+    direct = f"$JS.API.DIRECT.GET.{subjects.STREAM_PAYLOADS}.>"
+    subscription = await bus[0].subscribe(direct, nonsense)
+    with pytest.raises(TransientError, match="expected a stored message"):
+        await ObjectStore(*bus).get("0" * 64)
+    await bus[0].unsubscribe(subscription)
