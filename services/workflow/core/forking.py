@@ -2,16 +2,17 @@
 
 Whole steps are taken over, of the run's own scope: those that have completed, and those that a
 person has skipped. Everything else is decided and run again, also what was under way inside of a
-step. What a taken step did belongs to the other run: this one never undoes it.
+step, and what had been undone, with all that needed it. What a taken step did belongs to the other run: this one never undoes it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from services.workflow.core.rewinding import closure
 from services.workflow.core.scopes import complete_items, end, withdraw
-from services.workflow.core.state import NodeStatus, Role, Run
+from services.workflow.core.state import Node, NodeStatus, Role, Run
+from services.workflow.core.unwinding import root_step
 from stretto.contracts import events as ev
 from stretto.contracts.events import TakenOver
 from stretto.contracts.graph import Graph
@@ -28,7 +29,10 @@ def taken_from(
     needs it; KeyError when the source has none of that name.
     """
     scope = source.root
-    anew = set() if again is None else closure(scope, {scope.by_name[again]})
+    anew = {scope.by_name[root_step(node.target.path)] for node in _undone(source) if node.target}
+    if again is not None:
+        anew.add(scope.by_name[again])
+    anew = closure(scope, anew)
     known = {step.name for step in graph.root.steps}
     taken: dict[str, TakenOver] = {}
     for index, node in enumerate(scope.nodes):
@@ -41,6 +45,13 @@ def taken_from(
         elif node.status is NodeStatus.SKIPPED and name in skipped:
             taken[name] = TakenOver(status=SKIPPED)
     return taken
+
+
+def _undone(source: Run) -> Iterator[Node]:
+    """The compensations that have begun: what they undo cannot be relied on any more."""
+    for node in source.nodes.values():
+        if node.role is Role.COMPENSATION and node.status is not NodeStatus.PENDING:
+            yield node
 
 
 def _led_to(source: Run, index: int) -> list[str] | None:

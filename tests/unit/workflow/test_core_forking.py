@@ -70,6 +70,18 @@ def test_what_the_other_run_did_is_not_undone() -> None:
     assert [p for p in fork.out() if p.endswith("~compensate")] == ["b~compensate"]
 
 
+def test_what_had_been_undone_is_run_again_with_all_that_needed_it() -> None:
+    plan = graph(undoable("a"), task("b", needs=(0,)), undoable("c"), task("boom", needs=(1, 2)),
+                 on_failure="compensate")  # fmt: skip
+    source = Story(plan).complete("a").complete("b").complete("c").fail("boom")
+    early = Fork(source)
+    assert sorted(early.out()) == ["a", "c"]
+    source.complete("a~compensate").complete("c~compensate")
+    fork = Fork(source)
+    assert sorted(fork.out()) == ["a", "c"]
+    assert fork.run.phase.word == "running"
+
+
 def test_a_step_may_be_run_again_with_all_that_needs_it() -> None:
     plan = graph(task("a"), task("b", needs=(0,)), task("c", needs=(1,)), task("d", needs=(0,)))
     source = Story(plan).complete("a").complete("b").complete("c").complete("d")
