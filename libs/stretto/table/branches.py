@@ -87,6 +87,7 @@ class CompiledBranches:
         self.terms: dict[Form, _Term] = {}
         self.parts = self._parts(reads, programs)
         self.asked = 0
+        self._is_plain = all(isinstance(part, Whole) for part in self.parts)
 
     def choose(self, scope: Mapping[str, Any]) -> int:
         """Return the number of the first case that fits, -1 for none.
@@ -94,6 +95,8 @@ class CompiledBranches:
         Raises:
             EvaluationError: a case that is come to cannot be worked out; with its place.
         """
+        if self._is_plain:
+            return self._one_by_one(scope)
         self.asked += 1
         known: list[bool | EvaluationError | None] = [None] * len(self.terms)
         measuring = bool(self.terms) and not self.asked % SAMPLE_EVERY
@@ -111,6 +114,16 @@ class CompiledBranches:
                         return number
         if measuring:
             self._reorder()
+        return _NONE
+
+    def _one_by_one(self, scope: Mapping[str, Any]) -> int:
+        number = _NONE
+        try:
+            for number, evaluate in enumerate(self._getters):
+                if evaluate is None or evaluate(scope):
+                    return number
+        except EvaluationError as error:
+            raise error.at(f"switch[{number}].if") from error
         return _NONE
 
     def _one(self, number: int, evaluate: Getter, scope: Mapping[str, Any]) -> bool:
