@@ -2,7 +2,8 @@
 
 Whole steps are taken over, of the run's own scope: those that have completed, and those that a
 person has skipped. Everything else is decided and run again, also what was under way inside of a
-step, and what had been undone, with all that needed it. What a taken step did belongs to the other run: this one never undoes it.
+step, and what had been undone, with all that needed it. What a taken step did belongs to the other
+run: this one never undoes it.
 """
 
 from collections.abc import Iterable, Iterator
