@@ -50,18 +50,24 @@ class DefinitionText(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     workflow: str
     version: int
     source: str
+    """Its text, as it was registered."""
     graph: msgspec.Raw
+    """What it was compiled to."""
     expanded: msgspec.Raw = NULL
+    """The document with its templates written out, where it uses any."""
     uses: list[str] = []
+    """The templates that it uses: `charge@2`."""
 
 
 class EventText(msgspec.Struct, frozen=True, kw_only=True):
     """One event, as it stands in the log."""
 
     seq: int
+    """Its number, from 1 without a gap."""
     type: str
     at: str
     data: msgspec.Raw
+    """What the event says."""
 
 
 class RunDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +78,9 @@ class RunDocument(msgspec.Struct, frozen=True, kw_only=True):
     format: int
     """1."""
     exported_at: str
+    """When it was written."""
     run: RunHead
+    """Which run it is."""
     definitions: list[DefinitionText]
     """Every version that the run followed."""
     events: list[EventText]
