@@ -210,6 +210,17 @@ async def test_a_run_that_is_not_there_is_refused(client: Client) -> None:
         client.get("nonsense")
 
 
+async def test_a_run_that_somebody_else_starts_just_now_is_waited_for(client: Client) -> None:
+    run_id = "019aaaaa-0000-7000-8000-00000000000e"
+    run = client.get(run_id)
+    waiting = asyncio.ensure_future(run.result(20))
+    watching = asyncio.ensure_future(anext(client.get(run_id).events()))
+    await asyncio.sleep(0)  # both have begun before there is such a run
+    await client.start("echo", {"text": "late"}, run_id=run_id)
+    assert await waiting is not None
+    assert (await watching).type == "run.started"
+
+
 async def test_a_run_can_be_cancelled(client: Client) -> None:
     run = await client.start("hold")
     waiting = asyncio.ensure_future(client.get(run.id).result(5))
@@ -230,6 +241,10 @@ async def test_every_command_has_its_word(client: Client) -> None:
         (run.resume(), "resume"),
         (run.retry("wait"), "retry"),
         (run.skip("wait"), "skip"),
+        (run.rewind("wait"), "rewind"),
+        (run.approve("ada", step="wait"), "approve"),
+        (run.reject("ada", "no"), "reject"),
+        (run.signal("other", 1, by="ada", reason="why"), "signal"),
         (run.terminate(), "terminate"),
         (run.control("migrate", version=2), "migrate"),
     ):

@@ -3,9 +3,12 @@
 import pytest
 
 from services.workflow import sweeping
+from services.workflow.causes import causes
+from services.workflow.core.state import Run
 from services.workflow.engine import Engine
 from stretto.bus.deadletter import DeadLetters
 from stretto.contracts.ids import parse_run_id
+from stretto.definition import Definition, compile_graph, load
 from stretto.runtime.errors import TransientError
 from tests.integration.workflow.definitions import ONE, TWO
 from tests.integration.workflow.partners import silent
@@ -18,6 +21,12 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweeping, "ASK_OVERDUE_S", 0.3)
     monkeypatch.setattr(sweeping, "ATTEMPT_OVERDUE_S", 0.3)
     monkeypatch.setattr(sweeping, "SWEEP_SLICE", 1)
+
+
+def loaded(source: str) -> Definition:
+    definition = load(source).definition
+    assert definition is not None
+    return definition
 
 
 def gauge(world: World, name: str) -> float:
@@ -55,12 +64,26 @@ async def test_a_run_without_a_cause_is_reported(
         return await real(self, *args, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Engine, "resend", resend)
+    await world.bus.subscribe("stretto.alert.>", world.heard.sink)
     await until(lambda: made)
 
     made[0].loader.slots[parse_run_id(run)].run.open.clear()
 
     await until(lambda: gauge(world, "workflow_runs_without_cause") == 1)
     assert "run without a cause" in caplog.text
+    await until(lambda: world.heard.json("stretto.alert.default.critical"))
+    alert = world.heard.json("stretto.alert.")[0]
+    assert (alert["code"], alert["run_id"]) == ("run_without_cause", run)
+    assert "waits for nothing" in alert["message"]
+
+
+def test_a_run_without_a_cause_is_explained_as_a_fault_of_ours() -> None:
+    run = Run(bytes(16), compile_graph(loaded("workflow: w\nsteps:\n  a: {task: t}\n"), 1))
+    [cause] = causes(run)
+    assert (cause.cause, cause.owner) == ("fault", "workflow")
+    assert "a fault of ours" in cause.sentence
+    run.todo["a"] = None
+    assert [c.cause for c in causes(run)] == ["own"]
 
 
 async def test_a_run_whose_output_was_lost_is_asked_again(world: World) -> None:

@@ -119,3 +119,29 @@ def test_a_reader_that_has_had_enough_is_no_error_to_speak_of(tmp_path: Path) ->
 def test_every_command_of_the_list_can_be_found() -> None:
     context = click.Context(commands)
     assert all(commands.get_command(context, name) for name in commands.list_commands(context))
+
+
+@pytest.mark.parametrize(
+    ("names", "task", "told"),
+    [(["dispatch"], "t.do", True), (["dispatch"], "std.echo", False), (["attempt"], "t.do", False)],
+)
+def test_a_trace_without_the_spans_of_its_worker_says_so(
+    tmp_path: Path, names: list[str], task: str, told: bool
+) -> None:
+    trace = RUN_ID.replace("-", "")
+    TraceStore(tmp_path / "traces").add(
+        [
+            Span(
+                trace_id=trace,
+                span_id=name,
+                name=name,
+                service="s",
+                start_ns=0,
+                end_ns=1,
+                attributes={"stretto.task": task},
+            )
+            for name in names
+        ]
+    )
+    done = CliRunner().invoke(trace_command, [RUN_ID, "--data", str(tmp_path)])
+    assert ("There is no span of a worker" in done.stderr) is told

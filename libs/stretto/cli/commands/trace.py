@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from rich.tree import Tree
 from stretto.cli.calling import data_option
 from stretto.cli.exits import EXIT_RUN_FAILED
 from stretto.cli.printing import note, out, print_json, seconds
+from stretto.client.explaining import OWN_PREFIX
 from stretto.contracts import ids
 from stretto.dev.environment import OTLP_ENDPOINT
 from stretto.dev.traces import Node, Span, TraceStore, tree_of
@@ -51,11 +53,11 @@ def trace_command(run_id: str, data: Path, as_json: bool) -> None:
     if as_json:
         print_json({"trace_id": trace_id, "spans": spans})
         return
-    if not any(span.name.startswith(SPAN_ATTEMPT) for span in spans):
+    if _lacks_workers(spans):
         note(
-            "There is no span of a worker: none took part, or it sends its spans elsewhere. One "
-            "that is started with `stretto worker` in the folder of `stretto dev` sends them here; "
-            f"any other needs {OTLP_ENDPOINT} (`stretto dev` says which, in its ready file)."
+            "There is no span of a worker: it sends its spans elsewhere, or nowhere. One that is "
+            "started with `stretto worker` in the folder of `stretto dev` sends them here; any "
+            f"other needs {OTLP_ENDPOINT} (`stretto dev` says which, in its ready file)."
         )
     roots = tree_of(spans)
     began = min(span.start_ns for span in spans)
@@ -63,6 +65,14 @@ def trace_command(run_id: str, data: Path, as_json: bool) -> None:
         tree = Tree(_label(root.span, began))
         _grow(tree, root, began)
         out().print(tree)
+
+
+def _lacks_workers(spans: Sequence[Span]) -> bool:
+    """Whether attempts went to workers, and none of them has sent its spans."""
+    if any(span.name.startswith(SPAN_ATTEMPT) for span in spans):
+        return False
+    tasks = [str(span.attributes[ATTR_TASK]) for span in spans if ATTR_TASK in span.attributes]
+    return any(not task.startswith(OWN_PREFIX) for task in tasks)
 
 
 def _grow(tree: Tree, node: Node, began_ns: int) -> None:
