@@ -1,8 +1,10 @@
 """`python -m services.decision`: the decision service."""
 
+import asyncio
 import sys
 
 from services.decision.answering import Answering
+from services.decision.ranking import Ranking
 from services.decision.settings import DecisionSettings
 from stretto.expression.functions.plugins import load_functions_or_exit
 from stretto.runtime.service import ServiceContext, run_service
@@ -11,7 +13,12 @@ from stretto.runtime.settings import settings_or_exit
 
 async def main(context: ServiceContext[DecisionSettings]) -> None:
     """Answer asks until the service is told to stop."""
-    await Answering(context).run()
+    ranking = Ranking(context)
+    answering = Answering(context, {"rank": ranking.rank, "learned": ranking.learned})
+    async with asyncio.TaskGroup() as group:
+        listening = group.create_task(ranking.run())
+        await answering.run()
+        listening.cancel()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from services.decision.core.plans import MAX_PLANS
+from services.decision.routing.learning import EXPLORE
 from stretto.runtime.settings import ServiceSettings
 
 
@@ -13,3 +14,7 @@ class DecisionSettings(ServiceSettings):
     """Frames that are taken at once: few, so that instances share a burst evenly."""
     decision_plans: int = Field(MAX_PLANS, ge=1, le=1_000_000)
     """Compiled plans that are kept, about 3 kB each."""
+    decision_explore: float = Field(EXPLORE, ge=0, le=1)
+    """Share of the choices of `learned` that try another device than the best."""
+    decision_learning_frozen: bool = False
+    """Whether `learned` goes by what it knows and learns no more."""

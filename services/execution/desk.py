@@ -19,7 +19,7 @@ from functools import partial
 
 import msgspec
 
-from services.execution.core.admission import Admission, Counts
+from services.execution.core.admission import OWN_PREFIX, Admission, Counts
 from services.execution.core.attempt import Attempt
 from services.execution.core.effects import Effect, Silent, StopOwn
 from services.execution.core.line import Sending
@@ -29,6 +29,7 @@ from services.execution.intake import attempt_of, found_attempt, id_of, misplace
 from services.execution.measures import Measures
 from services.execution.own.house import House
 from services.execution.own.tasks import own_handlers
+from services.execution.routing import Router
 from services.execution.settings import ExecutionSettings
 from services.execution.work_stream import WorkStream
 from stretto.bus.deadletter import DeadLetters
@@ -79,6 +80,7 @@ class SeenResult(msgspec.Struct, frozen=True, gc=False):
     id: str
     started_at: str | None = None
     finished_at: str | None = None
+    status: str = "completed"
 
 
 class SeenResults(msgspec.Struct, frozen=True):
@@ -126,6 +128,7 @@ class Desk:
             tracer=context.tracer,
             group=group,
         )
+        self._router = Router(context, roster, to_queue=self._to_queue, answer=self._answer)
         self._queues: set[tuple[str, str]] = set()
         self._sent = 0
         self._token = secrets.token_hex(TOKEN_BYTES)
@@ -167,6 +170,7 @@ class Desk:
             self._read_results(),
             self._tick(),
             self._errands.run(),
+            self._router.run(),
             self._ask_open(),
         ):
             self._tasks.append(self._group.create_task(work))
@@ -230,6 +234,10 @@ class Desk:
         for record in frame.records:
             id_ = id_of(record)
             known = core.get(id_)
+            routed = self._router.core.get(id_)
+            if routed is not None:
+                self._router.repeated(routed, again=record.again)
+                continue
             if known is not None:
                 self._do(core.repeated(known, record.queue, now_us, again=record.again))
                 continue
@@ -241,11 +249,15 @@ class Desk:
             refused = misplaced(record)
             if refused is not None:
                 self._answer(attempt, refused)
+            elif record.route is not None and not attempt.task.startswith(OWN_PREFIX):
+                self._router.admit(record, attempt)
             elif core.admit(attempt, now_us):
                 own.append(attempt)  # the only effect of an admission: to run it here
         self._measures.admitted.add(len(frame.records))
         if frame.withdrawn:
-            self._do(core.withdraw([id_of(record) for record in frame.withdrawn]))
+            ids = [id_of(record) for record in frame.withdrawn]
+            self._router.withdraw(ids)
+            self._do(core.withdraw(ids))
         if own:
             self._house.run(own)
         self._changed.set()
@@ -292,22 +304,28 @@ class Desk:
         attempt = None
         for result in seen.results:
             attempt = core.finished(result.id)
+            if attempt is None:
+                failed = result.status == "failed"
+                self._router.finished(result.id, _took_us(result), failed=failed)
         self._measures.finished.add(len(seen.results))
         if attempt is not None:
             self._learn(attempt, seen.results[-1])
         if seen.accepted is not None:
             for id_ in [seen.accepted] if isinstance(seen.accepted, str) else seen.accepted:
                 self.alive(id_)
+                self._router.accepted(id_)
 
     def _learn(self, attempt: Attempt, result: SeenResult) -> None:
         """Take how long an attempt took as a sample."""
-        if result.started_at is None or result.finished_at is None:
-            return
-        try:
-            took_us = parse_rfc3339(result.finished_at) - parse_rfc3339(result.started_at)
-        except ValueError:
-            return  # instants of a worker of another make: only a hint is lost
-        self._core.durations.learn(attempt.namespace, attempt.task, took_us)
+        took_us = _took_us(result)
+        if took_us is not None:
+            self._core.durations.learn(attempt.namespace, attempt.task, took_us)
+
+    def _to_queue(self, attempt: Attempt, queue: str) -> None:
+        """Let an attempt that no device fits go to a queue."""
+        attempt.queue = queue
+        self._core.admit(attempt, self._context.clock.now_us())
+        self._changed.set()
 
     # --- what goes out
 
@@ -395,6 +413,7 @@ class Desk:
                 self._do(self._core.tick(now_us))
             else:
                 self._core.deaf(now_us)
+            await self._router.tick()
             self._ticks += 1
             if self._ticks % RECONCILE_EVERY_TICKS == 0:
                 await self._reconcile(now_us)
@@ -482,6 +501,16 @@ class Desk:
                 names.ATTR_LANE: self.lane,
             },
         )
+
+
+def _took_us(result: SeenResult) -> int | None:
+    """How long an attempt took, where its worker says so in a form that is known."""
+    if result.started_at is None or result.finished_at is None:
+        return None
+    try:
+        return parse_rfc3339(result.finished_at) - parse_rfc3339(result.started_at)
+    except ValueError:
+        return None  # instants of a worker of another make: only a hint is lost
 
 
 def _silent(heartbeat_s: float) -> Failure:

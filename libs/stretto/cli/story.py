@@ -70,6 +70,11 @@ def _of_step(event: RunEvent, data: dict[str, Any]) -> str:
         case "step.scheduled":
             queue = f" on queue {data['queue']}" if data.get("queue") else ""
             return f"attempt {data['attempt']} of {data['task']}{queue}{_with(data)}"
+        case "step.bound":
+            ranked = data.get("ranked") or {}
+            which = f", one of {ranked['fitting']} that fit" if ranked.get("fitting") else ""
+            why = f": {data['reason']}" if data.get("reason") else ""
+            return f"attempt {data['attempt']} goes to {data['device']}{which}{why}"
         case "step.started":
             return f"attempt {data['attempt']} was accepted{_by(data)}"
         case "step.completed":

@@ -156,6 +156,18 @@ class StepScheduled(Event, frozen=True, kw_only=True, omit_defaults=True):
     deadline: datetime | None = None
 
 
+class StepBound(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """An attempt with a route goes to a device. `ranked`: which fitted, in which order, and why
+    (`contracts.routes.Ranked`); `reason`: why it goes there."""
+
+    type: ClassVar[str] = "step.bound"
+    step: str
+    attempt: int
+    device: str
+    reason: str = ""
+    ranked: msgspec.Raw = NULL
+
+
 class StepStarted(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A worker has accepted the attempt (only where the attempt asked to be told)."""
 
@@ -429,6 +441,7 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     StepActivated,
     StepExpanded,
     StepScheduled,
+    StepBound,
     StepStarted,
     StepCompleted,
     StepChosen,

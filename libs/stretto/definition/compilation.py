@@ -25,6 +25,7 @@ from stretto.definition.asks import AskText
 from stretto.definition.drafts import CatchDraft, Draft, StepDraft, TaskDraft
 from stretto.definition.model import CompensateText, Defaults, StepText, TaskText
 from stretto.definition.nodes import Node
+from stretto.definition.routes import RouteDraft
 from stretto.definition.shapes import json_of
 
 
@@ -101,7 +102,7 @@ class _Compiler:
             runs_on=draft.runs_on,
             ask=self._ask(draft.ask),
             for_each=self._for_each(draft),
-            task=None if task is None else self._task(task, draft.constant_input),
+            task=None if task is None else self._task(task, draft.constant_input, draft.route),
             value=draft.value,
             cases=tuple(Case(then=then) for then in draft.cases),
             body=None if draft.inside is None else self._scope(draft.inside),
@@ -173,15 +174,18 @@ class _Compiler:
         if text is None or undo is None:
             return None
         return Compensation(
-            task=self._task(text.task, undo.constant),
+            task=self._task(text.task, undo.constant, undo.route),
             ask=self._ask(undo.ask),
             retry=text.retry.over(self.defaults.retry).settled(),
             timeouts=text.timeout.over(self.defaults.timeout),
         )
 
-    def _task(self, text: TaskText, constant_input: bytes) -> TaskPlan:
+    def _task(self, text: TaskText, constant_input: bytes, route: RouteDraft | None) -> TaskPlan:
         return TaskPlan(
-            name=text.name, queue=text.queue or self.defaults.queue, input=constant_input
+            name=text.name,
+            queue=text.queue or self.defaults.queue,
+            input=constant_input,
+            route=None if route is None else route.settled(self.draft.text.workflow),
         )
 
     def _ask(self, text: AskText | None) -> Ask | None:

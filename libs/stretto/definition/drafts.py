@@ -5,6 +5,7 @@ import msgspec
 from stretto.contracts.graph import CancelPlan, RunsOn, SomeOf
 from stretto.definition.asks import AskText
 from stretto.definition.model import StepText, WorkflowText
+from stretto.definition.routes import RouteDraft
 
 EMPTY_INPUT = b"{}"
 """What a task gets that has no `with`."""
@@ -15,6 +16,7 @@ class TaskDraft(msgspec.Struct, frozen=True, kw_only=True):
 
     constant: bytes = EMPTY_INPUT
     ask: AskText | None = None
+    route: RouteDraft | None = None
 
 
 class OutputDraft(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +42,7 @@ class StepDraft(msgspec.Struct, frozen=True, kw_only=True):
     expand: AskText | None = None
     value: bytes | None = None
     constant_input: bytes = EMPTY_INPUT
+    route: RouteDraft | None = None
     cases: tuple[tuple[int, ...], ...] = ()
     undo: TaskDraft | None = None
     some: SomeOf | None = None

@@ -4,7 +4,7 @@ Expressions stay the text they were; a `Located` keeps its place for mistakes th
 Kinds of step differ only in their `Body`: a new kind fills it in another way.
 """
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -17,6 +17,7 @@ from stretto.contracts.graph import (
     Retry,
     Timeouts,
 )
+from stretto.contracts.routes import Otherwise, Strategy
 from stretto.definition.nodes import Mapping, Node, Path
 from stretto.definition.shapes import Located
 
@@ -117,12 +118,29 @@ class Defaults(msgspec.Struct, frozen=True, kw_only=True):
     queue: str | None = None
 
 
+class PreferText(NamedTuple):
+    """`prefer` as written. `by`: the expression of a strategy that has one."""
+
+    strategy: Strategy = "least_loaded"
+    by: Located[str] | None = None
+    soft: tuple[tuple[Located[str | bool], float], ...] = ()
+
+
+class RouteText(msgspec.Struct, frozen=True, kw_only=True):
+    """`route` as written."""
+
+    where: Located[str | bool] | None = None
+    prefer: PreferText = PreferText()
+    otherwise: tuple[Otherwise, ...] = ()
+
+
 class TaskText(msgspec.Struct, frozen=True, kw_only=True):
     """A task and what it is given: a step's or a compensation's. `inputs` None: nothing."""
 
     name: str
     inputs: Located[Mapping] | None = None
     queue: str | None = None
+    route: RouteText | None = None
 
 
 class CompensateText(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from stretto.definition.model import (
     CompensateText,
     NeedsText,
     RetryText,
+    RouteText,
     StepText,
     TaskText,
     TimeoutText,
@@ -28,6 +29,7 @@ from stretto.definition.policies import (
 )
 from stretto.definition.records import read_fields, unknown_keys
 from stretto.definition.retry_timeout import RETRY, STEP_RETRY, STEP_TIMEOUT, TIMEOUT
+from stretto.definition.routes import ROUTE
 from stretto.definition.scalar_shapes import Choice, Number, Text
 from stretto.definition.shapes import Field, wrong_type
 from stretto.definition.texts import Condition, Items
@@ -39,6 +41,7 @@ _WITH = Field(
     "What the task is given; values may hold ${{ expressions }}.",
 )
 _QUEUE = Field(QUEUE_NAME, "The queue whose workers do it. Default: one whose workers know it.")
+_ROUTE = Field(ROUTE, "On which device it may run. Default: on any worker of its queue.")
 _RETRY_WORDS = "When a failed attempt is tried again. Default: never."
 _TIMEOUT_WORDS = (
     "Limits of time; a plain duration limits each attempt of a task, and all of other steps."
@@ -48,12 +51,13 @@ _TIMEOUT_WORDS = (
 def _make_compensate(
     task: str,
     queue: str | None = None,
+    route: RouteText | None = None,
     retry: RetryText | None = None,
     timeout: TimeoutText | None = None,
     **others: Any,
 ) -> CompensateText:
     return CompensateText(
-        task=TaskText(name=task, inputs=others.get("with"), queue=queue),
+        task=TaskText(name=task, inputs=others.get("with"), queue=queue, route=route),
         retry=retry or RetryText(),
         timeout=timeout or TimeoutText(),
     )
@@ -66,6 +70,7 @@ COMPENSATE = Record(
         "task": Field(TASK_NAME, "The task that undoes the step.", required=True),
         "with": _WITH,
         "queue": _QUEUE,
+        "route": _ROUTE,
         "retry": Field(RETRY, _RETRY_WORDS),
         "timeout": Field(TIMEOUT, _TIMEOUT_WORDS),
     },
@@ -90,6 +95,7 @@ FIELDS: dict[str, Field] = {
     ),
     "with": _WITH,
     "queue": _QUEUE,
+    "route": _ROUTE,
     "retry": Field(STEP_RETRY, _RETRY_WORDS),
     "timeout": Field(STEP_TIMEOUT, _TIMEOUT_WORDS),
     "compensate": Field(COMPENSATE, "What undoes the step when the run fails later."),

@@ -15,7 +15,7 @@ No more messages are asked for than there are free slots for their attempts; see
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,6 +108,7 @@ class Session:
         self._ledger = Ledger()
         self._pools = Pools(profile.slots)
         self._quiet = asyncio.Event()
+        self._draining = False
         self._per_message = min(max(1, profile.slots // SHARE_OF_SLOTS), MAX_ATTEMPTS_A_MESSAGE)
         self._pull = PullLoop(
             connection,
@@ -135,10 +136,13 @@ class Session:
             async with asyncio.TaskGroup() as group:
                 self._wire(group)
                 await self._ensure()
-                withdrawals = await self._connection.subscribe(
-                    subjects.withdraw(self._profile.namespace, self._profile.queue),
-                    self._withdrawn,
-                )
+                where = self._profile.namespace, self._profile.queue
+                who = self._profile.namespace, self._profile.name
+                subscriptions = [
+                    await self._connection.subscribe(subjects.withdraw(*where), self._withdrawn),
+                    await self._connection.subscribe(subjects.withdraw(*who), self._withdrawn),
+                    await self._connection.subscribe(subjects.device(*who), self._addressed),
+                ]
                 background = [
                     group.create_task(self._connection.wait_closed(), name="bug-watch"),
                     group.create_task(self._stay_present(), name="presence"),
@@ -146,12 +150,14 @@ class Session:
                 ]
                 pulling = group.create_task(self._take(), name="pull")
                 await stopping.wait()
+                self._draining = True
                 logger.info("worker drains", extra=self._who() | self._counts())
                 pulling.cancel()
                 await self._drain()
                 for task in background:
                     task.cancel()
-                await self._connection.unsubscribe(withdrawals)
+                for subscription in subscriptions:
+                    await self._connection.unsubscribe(subscription)
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
         finally:
@@ -212,6 +218,24 @@ class Session:
             return
         self._runner.fill()
 
+    def _addressed(self, _subject: bytes, _reply: bytes, _block: bytes, data: bytes) -> None:
+        """Attempts for this worker alone: execution sends them again until they are accepted."""
+        try:
+            tasks = decode_work(data).tasks
+        except (msgspec.DecodeError, RecursionError) as error:
+            logger.warning("work not understood", extra={names.LOG_REASON: str(error)})
+            return
+        if self._draining:
+            return  # not accepted: they go to another
+        for task in tasks:
+            if task.accept:
+                self._outbox.accept(task.reply, task.id)
+        # Accepted already: not once more when they begin.
+        taken = [msgspec.structs.replace(task, accept=False) for task in tasks]
+        for reply, result in self._ledger.take(Delivery(None), taken):
+            self._outbox.add(reply, result)
+        self._runner.fill()
+
     async def _refuse(self, message: Message, error: Exception) -> None:
         """Put what is no work into the dead letters; it is delivered again until it is there."""
         try:
@@ -241,7 +265,7 @@ class Session:
     def _stored(self, ids: list[str]) -> None:
         done = self._ledger.stored(ids)
         if done:
-            ack_all([message_of(delivery) for delivery in done])
+            ack_all(messages_of(done))
 
     def _withdrawn(self, _subject: bytes, _reply: bytes, _block: bytes, data: bytes) -> None:
         try:
@@ -259,7 +283,7 @@ class Session:
         """Tell the server that open messages are worked on: else another worker gets them."""
         while True:
             await self._clock.sleep(IN_PROGRESS_INTERVAL_S)
-            in_progress_all([message_of(delivery) for delivery in self._ledger.open])
+            in_progress_all(messages_of(self._ledger.open))
 
     async def _stay_present(self) -> None:
         back = asyncio.Event()
@@ -333,8 +357,8 @@ class Session:
                 await self._outbox.wait_empty()
         except TimeoutError:
             logger.warning("results not stored at the end", extra=self._who() | self._counts())
-        for delivery in self._ledger.open:
-            message_of(delivery).give_back()
+        for message in messages_of(self._ledger.open):
+            message.give_back()
         await self._say_present(gone=True)
 
     def _who(self) -> dict[str, object]:
@@ -348,8 +372,6 @@ class Session:
         return {names.LOG_COUNT: self._ledger.running + self._ledger.queued}
 
 
-def message_of(delivery: Delivery) -> Message:
-    """Return the bus's message of a delivery."""
-    message = delivery.message
-    assert isinstance(message, Message), "the session makes deliveries of messages only"
-    return message
+def messages_of(deliveries: Iterable[Delivery]) -> list[Message]:
+    """Return the messages of deliveries that wait for an acknowledgement."""
+    return [d.message for d in deliveries if isinstance(d.message, Message)]

@@ -24,12 +24,14 @@ class Crew(NamedTuple):
 class Device:
     """One present device."""
 
-    __slots__ = ("namespace", "presence", "seen_us")
+    __slots__ = ("freed", "namespace", "presence", "seen_us")
 
     def __init__(self, namespace: str, presence: Presence, seen_us: int) -> None:
         self.namespace = namespace
         self.presence = presence
         self.seen_us = seen_us
+        self.freed = 0
+        """Results of it since its last word: so many fewer slots are busy than it said."""
 
 
 class Roster:
@@ -40,6 +42,9 @@ class Roster:
         self._queues: dict[tuple[str, str], dict[str, Presence]] = {}
         self._crews: dict[tuple[str, str], Crew] = {}
         self._serving: dict[tuple[str, str], dict[str, int]] = {}
+        self._given: dict[tuple[str, str], set[str]] = {}
+        self.version = 0
+        """Grows when somebody comes, goes, or does something else than before."""
 
     def __len__(self) -> int:
         return len(self._devices)
@@ -72,7 +77,10 @@ class Roster:
             self._join(namespace, name, presence)
             return presence.tasks if presence.queue is not None else []
         device.seen_us = now_us
+        device.freed = 0
         before, device.presence = device.presence, presence
+        if before != presence and _fits_otherwise(before, presence):
+            self.version += 1
         if _same_place(before, presence):
             return []
         self._leave(namespace, name, before)
@@ -93,6 +101,31 @@ class Roster:
         """Count everybody as heard now: it was we who did not listen."""
         for device in self._devices.values():
             device.seen_us = now_us
+
+    def give(self, namespace: str, name: str, id_: str) -> None:
+        """Note that a device is given an attempt by its name."""
+        self._given.setdefault((namespace, name), set()).add(id_)
+
+    def take_back(self, namespace: str, name: str, id_: str, *, done: bool) -> None:
+        """Note that a device does not have an attempt any more; `done`: its result came."""
+        key = (namespace, name)
+        given = self._given.get(key)
+        if given is not None:
+            given.discard(id_)
+            if not given:
+                del self._given[key]
+        device = self._devices.get(key)
+        if done and device is not None:
+            device.freed += 1
+
+    def free(self, namespace: str, name: str) -> int:
+        """How many slots of a device are free: by its own last word, or by what it was given."""
+        device = self._devices.get((namespace, name))
+        if device is None:
+            return 0
+        given = len(self._given.get((namespace, name), ()))
+        said = max(0, device.presence.busy - device.freed)
+        return max(1, device.presence.slots) - max(given, said)
 
     def crew(self, namespace: str, queue: str) -> Crew:
         """Sum up the present workers of a queue. O(1) unless the queue's workers have changed."""
@@ -131,9 +164,11 @@ class Roster:
     def _remove(self, key: tuple[str, str]) -> None:
         device = self._devices.pop(key, None)
         if device is not None:
+            self.version += 1
             self._leave(*key, device.presence)
 
     def _join(self, namespace: str, name: str, presence: Presence) -> None:
+        self.version += 1
         queue = presence.queue
         if queue is None:
             return
@@ -159,6 +194,13 @@ class Roster:
                 del queues[queue]
             if not queues:
                 del self._serving[namespace, task]
+
+
+def _fits_otherwise(before: Presence, now: Presence) -> bool:
+    """Whether a device may fit other routes than before."""
+    return (before.capabilities, before.attributes, before.labels, before.tasks) != (
+        now.capabilities, now.attributes, now.labels, now.tasks,
+    )  # fmt: skip
 
 
 def _same_place(before: Presence, now: Presence) -> bool:

@@ -133,7 +133,18 @@ class Continue(msgspec.Struct, frozen=True, kw_only=True):
 
 CONTINUE = Continue()
 
-Command = Start | Result | Accepted | Bound | Decided | TimerFired | Control | Granted | Migrate | Continue
+Command = (
+    Start
+    | Result
+    | Accepted
+    | Bound
+    | Decided
+    | TimerFired
+    | Control
+    | Granted
+    | Migrate
+    | Continue
+)
 
 
 _REOPENING = frozenset({"retry", "rewind", "rollback"})

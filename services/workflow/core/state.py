@@ -64,7 +64,8 @@ class Node:
     """One step, item, round, for_each or compensation of a run."""
 
     __slots__ = (
-        "attempt", "avoid", "base", "body", "candidate", "child_run", "deadline_us", "each", "escalated",
+        "attempt", "avoid", "base", "body", "candidate", "child_run", "deadline_us", "each",
+        "escalated",
         "failure", "finishing", "first_us", "handler", "index", "input", "limits", "listens",
         "output", "path", "plan", "queue_deadline_us", "role", "round", "rounds", "scope",
         "since_us", "status", "stop", "target", "turn", "until_us", "worker",

@@ -52,12 +52,12 @@ workflow: w
 steps:
   a:
     task: t
-    route: {where: x}
+    resources: {gpu: 1}
 """,
         (
             (
-                "5:5: steps.a.route: expected a key that this version knows, but "
-                '"route" (where it may run) is not supported by this version'
+                "5:5: steps.a.resources: expected a key that this version knows, but "
+                '"resources" (what it holds meanwhile) is not supported by this version'
             ),
         ),
     ),

@@ -25,7 +25,7 @@ TIMED = frozenset({"timeout"})
 CHILD = frozenset({"with", "retry"})
 """Fields of kinds that start something with an input, again if need be."""
 
-WORK = CHILD | TIMED | {"queue"}
+WORK = CHILD | TIMED | {"queue", "route"}
 """Fields of kinds that ask a worker."""
 
 GROUP = frozenset({"output"})

@@ -8,7 +8,9 @@ from stretto.definition.policies import TASK_NAME
 
 
 def _body(name: str, fields: dict[str, Any]) -> Body:
-    task = TaskText(name=name, inputs=fields.get("with"), queue=fields.get("queue"))
+    task = TaskText(
+        name=name, inputs=fields.get("with"), queue=fields.get("queue"), route=fields.get("route")
+    )
     return Body(task=task)
 
 

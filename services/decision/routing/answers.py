@@ -1,0 +1,137 @@
+"""Answers to rank questions: compiled routes, matched, ordered, explained."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from time import perf_counter_ns
+from typing import Any
+
+import msgspec
+
+from services.decision.core.failures import expression_failure
+from services.decision.routing.fleet import Fleet
+from services.decision.routing.learning import Bandit
+from services.decision.routing.matching import Asked, Matched, Matcher, Matches
+from services.decision.routing.observed import Observed
+from services.decision.routing.ranking import Ranker
+from stretto.contracts.failures import Failure
+from stretto.contracts.public import Presence
+from stretto.contracts.routes import Outcome, Ranked, RankQuestion, RoutePlan
+from stretto.expression.cache import ProgramCache
+from stretto.expression.errors import EvaluationError, ExpressionError
+
+MAX_ROUTES = 10_000
+"""Compiled routes that are kept: steps of all versions that have open runs."""
+
+MAX_PROGRAMS = 10_000
+
+_plan_decoder = msgspec.json.Decoder(RoutePlan)
+_value_decoder = msgspec.json.Decoder()
+
+
+class Routes:
+    """Everything that routing knows. Times come from outside, in µs."""
+
+    def __init__(self, *, explore: float, programs: ProgramCache | None = None) -> None:
+        self.fleet = Fleet()
+        self.observed = Observed()
+        self.bandit = Bandit(explore)
+        self.matches = Matches()
+        self._ranker = Ranker(self.observed, self.bandit)
+        self._programs = programs or ProgramCache(MAX_PROGRAMS)
+        self._matchers: OrderedDict[bytes, Matcher | Failure] = OrderedDict()
+
+    def heard(self, namespace: str, name: str, presence: Presence, now_us: int) -> None:
+        """Take what a device says of itself."""
+        self.fleet.hear(namespace, name, presence, now_us)
+
+    def took(self, namespace: str, outcome: Outcome, now_us: int) -> None:
+        """Take how an attempt went on a device."""
+        name, task, failed = outcome.device, outcome.task, outcome.failed
+        self.observed.took(namespace, name, task, outcome.took_ms, now_us, failed=failed)
+        member = self.fleet.get(namespace, name)
+        if member is not None:
+            member.assigned = max(0, member.assigned - 1)
+        load = 0.0 if member is None else member.load
+        self.bandit.learn(namespace, task, name, load, outcome.took_ms, failed=failed)
+
+    def answer(self, question: RankQuestion, now_us: int) -> Ranked:
+        """Answer one question."""
+        began = perf_counter_ns()
+        encoded = bytes(question.plan)
+        matcher = self._matcher(encoded)
+        if isinstance(matcher, Failure):
+            return Ranked(failure=matcher)
+        absent = set(question.absent)
+        values = tuple(None if i in absent else bytes(v) for i, v in enumerate(question.values))
+        namespace, task = question.namespace, question.task
+        try:
+            scope = _scope(matcher.plan.paths, values)
+            asked = Asked(matcher, encoded, values, namespace, task)
+            matched = self.matches.of(asked, scope, self.fleet)
+            chosen = self._ranker.rank(
+                matcher,
+                matched.fitting,
+                scope,
+                id_=question.id,
+                namespace=namespace,
+                task=task,
+                avoid=question.avoid,
+                now_us=now_us,
+            )
+        except EvaluationError as error:
+            failure = expression_failure(error.place or "route", error.message, error.code)
+            return Ranked(failure=failure)
+        return Ranked(
+            candidates=chosen.candidates,
+            strategy=matcher.plan.strategy,
+            present=len(self.fleet.present(namespace)),
+            knowing=matched.knowing,
+            fitting=len(matched.fitting),
+            refused=_refused(matched, chosen.aside),
+            explored=chosen.explored,
+            took_us=(perf_counter_ns() - began) // 1_000,
+        )
+
+    def _matcher(self, encoded: bytes) -> Matcher | Failure:
+        found = self._matchers.get(encoded)
+        if found is not None:
+            self._matchers.move_to_end(encoded)
+            return found
+        try:
+            found = Matcher(_plan_decoder.decode(encoded), self._programs)
+        except (msgspec.DecodeError, RecursionError) as error:
+            found = expression_failure("route", f"expected a route, but: {error}", "plan")
+        except ExpressionError as error:
+            found = expression_failure(f"route.{error.place}", error.message, "syntax")
+        self._matchers[encoded] = found
+        if len(self._matchers) > MAX_ROUTES:
+            self._matchers.popitem(last=False)
+        return found
+
+
+def _refused(matched: Matched, aside: int) -> dict[str, int]:
+    refused = dict(matched.refused)
+    if aside:
+        refused["set aside after failures"] = aside
+    return refused
+
+
+def _scope(
+    paths: tuple[tuple[str, ...], ...], values: tuple[bytes | None, ...]
+) -> Mapping[str, Any]:
+    """Put the values where the route wants them."""
+    if len(paths) != len(values):
+        raise EvaluationError(
+            "invalid", f"expected {len(paths)} values for the route, but got {len(values)}"
+        )
+    scope: dict[str, Any] = {}
+    for path, value in zip(paths, values, strict=True):
+        inside = scope
+        for name in path[:-1]:
+            inside = inside.setdefault(name, {})
+        if value is not None:
+            try:
+                inside[path[-1]] = _value_decoder.decode(value)
+            except (msgspec.DecodeError, RecursionError) as error:
+                raise EvaluationError("invalid", f"expected JSON, but: {error}") from error
+    return scope

@@ -1,0 +1,185 @@
+"""Which devices fulfil the conditions of a route: narrowed by the index, decided by expressions."""
+
+from collections import Counter, OrderedDict
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from services.decision.routing.fleet import Fleet, Member
+from services.decision.routing.terms import Term, Terms, terms_of
+from stretto.contracts.routes import RoutePlan
+from stretto.expression.cache import ProgramCache
+from stretto.expression.errors import EvaluationError, ExpressionError
+from stretto.expression.interpolation import is_template, split
+from stretto.expression.kinds import Kind
+from stretto.expression.paths import Getter, Reference
+from stretto.expression.program import Program
+
+MAX_CACHED = 4_096
+"""Matches that are kept, of the current fleet: the names of those that fit."""
+
+MAX_CACHED_NAMES = 2_000
+"""A match of more devices is not kept."""
+
+MAX_REASONS = 8
+VOLATILE = frozenset({"busy", "load", "slots"})
+"""What of a device changes with every word of it: a match that asks for it is not kept."""
+
+TASKS = ("tasks",)
+ANY_TASK = ""
+"""The task of a device that announces none: it may do everything."""
+
+
+class Matched(NamedTuple):
+    """Those that fit, and how many did not for which reason."""
+
+    knowing: int
+    fitting: list[Member]
+    refused: dict[str, int]
+
+
+class Matcher:
+    """The compiled conditions of one route."""
+
+    __slots__ = ("by", "cacheable", "plan", "prefer", "terms", "where")
+
+    def __init__(self, plan: RoutePlan, programs: ProgramCache) -> None:
+        """Compile a route. Raises ExpressionError, which says the place."""
+        self.plan = plan
+        where = _compiled(programs, plan.where, "where", Kind.BOOL)
+        self.where: Getter | None = None if where is None else where.evaluate
+        self.terms = Terms((), True) if where is None else _terms(where)
+        self.prefer: list[tuple[Getter, float, str]] = []
+        for index, preference in enumerate(plan.prefer):
+            program = _compiled(programs, preference.condition, f"prefer[{index}].if", Kind.BOOL)
+            assert program is not None
+            self.prefer.append((program.evaluate, preference.weight, program.source.strip()))
+        by = _compiled(programs, plan.by, "prefer", None)
+        self.by: Getter | None = None if by is None else by.evaluate
+        self.cacheable = where is None or not any(map(_is_volatile, where.references))
+
+    def fits(self, fleet: Fleet, namespace: str, task: str, scope: Mapping[str, Any]) -> Matched:
+        """Find the devices that know the task and fulfil the condition."""
+        sets = [fleet.having(namespace, TASKS, task)]
+        anything = fleet.having(namespace, TASKS, ANY_TASK)
+        if anything:
+            sets[0] = {**anything, **sets[0]}
+        knowing = len(sets[0])
+        wanted = [(term, _wanted(term, scope)) for term in self.terms.terms]
+        narrowing = [
+            (term, fleet.having(namespace, term.key, value))
+            for term, value in wanted
+            if isinstance(value, str | int | float)  # what is indexed
+        ]
+        sets += [named for _, named in narrowing]
+        smallest = min(sets, key=len)
+        refused: Counter[str] = Counter()
+        fitting: list[Member] = []
+        decided = self.terms.complete and len(narrowing) == len(wanted)
+        for name, member in smallest.items():
+            if not all(name in named for named in sets):
+                continue
+            if decided or self.where is None:
+                fitting.append(member)
+                continue
+            reason = _refusal(self.where, member, scope)
+            if reason is None:
+                fitting.append(member)
+            else:
+                refused[reason] += 1
+        for term, named in narrowing:
+            missing = knowing - sum(name in named for name in sets[0]) if knowing <= 1000 else 0
+            if missing:
+                refused[f"{_shown(term)} is not as asked"] += missing
+        return Matched(knowing, fitting, dict(refused.most_common(MAX_REASONS)))
+
+
+class Asked(NamedTuple):
+    """A match that is asked for: the route with its bytes, and the bytes of its values."""
+
+    matcher: Matcher
+    encoded: bytes
+    values: tuple[bytes | None, ...]
+    namespace: str
+    task: str
+
+
+class Matches:
+    """Matches that are known already, as long as the fleet is the same."""
+
+    def __init__(self, limit: int = MAX_CACHED) -> None:
+        self._limit = limit
+        self._version = -1
+        self._known: OrderedDict[tuple[object, ...], Matched] = OrderedDict()
+        self.hits = 0
+        self.misses = 0
+
+    def of(self, asked: Asked, scope: Mapping[str, Any], fleet: Fleet) -> Matched:
+        """Give the match of a route and its values; worked out when it is not known."""
+        matcher, namespace, task = asked.matcher, asked.namespace, asked.task
+        if not matcher.cacheable:
+            return matcher.fits(fleet, namespace, task, scope)
+        if self._version != fleet.version:
+            self._known.clear()
+            self._version = fleet.version
+        key = (namespace, task, asked.encoded, asked.values)
+        found = self._known.get(key)
+        if found is not None:
+            self.hits += 1
+            self._known.move_to_end(key)
+            return found
+        self.misses += 1
+        found = matcher.fits(fleet, namespace, task, scope)
+        if len(found.fitting) <= MAX_CACHED_NAMES:
+            self._known[key] = found
+            if len(self._known) > self._limit:
+                self._known.popitem(last=False)
+        return found
+
+
+def _compiled(
+    programs: ProgramCache, source: str | None, place: str, expect: Kind | None
+) -> Program | None:
+    if source is None:
+        return None
+    try:
+        return programs.expression(source, None, expect)
+    except ExpressionError as error:
+        error.place = place
+        raise
+
+
+def _terms(program: Program) -> Terms:
+    from stretto.expression import native
+
+    source = program.source
+    if is_template(source):
+        source = next(piece.text for piece in split(source.strip()) if piece.is_expression)
+    return terms_of(native.parse(source).root)
+
+
+def _is_volatile(reference: Reference) -> bool:
+    return reference[0] == "device" and (len(reference) < 2 or reference[1] in VOLATILE)
+
+
+def _wanted(term: Term, scope: Mapping[str, Any]) -> object:
+    if not term.path:
+        return term.value
+    value: Any = scope
+    for name in term.path:
+        if not isinstance(value, Mapping) or name not in value:
+            return None
+        value = value[name]
+    return value
+
+
+def _refusal(where: Getter, member: Member, scope: Mapping[str, Any]) -> str | None:
+    """Why a device does not fulfil the condition; None: it does."""
+    try:
+        holds = where({**scope, "device": member.doc})
+    except EvaluationError as error:
+        return error.message[:120]
+    return None if holds else "the condition is false"
+
+
+def _shown(term: Term) -> str:
+    return "device." + ".".join(term.key)
