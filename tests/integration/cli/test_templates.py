@@ -175,8 +175,8 @@ def test_templates_and_versions_over_rest(dev: Dev, tmp_path: Path, name: str) -
     apply(dev, tmp_path, "template.yaml", "uses.yaml")
     with httpx.Client(base_url=f"{dev.ready['http']}/api/v1", timeout=30) as http:
 
-        def get(path: str, status: int = 200, **query: str) -> Any:
-            answer = http.get(path, params=query)
+        def get(path: str, status: int = 200) -> Any:
+            answer = http.get(path)
             assert answer.status_code == status, answer.text
             return answer.json()
 
@@ -205,7 +205,7 @@ def test_templates_and_versions_over_rest(dev: Dev, tmp_path: Path, name: str) -
         send("PUT", f"/definitions/{workflow}/labels/stable", {"version": 9}, 404)
         assert get(f"/definitions/{workflow}/stable")["version"] == 1
         assert len(get(f"/definitions/{workflow}/versions")["versions"]) == 2
-        compared = get(f"/definitions/{workflow}/diff", **{"from": "stable"})
+        compared = get(f"/definitions/{workflow}/diff?from=stable")
         assert [c["step"] for c in compared["changes"]] == ["hello.say"]
         begun = send("POST", "/runs", {"workflow": f"{workflow}@stable"}, 201)
         assert begun["workflow"] == workflow
