@@ -17,6 +17,10 @@ SAMPLE_EVERY = 32
 MAX_COUNTED = 1_024
 """Measured decisions before the counters are halved."""
 
+MAX_TIMES_MEAN = 4
+"""A time that is longer than so many times the mean counts as that: it was not the test that took
+it, but another process."""
+
 _GUESSED_NS = 1_000.0
 """What an input costs before it was measured."""
 
@@ -50,7 +54,7 @@ class Measured:
             self.looked_at /= 2
             self.kept /= 2
         self.asked += 1
-        self.ns += took_ns
+        self.ns += min(took_ns, MAX_TIMES_MEAN * self.ns / (self.asked - 1))
         self.looked_at += before
         self.kept += after
 

@@ -174,7 +174,7 @@ def test_the_order_of_the_columns_follows_what_they_were_seen_to_leave() -> None
     rules = [({"x": str(n % 2), "y": str(n)}, n) for n in range(200)]
     learns = table({"x": "any", "y": "any"}, *rules, hit="first")
 
-    for n in range(SAMPLE_EVERY * 4):
+    for n in range(SAMPLE_EVERY * 16):
         assert ask(learns, x=n % 2, y=n % 200) == (n % 200, [n % 200])
 
     assert learns.order == [1, 0]
