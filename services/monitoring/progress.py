@@ -28,7 +28,7 @@ from stretto.runtime.errors import TransientError
 TELL_EVERY_S = 1.0
 """How often a run that moves is told of."""
 
-MAX_TOLD = 50
+MAX_TOLD = 20
 """Runs that are told of each time: some milliseconds of work."""
 
 TOLD_FROM_US = 2 * US_PER_S

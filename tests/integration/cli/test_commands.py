@@ -225,6 +225,7 @@ def test_the_trace_of_a_run_is_a_tree(dev: Dev) -> None:
     assert "└── " in done.stdout
     answer = dev.json("trace", run_id, *data)
     assert answer["trace_id"] == run_id.replace("-", "")
+    assert dev.call("trace", run_id, *data).stderr == ""  # no worker took part
     missing = dev.call("trace", str(uuid.uuid4()), *data, expect=1)
     assert "expected spans of trace" in missing.stderr
     dev.call("trace", "nonsense", expect=2)
