@@ -262,7 +262,9 @@ class PayloadThere(msgspec.Struct, frozen=True, kw_only=True):
     """The payload is in the object store."""
 
     payload: str
+    """Its name there."""
     bytes: int
+    """How long it is."""
 
 
 class Operation(NamedTuple):
