@@ -52,6 +52,7 @@ SAMPLES: list[msgspec.Struct] = [
     public.Results(accepted=[ATTEMPT]),
     public.Presence(device="w-1", tasks=["payment.charge"], attributes={"site": 3}, slots=8),
     public.Presence(gone=True),
+    public.Alert(code="run_without_cause", message="look", at="2026-11-22T12:00:00Z", run_id=RUN),
     public.Progress(id=ATTEMPT, progress=0.4),
     public.EventsMessage(
         run=public.RunHead(

@@ -55,10 +55,15 @@ class RunQueued(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     type: ClassVar[str] = "run.queued"
     line: str
+    """Whose places they are: the workflow."""
     key: str
+    """The key that was worked out for the run."""
     limit: int
+    """How many runs of the key may be under way."""
     ahead: list[str] = []
+    """Runs that held the places then."""
     cancels: list[str] = []
+    """Runs that are cancelled to make room."""
 
 
 class RunAdmitted(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -66,8 +71,11 @@ class RunAdmitted(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     type: ClassVar[str] = "run.admitted"
     line: str
+    """Whose places they are: the workflow."""
     key: str
+    """The key that was worked out for the run."""
     limit: int
+    """How many runs of the key may be under way."""
 
 
 class StepLimited(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -77,7 +85,9 @@ class StepLimited(Event, frozen=True, kw_only=True, omit_defaults=True):
     type: ClassVar[str] = "step.limited"
     step: str
     retry: Retry | None = None
+    """When a failed attempt is tried again."""
     timeouts: Timeouts | None = None
+    """The limits of time."""
 
 
 class RunFailing(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -164,8 +174,10 @@ class StepBound(Event, frozen=True, kw_only=True, omit_defaults=True):
     step: str
     attempt: int
     device: str
+    """The device that it goes to."""
     reason: str = ""
     ranked: msgspec.Raw = NULL
+    """Which devices fitted, in which order, and why."""
 
 
 class StepStarted(Event, frozen=True, kw_only=True, omit_defaults=True):

@@ -120,12 +120,19 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     for those in `only` where given."""
 
     max_attempts: int = 1
+    """How many attempts at most."""
     interval_s: float = 1.0
+    """Seconds before the second attempt."""
     backoff: float = 2.0
+    """How much longer each wait is than the one before."""
     max_interval_s: float = 60.0
+    """The longest wait, in seconds."""
     jitter: float = 0.1
+    """The share by which a wait is longer or shorter."""
     never: tuple[str, ...] = ()
+    """Types of failure after which it is not tried again."""
     only: tuple[str, ...] = ()
+    """The types after which alone it is tried again; empty: all."""
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -135,9 +142,13 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attempts."""
 
     run_s: float | None = None
+    """Seconds of one attempt, from when a worker begins."""
     queue_s: float | None = None
+    """Seconds until a worker begins."""
     heartbeat_s: float | None = None
+    """Seconds between two signs of life."""
     total_s: float | None = None
+    """Seconds of the step, all attempts together."""
 
 
 class Join(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -105,9 +105,12 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     is set aside, or the attempt before has failed there)."""
 
     device: str
+    """Its name."""
     score: float
+    """More is better."""
     why: str = ""
     last: bool = False
+    """Only when no other fits."""
 
 
 class Ranked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -118,13 +121,21 @@ class Ranked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     candidates: list[Candidate] = []
+    """The best first."""
     strategy: str = ""
+    """How they were ordered."""
     present: int = 0
+    """Devices of the namespace."""
     knowing: int = 0
+    """Those that know the task."""
     fitting: int = 0
+    """Those that fit."""
     refused: dict[str, int] = {}
+    """How many did not fit, by reason."""
     explored: bool = False
+    """The first was chosen to learn about it."""
     took_us: int = 0
+    """How long it took to tell, in microseconds."""
     failure: Failure | None = None
 
 
@@ -139,7 +150,9 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     id: str
     device: str
+    """The device that it goes to."""
     ranked: Ranked = Ranked()
+    """Which devices fitted."""
     reason: str = ""
 
 
