@@ -153,7 +153,8 @@ def _too_long(run: Run) -> Event | None:
         return None
     text = f"expected a run of at most {MAX_EVENTS_PER_RUN} events, but it has {run.seq}"
     failure = Failure(type=FailureType.LIMIT_REACHED, message=text, retryable=False)
-    if not run.failing:
+    settled = run.rollback is not None and run.rollback.failing is not None
+    if not run.failing and not settled:
         return RunFailing(ending="failed", failure=failure)
     if run.seq >= MAX_EVENTS_PER_RUN + MAX_EVENTS_OF_ENDING:
         return RunTerminated(failure=failure)

@@ -77,6 +77,8 @@ def _rolled_back(run: RunProjection, at_us: int, data: bytes) -> None:
         if name in run.steps:
             run.move(run.steps[name], "pending", at_us - run.started_us)
     run.status = "paused" if fact.paused else "running"
+    if run.failure is not None:  # it was cancelled on its way
+        run.status = "failing"
 
 
 def _forked(run: RunProjection, at_us: int, data: bytes) -> None:

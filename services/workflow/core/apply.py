@@ -125,7 +125,7 @@ def _apply_to_run(run: Run, event: ev.Event, seq: int, at_us: int) -> None:
             run.phase = RunPhase.FINISHING
             run.turn = turn_of(seq, at_us)
         case ev.RunFailing():
-            _failing(run, event)
+            undoing.fail(run, event)
         case ev.RunPaused():
             run.paused = True
             run.paused_us = at_us
@@ -359,19 +359,6 @@ def _chosen(run: Run, event: ev.StepChosen, at_us: int) -> None:
         node.scope.unchosen.update(i for i in case.then if i not in chosen)
     node.output = b'{"branch":%d}' % event.branch
     end(run, node, NodeStatus.COMPLETED, at_us)
-
-
-def _failing(run: Run, event: ev.RunFailing) -> None:
-    """Nothing new begins: what is pending and does not ask for it is dropped, what is open is to be
-    cancelled, except attempts whose step can be undone: those are waited for, then undone."""
-    run.phase = RunPhase.FAILING
-    run.ending = event.ending
-    run.failure = event.failure
-    run.by = event.by
-    run.paused = False
-    run.queued = False
-    run.todo.clear()
-    stop_scope(run, run.root)
 
 
 def _close(run: Run, phase: RunPhase) -> None:

@@ -58,7 +58,7 @@ def _asked(request: ControlRequest) -> Failure:
 
 
 def _cancel(run: Run, request: ControlRequest) -> Outcome:
-    if run.failing:
+    if run.failing or (run.rollback is not None and run.rollback.failing is not None):
         return Rejection(
             code="already_failing",
             message=f"expected the run to be running, but it is {run.phase.word} already",

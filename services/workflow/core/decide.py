@@ -284,7 +284,8 @@ def total_deadline_us(node: Node) -> int:
 
 
 def _run_timed_out(run: Run, now_us: int) -> Outcome:
-    if run.failing or run.rollback is not None or not 0 < run.deadline_us <= now_us:
+    settled = run.rollback is not None and run.rollback.failing is not None
+    if run.failing or settled or not 0 < run.deadline_us <= now_us:
         return Rejection(code="timer_stale", message="the run does not wait for its deadline")
     text = f"expected the run to end within {run.graph.timeout_s} s, but it did not"
     failure = Failure(type=FailureType.WORKFLOW_TIMEOUT, message=text, retryable=False)

@@ -9,7 +9,9 @@ from stretto.contracts.public import ControlRequest
 
 Outcome = list[ev.Event] | Rejection
 
-_WHILE_RETURNING = frozenset({"terminate", "signal", "approve", "reject", "retry", "skip"})
+_WHILE_RETURNING = frozenset(
+    {"cancel", "terminate", "signal", "approve", "reject", "retry", "skip"}
+)
 """What may be asked of a run that is on its way back to a step."""
 
 

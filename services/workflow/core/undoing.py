@@ -9,10 +9,26 @@ again (`compensation.retried`), gives it up (`step.skipped`), or terminates the 
 """
 
 from services.workflow.core.rewinding import dropped, go_back
-from services.workflow.core.scopes import stop_node
+from services.workflow.core.scopes import stop_node, stop_scope
 from services.workflow.core.state import Node, NodeStatus, Run, RunPhase
 from services.workflow.core.unwinding import Rollback, Undoing
 from stretto.contracts import events as ev
+
+
+def fail(run: Run, event: ev.RunFailing) -> None:
+    """Nothing new begins: what is pending and does not ask for it is dropped, what is open is to be
+    cancelled, except attempts whose step can be undone: those are waited for, then undone. A run
+    that is on its way back to a step does so when it is there."""
+    if run.rollback is not None:
+        run.rollback.failing = event
+        return
+    run.phase = RunPhase.FAILING
+    run.ending = event.ending
+    run.failure = event.failure
+    run.by = event.by
+    run.paused = False
+    run.todo.clear()
+    stop_scope(run, run.root)
 
 
 def begin(run: Run, event: ev.CompensationStarted) -> None:
@@ -94,6 +110,8 @@ def rolled_back(run: Run, event: ev.RunRolledBack, at_us: int) -> None:
     run.paused = event.paused
     failed = (n for n in scope.nodes if n is not None and n.status is NodeStatus.FAILED)
     other = next(failed, None)
-    if other is not None:  # of a branch that went on meanwhile
+    if back.failing is not None:
+        fail(run, back.failing)
+    elif other is not None:  # of a branch that went on meanwhile
         run.failure = other.failure
         run.todo[""] = None

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from stretto.contracts.events import COMPENSATION_SUFFIX
+from stretto.contracts.events import COMPENSATION_SUFFIX, RunFailing
 
 _BELOW = re.compile(r"[.\[~]")
 
@@ -72,9 +72,10 @@ class Rollback:
         steps: names of the steps that will be pending again; `indices` are their positions.
         waits: those that have still to end before anything is undone.
         reopened: whether the run had ended.
+        failing: that the run is to end when it is back: it was cancelled, or ran out of time.
     """
 
-    __slots__ = ("indices", "names", "pause", "reopened", "steps", "to", "waits")
+    __slots__ = ("failing", "indices", "names", "pause", "reopened", "steps", "to", "waits")
 
     def __init__(
         self, to: str, steps: list[str], indices: Iterable[int], *, pause: bool, reopened: bool
@@ -86,6 +87,7 @@ class Rollback:
         self.pause = pause
         self.reopened = reopened
         self.waits: dict[str, None] = {}
+        self.failing: RunFailing | None = None
 
     def covers(self, path: str) -> bool:
         """Whether a path is one of the steps, or inside of one."""

@@ -63,7 +63,7 @@ async def test_a_rollback_goes_on_where_the_service_was_stopped(alone: World) ->
         await alone.waits(run, "signal")
         assert (await alone.control(run, "rollback", to="a"))["command"] == "rollback"
         await until(lambda: alone.execution.held)
-        refused = await alone.control(run, "cancel")
+        refused = await alone.control(run, "pause")
         assert refused["rejected"]["code"] == "rolling_back"
     async with alone.service("second"):
         assert (await alone.state(run))["rolling_back_to"] == "a"

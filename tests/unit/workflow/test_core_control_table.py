@@ -177,7 +177,7 @@ def test_a_command_with_wrong_fields_is_refused(
     assert code in REMEDIES
 
 
-@pytest.mark.parametrize("command", ["cancel", "pause", "resume", "rewind", "rollback"])
+@pytest.mark.parametrize("command", ["pause", "resume", "rewind", "rollback"])
 def test_a_run_on_its_way_back_is_left_alone(command: str) -> None:
     world = World(
         DEFINITION.replace("work: {", "work: {compensate: {task: t.undo}, "),

@@ -13,6 +13,7 @@ from tests.unit.workflow.builders import (
     Graph,
     StepPlan,
     Story,
+    Timer,
     facts,
     graph,
     task,
@@ -143,7 +144,7 @@ def test_groups_and_items_are_stopped_and_undone_too() -> None:
 def test_a_blocked_compensation_holds_the_rollback_until_a_person_decides() -> None:
     story = at_d().give(back("b")).fail("c~compensate")
     assert public_status(story.run) == "blocked"
-    story.give(ask("cancel"))
+    story.give(ask("pause"))
     assert story.rejections[-1].code == "rolling_back"
     story.give(ask("skip", step="c"))
     assert story.run.rollback is None
@@ -195,6 +196,32 @@ def test_what_cannot_be_gone_back_to_is_refused_with_the_reason() -> None:
         assert story.rejections[-1].code == code
     story.complete("d").complete("e").give(back("a"))
     assert story.rejections[-1].code == "run_not_resumable"
+
+
+def test_a_run_that_is_cancelled_on_its_way_ends_when_it_is_there() -> None:
+    plan = chain(on_failure="compensate")
+    story = Story(plan).complete("a").complete("b").complete("c").give(back("a", pause=True))
+    story.give(ask("cancel", by="bob")).give(ask("cancel"))
+    assert story.rejections[-1].code == "already_failing"
+    assert not story.run.failing
+    story.complete("c~compensate").complete("b~compensate")
+    assert story.run.phase.word == "compensating"
+    assert story.out()[-1] == "a~compensate"
+    story.complete("a~compensate")
+    assert story.run.phase.word == "cancelled"
+    assert facts(story.replayed()) == facts(story.run)
+
+
+def test_a_run_that_runs_out_of_time_on_its_way_fails_when_it_is_there() -> None:
+    story = Story(chain(timeout_s=60.0))
+    timer = story.last(Timer)
+    assert isinstance(timer, Timer)
+    story.complete("a").complete("b").complete("c").give(back("b"))
+    story.fire(timer).fire(timer)
+    assert story.rejections[-1].code == "timer_stale"
+    story.complete("c~compensate")
+    assert story.run.phase.word == "failed"
+    assert story.run.failure is not None and story.run.failure.type == "WorkflowTimeout"
 
 
 def test_a_last_step_has_nothing_after_it() -> None:
