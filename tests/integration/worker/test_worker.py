@@ -11,6 +11,7 @@ import pytest
 
 from stretto.contracts import subjects
 from stretto.contracts.codec import decode_presence, decode_progress, json_encode
+from stretto.contracts.payload import MAX_STORED_BYTES
 from stretto.contracts.public import Presence, Progress
 from stretto.runtime.clock import now_us, rfc3339
 from stretto.worker import Context, NonRetryable, Worker
@@ -138,7 +139,7 @@ async def test_every_way_to_fail_is_a_failure_of_its_own(nats_url: str) -> None:
 
     @worker.task("huge")
     async def huge() -> str:
-        return "x" * 2_000_000
+        return "x" * (MAX_STORED_BYTES + 1)
 
     @worker.task("gives-up")
     async def gives_up() -> None:
