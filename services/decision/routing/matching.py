@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from services.decision.routing.fleet import Fleet, Member
 from services.decision.routing.terms import Term, Terms, terms_of
 from stretto.contracts.routes import RoutePlan
+from stretto.expression import native
 from stretto.expression.cache import ProgramCache
 from stretto.expression.errors import EvaluationError, ExpressionError
-from stretto.expression.interpolation import is_template, split
 from stretto.expression.kinds import Kind
 from stretto.expression.paths import Getter, Reference
 from stretto.expression.program import Program
@@ -149,12 +149,7 @@ def _compiled(
 
 
 def _terms(program: Program) -> Terms:
-    from stretto.expression import native
-
-    source = program.source
-    if is_template(source):
-        source = next(piece.text for piece in split(source.strip()) if piece.is_expression)
-    return terms_of(native.parse(source).root)
+    return terms_of(native.parse(program.source).root)
 
 
 def _is_volatile(reference: Reference) -> bool:

@@ -5,7 +5,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, assert_never
 
 from services.decision.routing.fleet import Member
 from services.decision.routing.learning import Bandit
@@ -142,6 +142,7 @@ class Ranker:
                 return lambda m: self._by_time(m, namespace, task)
             case "learned":
                 return lambda m: self._by_cost(m, namespace, task)
+        assert_never(strategy)
 
     def _by_time(self, member: Member, namespace: str, task: str) -> tuple[float, str]:
         ms = self._observed.time_ms(namespace, member.name, task)

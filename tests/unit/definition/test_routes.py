@@ -91,6 +91,7 @@ def test_a_compensation_has_a_route_of_its_own() -> None:
         ("prefer: 5", "a strategy like"),
         ("prefer: {fastest: 1}", "expected sticky or weighted"),
         ("prefer: {sticky: ''}", "expected"),
+        ("prefer: {sticky: input.a, weighted: input.b}", "expected sticky or weighted"),
         ("prefer: [least_loaded, {if: true, weight: 1}]", "the strategy at the end"),
         ("prefer: [{if: true}]", "weight"),
         ("prefer: [{if: true, weight: many}]", "a number of points"),

@@ -94,3 +94,18 @@ def test_devices_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     roster.hear(NS, "a", worker("t"), 0)
     assert roster.hear(NS, "b", worker("u"), 0) == []
     assert (len(roster), roster.serving(NS, "u")) == (1, [])
+
+
+def test_the_free_slots_of_a_device_are_those_that_nobody_took() -> None:
+    roster = Roster()
+    assert roster.free(NS, "a") == 0, "it is not there"
+    roster.hear(NS, "a", worker("t", slots=3), 0)
+    for id_ in ("1", "2"):
+        roster.give(NS, "a", id_)
+    assert roster.free(NS, "a") == 1
+    roster.take_back(NS, "a", "1", done=False)
+    assert roster.free(NS, "a") == 2
+    roster.take_back(NS, "a", "2", done=False)
+    roster.take_back(NS, "a", "2", done=False)
+    roster.take_back(NS, "gone", "3", done=True)
+    assert roster.free(NS, "a") == 3

@@ -22,7 +22,7 @@ from services.execution.core.routed import (
 )
 from stretto.contracts.failures import Failure
 from stretto.contracts.public import Presence
-from stretto.contracts.routes import Candidate, Otherwise, Ranked, RouteRecord
+from stretto.contracts.routes import MAX_QUESTIONS, Candidate, Otherwise, Ranked, RouteRecord
 
 S = 1_000_000
 
@@ -239,3 +239,47 @@ def test_what_nobody_wants_is_stopped_at_its_device() -> None:
     [asked] = story.routes.to_rank()
     story.routes.withdraw("3")
     assert story.routes.ranked(asked, Ranked(), story.now) == []
+
+
+def test_an_attempt_that_was_withdrawn_while_it_waits_to_be_ranked_is_not_asked_for() -> None:
+    story = Story("a")
+    story.admit("1")
+    story.admit("2")
+    story.routes.withdraw("1")
+    assert [routed.attempt.id for routed in story.routes.to_rank()] == ["2"]
+
+
+def test_only_so_many_are_asked_for_at_once() -> None:
+    story = Story("a")
+    for number in range(MAX_QUESTIONS + 1):
+        story.admit(f"{number}")
+    assert len(story.routes.to_rank()) == MAX_QUESTIONS
+    assert len(story.routes.to_rank()) == 1
+
+
+def test_a_word_that_comes_late_changes_nothing() -> None:
+    story = Story("a")
+    story.admit("1")
+    story.routes.accepted("1", story.now)
+    story.routes.accepted("unknown", story.now)
+    assert story.at("1") is At.RANKING
+
+
+def test_a_device_that_was_avoided_and_is_lost_again_is_noted_once() -> None:
+    story = Story("a")
+    story.admit("1", avoid="a")
+    story.rank("a")
+    story.present("a", gone=True)
+    story.tick()
+    [asked] = story.routes.to_rank()
+    assert asked.avoid == ["a"]
+
+
+def test_a_free_slot_is_nothing_for_those_that_nobody_fits() -> None:
+    story = Story("a")
+    story.admit("1")
+    story.rank("a")
+    story.admit("2")
+    story.rank()
+    story.routes.finished("1")
+    assert story.at("2") is At.WAITING
