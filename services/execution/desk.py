@@ -128,7 +128,7 @@ class Desk:
             tracer=context.tracer,
             group=group,
         )
-        self._router = Router(context, roster, to_queue=self._to_queue, answer=self._answer)
+        self.router = Router(context, roster, to_queue=self._to_queue, answer=self._answer)
         self._queues: set[tuple[str, str]] = set()
         self._sent = 0
         self._token = secrets.token_hex(TOKEN_BYTES)
@@ -170,7 +170,7 @@ class Desk:
             self._read_results(),
             self._tick(),
             self._errands.run(),
-            self._router.run(),
+            self.router.run(),
             self._ask_open(),
         ):
             self._tasks.append(self._group.create_task(work))
@@ -234,9 +234,9 @@ class Desk:
         for record in frame.records:
             id_ = id_of(record)
             known = core.get(id_)
-            routed = self._router.core.get(id_)
+            routed = self.router.core.get(id_)
             if routed is not None:
-                self._router.repeated(routed, again=record.again)
+                self.router.repeated(routed, again=record.again)
                 continue
             if known is not None:
                 self._do(core.repeated(known, record.queue, now_us, again=record.again))
@@ -250,13 +250,13 @@ class Desk:
             if refused is not None:
                 self._answer(attempt, refused)
             elif record.route is not None and not attempt.task.startswith(OWN_PREFIX):
-                self._router.admit(record, attempt)
+                self.router.admit(record, attempt)
             elif core.admit(attempt, now_us):
                 own.append(attempt)  # the only effect of an admission: to run it here
         self._measures.admitted.add(len(frame.records))
         if frame.withdrawn:
             ids = [id_of(record) for record in frame.withdrawn]
-            self._router.withdraw(ids)
+            self.router.withdraw(ids)
             self._do(core.withdraw(ids))
         if own:
             self._house.run(own)
@@ -306,14 +306,14 @@ class Desk:
             attempt = core.finished(result.id)
             if attempt is None:
                 failed = result.status == "failed"
-                self._router.finished(result.id, _took_us(result), failed=failed)
+                self.router.finished(result.id, _took_us(result), failed=failed)
         self._measures.finished.add(len(seen.results))
         if attempt is not None:
             self._learn(attempt, seen.results[-1])
         if seen.accepted is not None:
             for id_ in [seen.accepted] if isinstance(seen.accepted, str) else seen.accepted:
                 self.alive(id_)
-                self._router.accepted(id_)
+                self.router.accepted(id_)
 
     def _learn(self, attempt: Attempt, result: SeenResult) -> None:
         """Take how long an attempt took as a sample."""
@@ -413,7 +413,7 @@ class Desk:
                 self._do(self._core.tick(now_us))
             else:
                 self._core.deaf(now_us)
-            await self._router.tick()
+            await self.router.tick()
             self._ticks += 1
             if self._ticks % RECONCILE_EVERY_TICKS == 0:
                 await self._reconcile(now_us)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from typing import assert_never
 
 import msgspec
 
@@ -176,6 +177,8 @@ class Router:
                         extra={names.LOG_DEVICE: device, names.LOG_ATTEMPT: attempt.id},
                     )
                     self._note(attempt, device, RANK_TIMEOUT_S * 1000, failed=True)
+                case _:
+                    assert_never(effect)
 
     def _note(self, attempt: Attempt, device: str, took_ms: float, *, failed: bool) -> None:
         some = self._outcomes.setdefault(attempt.namespace, [])
