@@ -126,8 +126,10 @@ class Admission:
         """
         if not again or attempt.state is not State.OUT:
             return []
-        if asked_queue is None and attempt.queue == DEFAULT_QUEUE and not attempt.parked:
-            self._park(attempt)
+        if asked_queue is None and attempt.queue == DEFAULT_QUEUE:
+            if not attempt.parked:
+                self._park(attempt)
+            # Also one that could not be moved before: the store was away just then.
             moves = self._moves_if_misplaced(attempt)
             if moves:
                 return moves

@@ -36,8 +36,6 @@ steps:
     needs: [told]
     task: rights.twice
     with: {text: "${{ input.text }}"}
-    timeout: {queue: 10s, run: 10s}
-    retry: {max_attempts: 5, interval: 100ms}
 output: ${{ steps.twice.output }}
 """
 

@@ -80,6 +80,17 @@ def test_parked_it_is_moved_when_somebody_announces_its_task() -> None:
     assert one.state is State.OUT
 
 
+def test_parked_and_not_moved_when_it_should_have_been_it_is_moved_later() -> None:
+    core = admission()
+    one = attempt("a", queue=None)
+    admit(core, one)
+    send(core, 5)
+    assert present(core, "v", queue="right", tasks=["t"]) == [Move(one, 5)]
+    # The store was away: nothing came of it, and the workflow service dispatches it again.
+    assert core.repeated(one, None, T0, again=False) == []
+    assert core.repeated(one, None, T0, again=True) == [Move(one, 5)]
+
+
 def test_parked_and_held_it_is_bound_anew_at_once() -> None:
     core = admission()
     admit(core, *[attempt(f"{n}", queue=None) for n in range(1_001)])
