@@ -12,6 +12,7 @@ from services.gateway.routes import (
     catalogue,
     decisions,
     definitions,
+    profiles,
     runs,
     schedules,
     streams,
@@ -38,6 +39,7 @@ def make_app(gate: Gate) -> ASGIApp:
         turns.router,
         schedules.router,
         decisions.router,
+        profiles.router,
         streams.router,
         catalogue.router,  # before definitions: /versions is no version
         definitions.router,

@@ -14,6 +14,7 @@ from services.gateway.schemas import Schemas
 from services.gateway.turn_bodies import ForkBody, MigrationsBody, MigrationsDone
 from stretto.contracts import answers, catalogue, decisions, migration, public, schedules
 from stretto.definition.difference import Change
+from stretto.profiling.report import Profile, RunProfile
 
 _REF = "#/components/schemas/"
 TYPES: tuple[type, ...] = (
@@ -24,6 +25,7 @@ TYPES: tuple[type, ...] = (
     *(answers.RunPage, answers.RunView, answers.Stats, answers.QueueView),
     *(ForkBody, MigrationsBody, MigrationsDone, migration.MigrationView),
     *(answers.UnknownTask, answers.RunProgress),
+    *(RunProfile, Profile),
     *(decisions.DecisionStats, decisions.AskedDecision, decisions.Explained),
     *(answers.DefinitionSummary, public.EventsMessage),
     *(InstantiateBody, LabelBody, public.Labelled, Change, catalogue.Versions),

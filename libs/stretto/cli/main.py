@@ -46,6 +46,7 @@ _COMMANDS: dict[str, _Entry] = {
     "replay": _Entry("replay", "Tell which recorded runs would go otherwise by a definition."),
     "export": _Entry("carrying", "Write the history of a run as a document."),
     "import": _Entry("carrying", "Take runs from documents of another installation."),
+    "profile": _Entry("profile", "Show where the time of runs goes: the critical path."),
     "trace": _Entry("trace", "Print the trace of a run as a tree of spans."),
     "watch": _Entry("watch", "Watch a run until it ends."),
     "events": _Entry("watch", "Print events of all runs as they happen."),

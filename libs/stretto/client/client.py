@@ -19,6 +19,7 @@ from stretto.client.feed import RunEvent
 from stretto.client.feed import history as read_history
 from stretto.client.link import Link, link
 from stretto.client.migrations import Migrations
+from stretto.client.profiles import DEFAULT_RUNS, workflow_profile
 from stretto.client.run import Run
 from stretto.client.schedules import Schedules
 from stretto.client.starting import (
@@ -46,6 +47,7 @@ from stretto.contracts.decisions import DecisionStats, DecisionStatsRequest
 from stretto.contracts.payload import MAX_STORED_BYTES
 from stretto.contracts.public import Defined, ForkRequest, Presence
 from stretto.history.document import Imported
+from stretto.profiling.report import Profile
 
 URL_VARIABLE = "STRETTO_NATS_URL"
 INBOX_VARIABLE = "STRETTO_NATS_INBOX_PREFIX"
@@ -347,6 +349,20 @@ class Client:
             namespace=self.namespace, workflow=workflow, version=version, step=step
         )
         return await self._link.asks.ask("monitoring", "decisions", request, DecisionStats)
+
+    async def profile(
+        self,
+        workflow: str,
+        *,
+        since_s: float | None = None,
+        status: str = "completed",
+        limit: int = DEFAULT_RUNS,
+    ) -> Profile | None:
+        """Say where the time of a workflow's latest runs went, together; None: there are none. Of
+        one run: `client.get(run_id).profile()`."""
+        return await workflow_profile(
+            self._link.asks, self.namespace, workflow, since_s=since_s, status=status, limit=limit
+        )
 
     async def history(
         self, run_id: str, after_seq: int = 0, limit: int | None = None

@@ -16,12 +16,14 @@ from stretto.client.errors import Rejected, ended, rejection
 from stretto.client.explaining import explain
 from stretto.client.feed import UNKNOWN_POLL_S, Feed, RunEvent, history
 from stretto.client.migrations import Migrations
+from stretto.client.profiles import run_profile
 from stretto.client.starting import encode_payload
 from stretto.contracts import subjects
 from stretto.contracts.answers import RunProgress
 from stretto.contracts.failures import Failure, Reason
 from stretto.contracts.payload import MAX_STORED_BYTES, NULL, REFERENCE_MARK
 from stretto.contracts.public import CLOSED_STATUSES, Controlled
+from stretto.profiling.report import RunProfile
 from stretto.runtime.errors import NotReachable
 
 if TYPE_CHECKING:
@@ -160,6 +162,10 @@ class Run:
     async def decision(self, step: str) -> Decision:
         """Ask why the last decision of a step was as it was (`output`: of the run's output)."""
         return await decision(self._link.asks, self.id, step)
+
+    async def profile(self) -> RunProfile:
+        """Say where the time of the run went: its critical path, and what would make it faster."""
+        return await run_profile(self._link.asks, self.id)
 
     async def history(self, after_seq: int = 0, limit: int | None = None) -> list[RunEvent]:
         """Read the events so far, all of them or the first `limit` after `after_seq`."""
