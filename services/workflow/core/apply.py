@@ -277,7 +277,8 @@ def _failed(run: Run, event: ev.StepFailed, at_us: int) -> None:
     node = _begin(run, event.step, at_us)
     signals.unlisten(run, node)
     node.failure = event.failure
-    node.worker = event.worker
+    if event.worker is not None:  # else who had it stays known: the next attempt avoids it
+        node.worker = event.worker
     if event.retry_at is not None:
         _enter(run, node, NodeStatus.BACKOFF, at_us)
         node.until_us = micros(event.retry_at)
