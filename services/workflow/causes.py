@@ -35,6 +35,8 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     queue: str | None = None
     attempt: int = 0
     worker: str | None = None
+    routed: bool = False
+    """It goes to a device that fits, by a route."""
     child: str | None = None
     unbounded: bool = False
 
@@ -155,8 +157,10 @@ def _attempt(node: Node, name: str, run_deadline_us: int) -> Cause:
         text = f"{who} is being run by {node.worker or 'a worker'}."
         until_us = _earliest(node.deadline_us, total_us)
     else:
-        queue = f"queue {task.queue!r}" if task.queue else "a queue whose workers know it"
-        text = f"{who} waits for a worker to finish {task.name!r} on {queue}."
+        place = f"queue {task.queue!r}" if task.queue else "a queue whose workers know it"
+        if task.route is not None:
+            place = node.worker or "a device that fits its route"
+        text = f"{who} waits for a worker to finish {task.name!r} on {place}."
         until_us = _earliest(node.queue_deadline_us, node.deadline_us, total_us)
     timeouts = node.work.timeouts
     limits = (timeouts.run_s, timeouts.queue_s, timeouts.total_s, timeouts.heartbeat_s)
@@ -172,6 +176,7 @@ def _attempt(node: Node, name: str, run_deadline_us: int) -> Cause:
         queue=task.queue,
         attempt=node.attempt,
         worker=node.worker,
+        routed=task.route is not None,
         unbounded=unbounded and not run_deadline_us,
     )
 
