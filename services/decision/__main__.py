@@ -14,7 +14,8 @@ from stretto.runtime.settings import settings_or_exit
 async def main(context: ServiceContext[DecisionSettings]) -> None:
     """Answer asks until the service is told to stop."""
     ranking = Ranking(context)
-    answering = Answering(context, {"rank": ranking.rank, "learned": ranking.learned})
+    operations = {"rank": ranking.rank, "learned": ranking.learned}
+    answering = Answering(context, operations, ranking.devices)
     async with asyncio.TaskGroup() as group:
         listening = group.create_task(ranking.run())
         await answering.run()

@@ -23,6 +23,7 @@ from services.decision.core.failures import expression_failure
 from services.decision.core.framing import frames_of
 from services.decision.core.plans import BrokenPlan, CompiledPlan, PlanCache
 from services.decision.core.splitting import split
+from services.decision.held import Held, KnownDevices
 from services.decision.measures import Measures
 from services.decision.settings import DecisionSettings
 from services.decision.tracing import trace_decision
@@ -78,9 +79,12 @@ class Answering:
         self,
         context: ServiceContext[DecisionSettings],
         operations: Mapping[str, Operation] | None = None,
+        devices: KnownDevices | None = None,
     ) -> None:
         self._context = context
         self._operations = operations or {}
+        self._devices = devices
+        self._held = Held()
         self._cache = PlanCache(context.settings.decision_plans)
         self._measures = Measures(context.metrics, self._cache)
         self._dead_letters = DeadLetters(context.publisher, context.service)
@@ -96,6 +100,8 @@ class Answering:
                 {"stats": self._stats, "explain": self._explain, **self._operations}
             )
             while not context.stopping.is_set():
+                if self._held.records and self._knows_devices:
+                    await self._answer_held()
                 messages = await loop.next_batch(timeout_s=STOP_CHECK_S)
                 if messages:
                     await self.take(messages)
@@ -202,6 +208,9 @@ class Answering:
             plans = [self._cache.get(plan) for plan in frame.plans]
             values = FrameValues(frame.values)
             for record in frame.records:
+                if not self._knows_devices and self._asks_for_devices(plans, record):
+                    self._held.take(frame, record)
+                    continue
                 answer, ended = self._answer(plans, values, record)
                 answers.setdefault(record.partition, []).append(answer)
                 if ended - slice_began > SLICE_NS:
@@ -224,7 +233,7 @@ class Answering:
         began = perf_counter_ns()
         plan = plans[record.plan] if 0 <= record.plan < len(plans) else _NO_PLAN
         try:
-            answer = evaluate(plan, values, record)
+            answer = evaluate(plan, values, record, self._devices)
         except Exception:
             # One run's surprise must not stop the others; it fails with an error that can be seen.
             _logger.exception(
@@ -243,6 +252,28 @@ class Answering:
             workflow = "" if isinstance(plan, BrokenPlan) else plan.workflow
             trace_decision(self._context.tracer, record, answer, workflow, start_us)
         return answer, ended
+
+    @property
+    def _knows_devices(self) -> bool:
+        return self._devices is None or self._devices.is_complete
+
+    def _asks_for_devices(
+        self, plans: Sequence[CompiledPlan | BrokenPlan], record: DecideRecord
+    ) -> bool:
+        plan = plans[record.plan] if 0 <= record.plan < len(plans) else _NO_PLAN
+        return isinstance(plan, CompiledPlan) and plan.devices is not None
+
+    async def _answer_held(self) -> None:
+        """Answer what has waited for the devices to say that they are there."""
+        answers: dict[int, list[DecidedRecord]] = {}
+        for frame, record in self._held.all():
+            plans = [self._cache.get(plan) for plan in frame.plans]
+            answer, _ = self._answer(plans, FrameValues(frame.values), record)
+            answers.setdefault(record.partition, []).append(answer)
+        try:
+            await self._publish(answers)
+        except TransientError as error:
+            _logger.warning("answers were not stored", extra={LOG_REASON: str(error)})
 
     async def _publish(self, answers: Mapping[int, Sequence[DecidedRecord]]) -> None:
         """Publish answers, a frame a partition (more where they are large).

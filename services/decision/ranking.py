@@ -6,6 +6,7 @@ import logging
 import msgspec
 
 from services.decision.routing.answers import Routes
+from services.decision.routing.expanding import PresentDevices
 from services.decision.settings import DecisionSettings
 from stretto.bus.service import Refusal
 from stretto.contracts import subjects
@@ -55,6 +56,8 @@ class Ranking:
     def __init__(self, context: ServiceContext[DecisionSettings]) -> None:
         self._context = context
         self._routes = Routes(explore=context.settings.decision_explore)
+        self.devices = PresentDevices(self._routes, context.clock.now_us)
+        """Who is present, for those who ask for devices as items."""
         self._routes.bandit.frozen = context.settings.decision_learning_frozen
         metrics = context.metrics
         self._questions = metrics.counter("decision_rank_questions_total")
@@ -71,6 +74,7 @@ class Ranking:
             await connection.subscribe(subjects.OUTCOMES, self._outcomes),
             await connection.subscribe(subjects.ROUTES_LEARNED, self._change),
         ]
+        self.devices.listens()
         end = connection.on_change(lost=lambda: None, back=self._back)
         try:
             while True:

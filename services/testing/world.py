@@ -1,7 +1,7 @@
 """A world of runs: definitions, runs, their children, mocked tasks, and a clock that is moved."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from heapq import heappop, heappush
 from typing import Any
 
@@ -10,6 +10,7 @@ import msgspec
 from services.decision.core.evaluate import ABSENT, FrameValues, evaluate
 from services.decision.core.plans import PlanCache
 from services.testing.builtin import builtin_reply
+from services.testing.fleet import virtual_devices
 from services.testing.lines import VirtualLines
 from services.workflow.core import CONTINUE, Rejection, Run, apply, decide, effects
 from services.workflow.core import commands as cm
@@ -32,7 +33,7 @@ from stretto.contracts.failures import Failure, FailureType
 from stretto.contracts.frames import DecideRecord
 from stretto.contracts.graph import Graph, StepPlan
 from stretto.contracts.ids import AttemptId, parse_attempt_id, uuid7
-from stretto.contracts.public import ControlRequest
+from stretto.contracts.public import ControlRequest, Presence
 from stretto.definition import compile_graph, load, validate_input
 from stretto.testing.replies import Attempt, Fails, Held, Reply, Takes, reply_to
 
@@ -110,13 +111,15 @@ class TestedRun:
 
 class World:
     """Definitions, runs and a clock. `tasks`: task → what it answers (default: `{}` at once);
-    `steps`: the same by step, without the indices of items and rounds; it goes first."""
+    `steps`: the same by step, without the indices of items and rounds; it goes first. `devices`:
+    who is present."""
 
     def __init__(
         self,
         *definitions: str,
         tasks: Mapping[str, Reply] | None = None,
         steps: Mapping[str, Reply] | None = None,
+        devices: Iterable[Presence] = (),
     ) -> None:
         self.graphs: dict[str, Graph] = {}
         self.tasks = dict(tasks or {})
@@ -133,6 +136,7 @@ class World:
         self._events = 0
         self._plans = PlanCache()
         self._lines = VirtualLines()
+        self._devices = virtual_devices(devices)
         for text in definitions:
             self.define(text)
 
@@ -283,7 +287,7 @@ class World:
         indices = tuple(ABSENT if value is None else at for at, value in enumerate(values))
         frame = FrameValues([value or b"null" for value in values])
         record = DecideRecord(run.run.id, effect.path, effect.turn, 0, 0, indices)
-        answer = evaluate(self._plans.get(effect.ask.plan), frame, record)
+        answer = evaluate(self._plans.get(effect.ask.plan), frame, record, self._devices)
         due_us, rank = self._decides_at(effect.path)
         self._at(due_us, lambda: self._give(run, cm.Decided(record=answer)), rank)
 

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import msgspec
 
 from services.workflow.core.decide import total_deadline_us
+from services.workflow.core.rolling import progress
 from services.workflow.core.state import OUT, Line, Node, NodeStatus, Run, RunPhase
+from services.workflow.core.waves import Rollout
 from stretto.contracts.ids import run_id_text
 from stretto.runtime.clock import rfc3339
 
@@ -134,8 +136,27 @@ def cause_of(node: Node, run_deadline_us: int = 0) -> Cause | None:
             return _cause(node, "approval", "person", text, total_deadline_us(node))
         case NodeStatus.WAITING:
             return _cause(node, "timer", "timer", f"{name} waits for its time.", node.until_us)
+        case NodeStatus.OPEN if node.each is not None and node.each.rollout is not None:
+            return _rollout(node, node.each.rollout, name)
         case _:
             return None
+
+
+def _rollout(node: Node, rollout: Rollout, name: str) -> Cause | None:
+    """How far a rollout is, and who lets it go on; None where a handler has taken over."""
+    if node.handler >= 0:
+        return None
+    halt = rollout.plan.halt
+    owner, signal = "worker", None
+    if rollout.paused and halt is not None:
+        signal = halt.signal
+        owner = "person" if halt.for_s is None else "timer"
+    elif rollout.until_us:
+        owner = "timer"
+    text = f"{name} is in {progress(node)}."
+    cause = _cause(node, "rollout", owner, text, rollout.until_us or total_deadline_us(node))
+    since_us = rollout.since_us if rollout.paused else node.since_us
+    return msgspec.structs.replace(cause, signal=signal, since=rfc3339(since_us))
 
 
 def _blocked(node: Node) -> str:

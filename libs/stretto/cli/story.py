@@ -7,6 +7,7 @@ from typing import Any
 
 from stretto.cli.printing import seconds, short
 from stretto.cli.progress import failure_text
+from stretto.cli.rollout_story import of_rollout
 from stretto.client import RunEvent
 
 
@@ -15,7 +16,8 @@ def sentence(event: RunEvent) -> str:
     data = event.data
     if event.type.startswith("run."):
         return _of_turn(event.type, data) or _of_run(event.type, data)
-    return _asked_for(event) or _of_inside(event.type, data) or _of_step(event, data)
+    asked = _asked_for(event) or of_rollout(event.type, data)
+    return asked or _of_inside(event.type, data) or _of_step(event, data)
 
 
 def _asked_for(event: RunEvent) -> str | None:

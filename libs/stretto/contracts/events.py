@@ -79,7 +79,7 @@ class RunAdmitted(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StepLimited(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The timeouts and the retry policy that were worked out for a step, whole; left out: those of
+    """Timeouts, retry policy and priority that were worked out for a step, whole; left out: those of
     its definition hold."""
 
     type: ClassVar[str] = "step.limited"
@@ -88,6 +88,8 @@ class StepLimited(Event, frozen=True, kw_only=True, omit_defaults=True):
     """When a failed attempt is tried again."""
     timeouts: Timeouts | None = None
     """The limits of time."""
+    priority: int | None = None
+    """Of the step's attempts: 0 to 9."""
 
 
 class RunFailing(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -442,6 +444,53 @@ class RunMigrated(Event, frozen=True, kw_only=True, omit_defaults=True):
     reason: str | None = None
 
 
+class RolloutThrottled(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """So many items as may begin at a time have begun: the next ones begin at `until`."""
+
+    type: ClassVar[str] = "rollout.throttled"
+    step: str
+    until: datetime
+
+
+class RolloutPaused(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Wave `wave` (from 1) of `waves` was a success: `completed` of its `size` items. The next one
+    begins at `until`, with the signal `signal`, or when a person says so."""
+
+    type: ClassVar[str] = "rollout.paused"
+    step: str
+    wave: int
+    waves: int
+    size: int
+    completed: int
+    until: datetime | None = None
+    signal: str | None = None
+
+
+class RolloutAdvanced(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Wave `wave` (from 1) of `waves` begins: with it `upto` items have begun. `by`: who let it go
+    on; `signal`: the one that did, taken from those that have come."""
+
+    type: ClassVar[str] = "rollout.advanced"
+    step: str
+    wave: int
+    waves: int
+    upto: int
+    by: str | None = None
+    reason: str | None = None
+    signal: str | None = None
+
+
+class RolloutAborted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """No further item begins, and those that are out are cancelled, or waited for where they can
+    be undone; then the step fails with `failure`. `by`: the person who wanted it."""
+
+    type: ClassVar[str] = "rollout.aborted"
+    step: str
+    wave: int
+    failure: Failure
+    by: str | None = None
+
+
 EVENT_TYPES: tuple[type[Event], ...] = (
     RunStarted,
     RunFailing,
@@ -481,4 +530,8 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     RunRolledBack,
     RunForked,
     RunMigrated,
+    RolloutThrottled,
+    RolloutPaused,
+    RolloutAdvanced,
+    RolloutAborted,
 )

@@ -27,6 +27,8 @@ class FailureType:
     CANCELLED = "Cancelled"
     FAILED_BY_STEP = "FailStep"
     ITEMS_FAILED = "ItemsFailed"
+    ROLLOUT_ABORTED = "RolloutAborted"
+    TOO_FEW_DEVICES = "TooFewDevices"
     TOO_LARGE = "TooLarge"
     LIMIT_REACHED = "LimitReached"
     REJECTED = "Rejected"

@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from stretto.contracts.admission import DEFAULT_PRIORITY
 from stretto.contracts.payload import NULL
 
 RunsOn = Literal["success", "always"]
@@ -80,8 +81,19 @@ class TablePlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     otherwise: msgspec.Raw = NULL
 
 
+class DevicesPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The items of a `for_each` that are devices: those that are present, know `task` (None:
+    whatever they know) and fulfil the condition `where` (None: all); fewer than `at_least` are a
+    failure."""
+
+    where: str | None = None
+    task: str | None = None
+    at_least: int = 0
+
+
 POLICY_RETRY = "retry"
 POLICY_TIMEOUT = "timeout"
+POLICY_PRIORITY = "priority"
 """Among the `values` of a plan, the fields of a step's policies that are expressions."""
 
 
@@ -105,6 +117,7 @@ class AskPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     values: dict[str, msgspec.Raw] = msgspec.field(default_factory=dict)
     lenient: bool = False
     table: TablePlan | None = None
+    devices: DevicesPlan | None = None
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -160,15 +173,58 @@ class Join(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     share: float = 0.0
 
 
+class Amount(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """So many items: `count` of them, or (where it is 0) the share (0–1] of all."""
+
+    count: int = 0
+    share: float = 0.0
+
+
+class Halt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a rollout waits for between two waves: so many seconds, or a signal, or a person, one of
+    `by` (empty: anybody). A person may also shorten the wait for the other two."""
+
+    for_s: float | None = None
+    signal: str | None = None
+    by: tuple[str, ...] = ()
+
+
+class Rate(msgspec.Struct, frozen=True, kw_only=True):
+    """At most `count` in `per_s` seconds."""
+
+    count: int
+    per_s: float
+
+
+class RolloutPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The items of a `for_each` one wave after another.
+
+    `waves` says how many items have begun with each wave, those of the waves before included; the
+    last is all. A wave is a success when the share `success` of its items completes: then, after
+    the `halt`, the next begins. It is aborted when a wave cannot be one any more, or when `abort`
+    items of all have failed. `quorum`: the `join` was asked for; when so many have completed, the
+    outcome is settled.
+    """
+
+    waves: tuple[Amount, ...]
+    success: float = 1.0
+    abort: Amount | None = None
+    halt: Halt | None = None
+    rate: Rate | None = None
+    quorum: bool = False
+
+
 class ForEach(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A step per item of a list. `ask` gives the items; the step's own ask is put for each item.
     `runs_on`: when enough items have completed, those that have begun run on, unheeded (else they
-    are cancelled)."""
+    are cancelled). `devices`: the items are devices."""
 
     ask: Ask
     max_parallel: int | None = None
     join: Join = Join()
     runs_on: bool = False
+    devices: bool = False
+    rollout: RolloutPlan | None = None
 
 
 class TaskPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -181,6 +237,10 @@ class TaskPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The `with` of a step that has no expression in it, as JSON."""
     route: Ask | None = None
     """On which device it may run: the encoded `RoutePlan` and its values; None: by its queue."""
+    priority: int = DEFAULT_PRIORITY
+    """0 to 9: of what waits for a worker, the higher goes first."""
+    resources: dict[str, int] = msgspec.field(default_factory=dict)
+    """What it needs of named resources, all at once."""
 
 
 class Compensation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

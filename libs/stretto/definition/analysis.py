@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from stretto.contracts.events import COMPENSATION_SUFFIX, HANDLER_SUFFIX
+from stretto.contracts.graph import DevicesPlan, Ref
 from stretto.contracts.payload import NULL
 from stretto.definition.asks import AskText
 from stretto.definition.dependencies import (
@@ -30,11 +31,13 @@ from stretto.definition.drafts import (
     TaskDraft,
 )
 from stretto.definition.expressions import Condition, Expressions, Template
+from stretto.definition.fleets import ITEM, own_device
 from stretto.definition.limits import MAX_GROUP_DEPTH, MAX_STEPS
 from stretto.definition.mistakes import Report
 from stretto.definition.model import (
     CatchText,
     InsideText,
+    RouteText,
     StepText,
     TaskText,
     WorkflowText,
@@ -49,7 +52,7 @@ from stretto.definition.reachability import (
     warn_of_unused,
 )
 from stretto.definition.references import Gathering, References, Spot
-from stretto.definition.routes import RouteDraft, check_route
+from stretto.definition.routes import DEVICE, RouteDraft, check_route
 from stretto.definition.schema_check import check_schema
 from stretto.definition.shapes import Located
 from stretto.definition.tables import compile_table, fields_of_outputs
@@ -212,7 +215,10 @@ class _Analysis:
         expand, inner = None, outer
         if step.for_each is not None:
             inner = Gathering(outer.spot._replace(item=True))
-            expand = self._expand(step.for_each, name, condition, outer, inner)
+            if step.devices is None:
+                expand = self._expand(step.for_each, name, condition, outer, inner)
+            else:
+                expand = self._expand_devices(step, name, condition, outer, inner)
         cases = [self._condition(case.condition, inner) for case in step.body.cases]
         own_condition = condition if step.for_each is None else None
         draft = self._draft(_Asked(step, name, own_condition, cases), inner)
@@ -248,6 +254,33 @@ class _Analysis:
         inner.spot = inner.spot._replace(scope=scope)
         return AskText(step=name, refs=outer.refs, condition=_asked(condition), items=items.source)
 
+    def _expand_devices(
+        self,
+        step: StepText,
+        name: str,
+        condition: Condition | None,
+        outer: Gathering,
+        inner: Gathering,
+    ) -> AskText | None:
+        """Make the ask for the devices; the namespace whose they are travels in `run`."""
+        devices = step.devices
+        assert devices is not None
+        scopes, spot = self.expressions, outer.spot
+        outer.spot = spot._replace(device=True, scope=scopes.scope_with(spot.scope, device=DEVICE))
+        where = scopes.condition(devices.where, outer)
+        outer.spot = spot
+        inner.spot = inner.spot._replace(scope=scopes.scope_with(spot.scope, item=ITEM))
+        if where is None:
+            return None
+        outer.refs.setdefault(("run",), Ref(root="run"))
+        task = step.body.task
+        plan = DevicesPlan(
+            where=_asked(where),
+            task=None if task is None else task.name,
+            at_least=devices.at_least,
+        )
+        return AskText(step=name, refs=outer.refs, condition=_asked(condition), devices=plan)
+
     def _condition(
         self, condition: Located[str | bool] | None, into: Gathering
     ) -> Condition | None:
@@ -282,17 +315,24 @@ class _Analysis:
             ask=ask,
             value=None if is_task else settled,
             constant_input=settled if is_task and settled is not None else EMPTY_INPUT,
-            route=self._route(step.body.task, asking.name, into),
+            route=self._route(step, step.body.task, asking.name, into),
             cases=tuple(
                 tuple(index[name] for name, _, _ in case.then if name in index)
                 for case in step.body.cases
             ),
         )
 
-    def _route(self, task: TaskText | None, name: str, into: Gathering) -> RouteDraft | None:
-        if task is None or task.route is None:
+    def _route(
+        self, step: StepText, task: TaskText | None, name: str, into: Gathering
+    ) -> RouteDraft | None:
+        """Check the route of a task; for each of some devices it is the device itself, unless the
+        route says otherwise."""
+        if task is None or (task.route is None and step.devices is None):
             return None
-        return check_route(task.route, self.expressions, into, name)
+        route = task.route or RouteText()
+        if step.devices is not None and route.where is None:
+            route = msgspec.structs.replace(route, where=own_device(step.node))
+        return check_route(route, self.expressions, into, name)
 
     def _template(self, step: StepText, into: Gathering) -> Template | None:
         body = step.body
@@ -366,7 +406,7 @@ class _Analysis:
             return None
         into = Gathering(spot)
         template = self._inputs(step.compensate.task, into)
-        route = self._route(step.compensate.task, name + COMPENSATION_SUFFIX, into)
+        route = self._route(step, step.compensate.task, name + COMPENSATION_SUFFIX, into)
         if template is None or template.is_constant:
             constant = EMPTY_INPUT if template is None else template.json
             return TaskDraft(constant=constant, route=route)

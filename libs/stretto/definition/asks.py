@@ -3,7 +3,7 @@
 import msgspec
 
 from stretto.contracts.codec import json_encode
-from stretto.contracts.graph import Ask, AskPlan, Ref, TablePlan
+from stretto.contracts.graph import Ask, AskPlan, DevicesPlan, Ref, TablePlan
 from stretto.contracts.payload import NULL
 
 Place = tuple[str, ...]
@@ -22,6 +22,7 @@ class AskText(msgspec.Struct, frozen=True, kw_only=True):
     lenient: bool = False
     table: TablePlan | None = None
     values: dict[str, msgspec.Raw] = {}
+    devices: DevicesPlan | None = None
 
     def settled(self, workflow: str, version: int) -> Ask:
         """Make the ask of one version."""
@@ -37,5 +38,6 @@ class AskText(msgspec.Struct, frozen=True, kw_only=True):
             lenient=self.lenient,
             table=self.table,
             values=self.values,
+            devices=self.devices,
         )
         return Ask(plan=json_encode(plan), refs=tuple(self.refs.values()))

@@ -4,6 +4,7 @@ import hashlib
 
 import msgspec
 
+from stretto.contracts.admission import DEFAULT_PRIORITY
 from stretto.contracts.graph import (
     Ask,
     Case,
@@ -166,6 +167,8 @@ class _Compiler:
             max_parallel=text.max_parallel,
             join=text.join,
             runs_on=text.rest == "run",
+            devices=text.devices is not None,
+            rollout=text.rollout,
         )
 
     def _compensation(
@@ -186,7 +189,14 @@ class _Compiler:
             queue=text.queue or self.defaults.queue,
             input=constant_input,
             route=None if route is None else route.settled(self.draft.text.workflow),
+            priority=self._priority(text),
+            resources=text.resources or {},
         )
+
+    def _priority(self, text: TaskText) -> int:
+        """The constant one; that of an expression is worked out with the step's input."""
+        said = text.priority if isinstance(text.priority, int) else self.defaults.priority
+        return DEFAULT_PRIORITY if said is None else said
 
     def _ask(self, text: AskText | None) -> Ask | None:
         return None if text is None else text.settled(self.draft.text.workflow, self.version)

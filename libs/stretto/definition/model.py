@@ -15,6 +15,7 @@ from stretto.contracts.graph import (
     Join,
     Kind,
     Retry,
+    RolloutPlan,
     Timeouts,
 )
 from stretto.contracts.routes import Otherwise, Strategy
@@ -116,6 +117,7 @@ class Defaults(msgspec.Struct, frozen=True, kw_only=True):
     retry: RetryText = RetryText()
     timeout: TimeoutText = TimeoutText()
     queue: str | None = None
+    priority: int | None = None
 
 
 class PreferText(NamedTuple):
@@ -141,6 +143,8 @@ class TaskText(msgspec.Struct, frozen=True, kw_only=True):
     inputs: Located[Mapping] | None = None
     queue: str | None = None
     route: RouteText | None = None
+    priority: int | Expression | None = None
+    resources: dict[str, int] | None = None
 
 
 class CompensateText(msgspec.Struct, frozen=True, kw_only=True):
@@ -258,6 +262,13 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
     total: float | None = None
 
 
+class DevicesText(msgspec.Struct, frozen=True, kw_only=True):
+    """`for_each: {devices}` as written."""
+
+    where: Located[str | bool]
+    at_least: int = 0
+
+
 class StepText(msgspec.Struct, frozen=True, kw_only=True):
     """A step as written. `kind` None: the step has no kind that this version knows (reported)."""
 
@@ -272,6 +283,9 @@ class StepText(msgspec.Struct, frozen=True, kw_only=True):
     max_parallel: int | None = None
     join: Join = Join()
     rest: Literal["cancel", "run"] = "cancel"
+    devices: DevicesText | None = None
+    """The `for_each` is over these devices."""
+    rollout: RolloutPlan | None = None
     retry: RetryText = RetryText()
     timeout: TimeoutText = TimeoutText()
     compensate: CompensateText | None = None

@@ -63,7 +63,7 @@ def _output(step: StepText, depth: int) -> Shape:
     each = _of_one(step, depth)
     if step.for_each is None:
         return each
-    whole = step.join.mode == "all"  # else what was cancelled is null
+    whole = step.join.mode == "all" and step.rollout is None  # else what was cancelled is null
     items = each if whole and each is not ANYTHING else None
     return Shape(types=frozenset({"array"}), items=items)
 

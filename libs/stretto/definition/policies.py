@@ -68,7 +68,7 @@ LABELS = MapOf(
 FAILURE_TYPES = ListOf("a list of types of failure", FAILURE_TYPE, MAX_CONSTANT_ITEMS, lone=True)
 
 
-_PERCENT = re.compile(r"(\d+(?:\.\d+)?) *%", re.ASCII)
+PERCENT = re.compile(r"(\d+(?:\.\d+)?) *%", re.ASCII)
 
 
 class _AtLeast:
@@ -78,7 +78,7 @@ class _AtLeast:
         value = node.value if isinstance(node, Scalar) else None
         if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
             return Join(mode="count", count=value)
-        match = _PERCENT.fullmatch(value) if isinstance(value, str) else None
+        match = PERCENT.fullmatch(value) if isinstance(value, str) else None
         if match is not None and 0 < float(match[1]) <= 100:
             return Join(mode="share", share=float(match[1]) / 100)
         report.mistake(

@@ -2,8 +2,18 @@
 
 from typing import Any
 
+import msgspec
+
+from stretto.contracts.graph import RolloutPlan
+from stretto.definition.admission import (
+    PRIORITY_FIELD,
+    RESOURCES_FIELD,
+    STEP_PRIORITY_FIELD,
+    check_resources,
+)
 from stretto.definition.catching import CATCH
 from stretto.definition.container_shapes import Placed, Record, Value
+from stretto.definition.fleets import ROLLOUT, ForEach
 from stretto.definition.inside import OUTPUT, STEPS
 from stretto.definition.kinds import KINDS, UPCOMING_FIELDS, UPCOMING_KINDS
 from stretto.definition.kinds.spec import KindSpec
@@ -12,6 +22,7 @@ from stretto.definition.mistakes import Report
 from stretto.definition.model import (
     Body,
     CompensateText,
+    DevicesText,
     NeedsText,
     RetryText,
     RouteText,
@@ -31,8 +42,8 @@ from stretto.definition.records import read_fields, unknown_keys
 from stretto.definition.retry_timeout import RETRY, STEP_RETRY, STEP_TIMEOUT, TIMEOUT
 from stretto.definition.routes import ROUTE
 from stretto.definition.scalar_shapes import Choice, Number, Text
-from stretto.definition.shapes import Field, wrong_type
-from stretto.definition.texts import Condition, Items
+from stretto.definition.shapes import Field, Located, wrong_type
+from stretto.definition.texts import Condition
 
 DESCRIPTION = Text("a description", MAX_DESCRIPTION_CHARS, empty=True)
 
@@ -48,16 +59,25 @@ _TIMEOUT_WORDS = (
 )
 
 
+def _check_compensate(made: CompensateText, node: Mapping, path: Path, report: Report) -> None:
+    check_resources(node, path, made.task.name, report)
+
+
+_OF_TASKS = ("queue", "route", "priority", "resources")
+
+
 def _make_compensate(
     task: str,
-    queue: str | None = None,
-    route: RouteText | None = None,
     retry: RetryText | None = None,
     timeout: TimeoutText | None = None,
     **others: Any,
 ) -> CompensateText:
     return CompensateText(
-        task=TaskText(name=task, inputs=others.get("with"), queue=queue, route=route),
+        task=TaskText(
+            name=task,
+            inputs=others.get("with"),
+            **{field: others[field] for field in _OF_TASKS if field in others},
+        ),
         retry=retry or RetryText(),
         timeout=timeout or TimeoutText(),
     )
@@ -71,16 +91,22 @@ COMPENSATE = Record(
         "with": _WITH,
         "queue": _QUEUE,
         "route": _ROUTE,
+        "priority": PRIORITY_FIELD,
+        "resources": RESOURCES_FIELD,
         "retry": Field(RETRY, _RETRY_WORDS),
         "timeout": Field(TIMEOUT, _TIMEOUT_WORDS),
     },
+    _check_compensate,
 )
 
 FIELDS: dict[str, Field] = {
     "description": Field(DESCRIPTION, "What the step is for."),
     "needs": Field(NEEDS, "Steps that end before this one begins: all of them, or so many."),
     "if": Field(Placed(Condition()), "Run the step only if this is true."),
-    "for_each": Field(Placed(Items()), "Do the step for every item (item, index) of a list."),
+    "for_each": Field(
+        Placed(ForEach()), "Do the step for every item (item, index) of a list, or device."
+    ),
+    "rollout": Field(ROLLOUT, "Begin with some of the items, and go on when these succeed."),
     "max_parallel": Field(
         Number("a number of items", 1, MAX_PARALLEL, whole=True),
         "How many items are worked on at once. Default: all.",
@@ -96,6 +122,8 @@ FIELDS: dict[str, Field] = {
     "with": _WITH,
     "queue": _QUEUE,
     "route": _ROUTE,
+    "priority": STEP_PRIORITY_FIELD,
+    "resources": RESOURCES_FIELD,
     "retry": Field(STEP_RETRY, _RETRY_WORDS),
     "timeout": Field(STEP_TIMEOUT, _TIMEOUT_WORDS),
     "compensate": Field(COMPENSATE, "What undoes the step when the run fails later."),
@@ -124,9 +152,11 @@ def read_step(name: str, node: Node, path: Path, report: Report) -> StepText:
         _check_fields(spec, node, path, report)
         if spec.name != "task":
             _check_timeout(spec, node, path, report)
+        if spec.name == "task" and isinstance(value, str):
+            check_resources(node, path, value, report)
         body = Body() if value is None else spec.body(value, values)
     if "for_each" not in node.entries:
-        for field in ("max_parallel", "join", "rest"):
+        for field in ("max_parallel", "join", "rest", "rollout"):
             if field in node.entries:
                 _not_without_for_each(field, node, path, report)
     return StepText(
@@ -137,10 +167,28 @@ def read_step(name: str, node: Node, path: Path, report: Report) -> StepText:
         body=body,
         needs=values.get("needs", NeedsText()),
         condition=values.get("if"),
-        for_each=values.get("for_each"),
+        **_for_each(values.get("for_each")),
+        rollout=_rollout(values),
         catch=tuple(values.get("catch", ())),
         **{field: values[field] for field in _AS_THEY_ARE if field in values},
     )
+
+
+def _for_each(located: Located[Node | DevicesText] | None) -> dict[str, Any]:
+    """What a step is done for, as fields of its text."""
+    if located is None:
+        return {}
+    value, node, path = located
+    devices = value if isinstance(value, DevicesText) else None
+    return {"for_each": Located(node, node, path), "devices": devices}
+
+
+def _rollout(values: dict[str, Any]) -> RolloutPlan | None:
+    """The rollout of a step; a `join` beside it makes it one that a quorum settles."""
+    rollout: RolloutPlan | None = values.get("rollout")
+    if rollout is None or "join" not in values:
+        return rollout
+    return msgspec.structs.replace(rollout, quorum=True)
 
 
 _AS_THEY_ARE = (

@@ -1,14 +1,16 @@
 """Work out one record: pure, and an answer whatever happens."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from services.decision.core.failures import expression_failure
 from services.decision.core.plans import BrokenPlan, CompiledPlan
 from stretto.contracts.codec import json_encode
+from stretto.contracts.failures import Failure
 from stretto.contracts.frames import DecidedRecord, DecideRecord
+from stretto.contracts.graph import DevicesPlan
 from stretto.expression.errors import EvaluationError
 from stretto.expression.paths import Scope, show_path
 from stretto.expression.secrets import masked
@@ -52,8 +54,23 @@ class FrameValues:
         return value
 
 
+class Devices(Protocol):
+    """Who knows the devices that are present."""
+
+    def that_fit(self, plan: DevicesPlan, scope: Scope) -> list[bytes] | Failure:
+        """The devices that fit, as JSON, in the order of their names; or why there are too few.
+
+        Raises:
+            EvaluationError: the condition cannot be worked out.
+        """
+        ...
+
+
 def evaluate(
-    plan: CompiledPlan | BrokenPlan, values: FrameValues, record: DecideRecord
+    plan: CompiledPlan | BrokenPlan,
+    values: FrameValues,
+    record: DecideRecord,
+    devices: Devices | None = None,
 ) -> DecidedRecord:
     """Return the answer to one record; `took_us` is left to the shell."""
     run_id, path, turn = record.run_id, record.path, record.turn
@@ -73,6 +90,11 @@ def evaluate(
             output = plan.template.render_json(scope, lenient=lenient)
         place = "for_each"
         items = None if plan.items is None else _items(plan.items(scope))
+        if plan.devices is not None:
+            found = _found(plan.devices, scope, devices)
+            if isinstance(found, Failure):
+                return DecidedRecord(run_id, path, turn, error=found)
+            items = found
         place = ""
         branch = -1 if plan.cases is None else plan.cases.choose(scope)
         rules = None
@@ -130,6 +152,22 @@ def _items(value: Any) -> list[bytes]:
             "too_large", f"expected at most {MAX_ITEMS} items, but got {len(value)}"
         )
     return [json_encode(item) for item in value]
+
+
+def _found(plan: DevicesPlan, scope: Scope, devices: Devices | None) -> list[bytes] | Failure:
+    """The devices of a `for_each`, where somebody knows them.
+
+    Raises:
+        EvaluationError: nobody does, there are too many, or the condition is wrong.
+    """
+    if devices is None:
+        raise EvaluationError("invalid", "expected to know the devices, but nobody does here")
+    found = devices.that_fit(plan, scope)
+    if not isinstance(found, Failure) and len(found) > MAX_ITEMS:
+        raise EvaluationError(
+            "too_large", f"expected at most {MAX_ITEMS} devices, but {len(found)} fit"
+        )
+    return found
 
 
 def _joined(place: str, inner: str) -> str:

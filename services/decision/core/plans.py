@@ -8,7 +8,7 @@ import msgspec
 from services.decision.core.failures import expression_failure
 from stretto.contracts.codec import decode_ask_plan
 from stretto.contracts.failures import Failure
-from stretto.contracts.graph import AskPlan
+from stretto.contracts.graph import AskPlan, DevicesPlan
 from stretto.contracts.payload import NULL
 from stretto.expression.cache import CacheStatistics, ProgramCache
 from stretto.expression.errors import ExpressionError
@@ -39,6 +39,7 @@ class CompiledPlan(NamedTuple):
     values: tuple[tuple[str, Template], ...]
     lenient: bool
     table: CompiledTable | None = None
+    devices: DevicesPlan | None = None
 
 
 class BrokenPlan(NamedTuple):
@@ -103,6 +104,7 @@ class PlanCache:
             ),
             lenient=plan.lenient,
             table=None if plan.table is None else CompiledTable(plan.table, self._programs),
+            devices=plan.devices,
         )
 
     def _getter(self, source: str | None, place: str, expect: Kind) -> Getter | None:

@@ -57,12 +57,17 @@ class Matcher:
         self.by: Getter | None = None if by is None else by.evaluate
         self.cacheable = where is None or not any(map(_is_volatile, where.references))
 
-    def fits(self, fleet: Fleet, namespace: str, task: str, scope: Mapping[str, Any]) -> Matched:
-        """Find the devices that know the task and fulfil the condition."""
-        sets = [fleet.having(namespace, TASKS, task)]
-        anything = fleet.having(namespace, TASKS, ANY_TASK)
-        if anything:
-            sets[0] = {**anything, **sets[0]}
+    def fits(
+        self, fleet: Fleet, namespace: str, task: str | None, scope: Mapping[str, Any]
+    ) -> Matched:
+        """Find the devices that know the task (None: whatever they know) and fulfil the
+        condition."""
+        sets = [fleet.present(namespace)]
+        if task is not None:
+            sets = [fleet.having(namespace, TASKS, task)]
+            anything = fleet.having(namespace, TASKS, ANY_TASK)
+            if anything:
+                sets[0] = {**anything, **sets[0]}
         knowing = len(sets[0])
         wanted = [(term, _wanted(term, scope)) for term in self.terms.terms]
         narrowing = [

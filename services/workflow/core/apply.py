@@ -2,11 +2,11 @@
 
 from typing import assert_never
 
-from services.workflow.core import lines, signals, undoing
+from services.workflow.core import lines, rolling, signals, undoing
 from services.workflow.core.forking import take_over
 from services.workflow.core.instants import micros
 from services.workflow.core.moving import move
-from services.workflow.core.policy import child_id, needed, turn_of
+from services.workflow.core.policy import child_id, turn_of
 from services.workflow.core.rewinding import rewind
 from services.workflow.core.scopes import (
     complete_items,
@@ -18,7 +18,7 @@ from services.workflow.core.scopes import (
     stop_scope,
     withdraw,
 )
-from services.workflow.core.state import Each, Node, NodeStatus, Role, Run, RunPhase, Scope
+from services.workflow.core.state import Node, NodeStatus, Role, Run, RunPhase, Scope
 from stretto.contracts import events as ev
 from stretto.contracts.codec import json_encode
 from stretto.contracts.events import HANDLER_SUFFIX
@@ -162,6 +162,10 @@ def _apply_place_or_end(run: Run, event: ev.Event, at_us: int) -> None:
     match event:
         case ev.StepLimited():
             run.node(event.step).limits = event
+        case (
+            ev.RolloutThrottled() | ev.RolloutPaused() | ev.RolloutAdvanced() | ev.RolloutAborted()
+        ):
+            rolling.roll(run, event, at_us)
         case ev.RunQueued():
             lines.queue(run, event, at_us)
         case ev.RunAdmitted():
@@ -325,7 +329,7 @@ def _expanded(run: Run, event: ev.StepExpanded, at_us: int) -> None:
     node = run.node(event.step)
     assert node.plan.for_each is not None
     items = [bytes(item) for item in event.items]
-    node.each = Each(items, needed(node.plan.for_each.join, len(items)))
+    node.each = rolling.each_of(node.plan.for_each, items)
     _enter(run, node, NodeStatus.OPEN, at_us)
     each_todo(run, node)
 

@@ -28,6 +28,7 @@ class TimerKind(IntEnum):
     STEP = 5
     RUN = 6
     ESCALATE = 7
+    WAVE = 8
 
     @property
     def is_attempts(self) -> bool:

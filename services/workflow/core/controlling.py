@@ -2,7 +2,7 @@
 
 import msgspec
 
-from services.workflow.core import lines, returning
+from services.workflow.core import lines, returning, rolling
 from services.workflow.core.commands import Rejection
 from services.workflow.core.failing import failed
 from services.workflow.core.following import open_inside, schedule
@@ -117,8 +117,12 @@ def _approval(run: Run, request: ControlRequest) -> Outcome:
         and node.status is NodeStatus.WAITING
         and request.step in (None, node.path)
     ]
-    if len(waiting) != 1:
-        which = "no step waits" if not waiting else f"{len(waiting)} steps wait; name one"
+    paused = rolling.waiting(run, request.step)
+    if len(paused) == 1 and not waiting:
+        return rolling.decided_by(request, paused[0])
+    if len(waiting) + len(paused) != 1:
+        count = len(waiting) + len(paused)
+        which = "no step waits" if not count else f"{count} steps wait; name one"
         return Rejection(
             code="approval_not_open",
             message=f"expected one step that waits for approval, but {which}",

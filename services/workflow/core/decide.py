@@ -5,12 +5,14 @@ from typing import assert_never
 import msgspec
 
 from services.workflow.core import commands as cm
+from services.workflow.core import rolling
 from services.workflow.core.commands import Rejection, TimerKind
 from services.workflow.core.controlling import control
 from services.workflow.core.failing import attempt_failed, failed
 from services.workflow.core.following import (
     after_round,
     begin,
+    begin_item,
     follow,
     immediate,
     schedule,
@@ -244,7 +246,7 @@ def _timer(run: Run, command: cm.TimerFired, now_us: int) -> Outcome:
         return stale
     paused = run.paused and not run.failing
     match command.kind:
-        case TimerKind.RETRY | TimerKind.WAIT if paused:
+        case TimerKind.RETRY | TimerKind.WAIT | TimerKind.WAVE if paused:
             return stale  # set again when the run is resumed
         case TimerKind.RETRY if node.status is NodeStatus.BACKOFF and node.until_us <= now_us:
             return [schedule(node, now_us, None)]
@@ -264,6 +266,8 @@ def _timer(run: Run, command: cm.TimerFired, now_us: int) -> Outcome:
             return stale
         case TimerKind.STEP if 0 < total_deadline_us(node) <= now_us and node.handler < 0:
             return timed_out(node)
+        case TimerKind.WAVE if rolling.is_due(node, now_us):
+            return [rolling.goes_on(node) or begin_item(run, node, now_us)]
         case TimerKind.ESCALATE if not node.escalated and node.plan.approval is not None:
             return [ev.StepEscalated(step=node.path, to=list(node.plan.approval.escalate_to))]
         case _:

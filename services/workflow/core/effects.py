@@ -14,6 +14,7 @@ from services.workflow.core.decide import total_deadline_us
 from services.workflow.core.lines import CancelRun, making_room
 from services.workflow.core.state import OUT, Node, NodeStatus, Role, Run, RunPhase
 from stretto.contracts import events as ev
+from stretto.contracts.admission import DEFAULT_PRIORITY
 from stretto.contracts.failures import FailureType
 from stretto.contracts.graph import Ask as AskOf
 from stretto.contracts.graph import ChildPlan, TaskPlan, Timeouts
@@ -39,6 +40,7 @@ class Dispatch(msgspec.Struct, frozen=True, gc=False):
     queue_deadline_us: int
     avoid: str | None = None
     """Who had the attempt before."""
+    priority: int = DEFAULT_PRIORITY
 
 
 class StartChild(msgspec.Struct, frozen=True, gc=False):
@@ -66,11 +68,12 @@ class Emit(msgspec.Struct, frozen=True, gc=False):
 
 
 class Withdraw(msgspec.Struct, frozen=True, gc=False):
-    """An attempt that is out is not wanted any more."""
+    """An attempt that is out is not wanted any more. `charged`: it asked for resources."""
 
     path: str
     attempt: int
     reason: str
+    charged: bool = False
 
 
 class Timer(msgspec.Struct, frozen=True, gc=False):
@@ -101,7 +104,10 @@ def effects(run: Run, event: ev.Event) -> list[Effect]:
             return out
         case ev.StepStarted():
             return list(_attempt_timers(run.nodes[event.step]))
-        case ev.StepWaiting() | ev.StepOpened() | ev.StepRepeated():
+        case (
+            ev.StepWaiting() | ev.StepOpened() | ev.StepRepeated() | ev.RolloutThrottled()
+            | ev.RolloutPaused()
+        ):  # fmt: skip
             return list(_wait_timers(run.nodes[event.step]))
         case ev.StepCompleted():
             node = run.nodes[event.step]
@@ -207,7 +213,7 @@ def _dispatch(node: Node) -> Dispatch | StartChild:
     if node.plan.child is not None and node.role is not Role.COMPENSATION:
         assert node.child_run is not None
         return StartChild(node.path, node.attempt, node.child_run, node.plan.child, node.input)
-    task = node.work.task
+    task, limits = node.work.task, node.limits
     assert task is not None
     return Dispatch(
         node.path,
@@ -218,6 +224,7 @@ def _dispatch(node: Node) -> Dispatch | StartChild:
         node.deadline_us,
         node.queue_deadline_us,
         node.avoid,
+        task.priority if limits is None or limits.priority is None else limits.priority,
     )
 
 
@@ -225,7 +232,8 @@ def _withdraw(run: Run, path: str, attempt: int, reason: str) -> list[Effect]:
     node = run.nodes[path]
     child = node.plan.child
     if child is None or node.role is Role.COMPENSATION:
-        return [Withdraw(path, attempt, reason)]
+        task = node.work.task
+        return [Withdraw(path, attempt, reason, task is not None and bool(task.resources))]
     assert node.child_run is not None
     return [CancelChild(node.child_run, reason)] if child.cancel else []
 
@@ -247,6 +255,8 @@ def _step_timer(node: Node) -> Iterator[Timer]:
 def _wait_timers(node: Node) -> Iterator[Timer]:
     if node.status is NodeStatus.WAITING and node.until_us:
         yield Timer(node.until_us, node.path, TimerKind.WAIT, node.attempt)
+    if node.each is not None and node.each.rollout is not None and node.each.rollout.until_us:
+        yield Timer(node.each.rollout.until_us, node.path, TimerKind.WAVE, node.attempt)
     approval = node.plan.approval
     if approval is not None and approval.escalate_s is not None and not node.escalated:
         due_us = node.since_us + int(approval.escalate_s * 1_000_000)

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from services.workflow.core import rolling
 from services.workflow.core.failing import failed, failure_of_items
 from services.workflow.core.instants import instant, wait_until
 from services.workflow.core.state import OUT, Node, NodeStatus, Role, Run, RunPhase, Scope
@@ -200,16 +201,27 @@ def _each_step(run: Run, node: Node, now_us: int) -> ev.Event:
     """Begin the next item of a for_each, or end it."""
     each = node.each
     assert each is not None
+    if each.rollout is not None and not each.stopping and not node.stop:
+        event = rolling.next_of(run, node, now_us)
+        if event is not None:
+            return event
     settled = each.stopping or node.stop or len(each.nodes) == len(each.items)
     if each.passed or (each.active == 0 and settled):
+        if each.rollout is not None and each.rollout.failure is not None:
+            return failed(node, each.rollout.failure)
         if each.completed >= each.needed:
             return ev.StepCompleted(step=node.path)
         if node.stop and each.failure is None:
             return ev.StepCancelled(step=node.path, reason="run_failing")
         return failed(node, failure_of_items(node))
-    plan = node.plan
-    path = f"{node.path}[{len(each.nodes)}]"
-    item = run.known(Node(path, plan, node.scope, len(each.nodes), Role.ITEM))
+    return begin_item(run, node, now_us)
+
+
+def begin_item(run: Run, node: Node, now_us: int) -> ev.Event:
+    """The first event of the next item of a for_each."""
+    assert node.each is not None
+    index = len(node.each.nodes)
+    item = run.known(Node(f"{node.path}[{index}]", node.plan, node.scope, index, Role.ITEM))
     return begin(item, now_us)
 
 

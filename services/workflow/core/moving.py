@@ -5,7 +5,7 @@ decided again by the new version; what is out goes on. A `for_each` whose items 
 join.
 """
 
-from services.workflow.core import signals
+from services.workflow.core import rolling, signals
 from services.workflow.core.instants import micros
 from services.workflow.core.migrating import ScopePlans, has_begun, plan_of, scope_plans
 from services.workflow.core.policy import turn_of
@@ -53,6 +53,7 @@ def move(run: Run, event: ev.RunMigrated, seq: int, at_us: int) -> None:
     for node in list(run.open.values()):
         if node.each is not None and node.handler < 0 and node.status is NodeStatus.OPEN:
             each_todo(run, node)
+            rolling.offer_again(run, node)
 
 
 def _decide_again(

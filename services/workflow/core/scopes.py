@@ -128,7 +128,7 @@ def complete_items(run: Run, scope: Scope, indices: Iterable[int]) -> None:
             withdraw(run, scope, (index,))
         elif not node.ended:
             node.each.needed = min(node.each.needed, node.each.completed)
-            _settle(run, node.each)
+            settle(run, node.each)
             each_todo(run, node)
 
 
@@ -139,6 +139,8 @@ def item_begun(run: Run, node: Node) -> None:
     assert node.index == len(outer.each.nodes), "items begin in order"
     outer.each.nodes.append(node)
     outer.each.active += 1
+    if outer.each.rollout is not None:
+        outer.each.rollout.begun(node.first_us)
     each_todo(run, outer)
 
 
@@ -155,16 +157,21 @@ def _item_ended(run: Run, node: Node) -> None:
     else:
         each.lost += 1
         each.failure = each.failure or node.failure
+    if each.rollout is not None:
+        each.rollout.ended(completed=node.status is NodeStatus.COMPLETED)
+        if not each.rollout.plan.quorum:
+            each_todo(run, outer)
+            return
     settled = each.completed >= each.needed or len(each.items) - each.lost < each.needed
     plan = outer.plan.for_each
     if settled and plan is not None and plan.runs_on and each.completed >= each.needed:
         each.stopping = each.passed = True
     elif settled:
-        _settle(run, each)
+        settle(run, each)
     each_todo(run, outer)
 
 
-def _settle(run: Run, each: Each) -> None:
+def settle(run: Run, each: Each) -> None:
     """The outcome of a for_each is clear: no item begins, those that are out are cancelled."""
     if not each.stopping:
         each.stopping = True
@@ -177,10 +184,12 @@ def each_todo(run: Run, node: Node) -> None:
     """Put a for_each on the todo exactly while it can begin an item, or must end."""
     each = node.each
     assert each is not None
-    if each.stopping or node.stop or len(each.nodes) == len(each.items):
+    limit = node.plan.for_each.max_parallel if node.plan.for_each is not None else None
+    if each.rollout is not None and not each.stopping and not node.stop:
+        wanted = each.rollout.wants(len(each.nodes), each.active, each.lost, limit)
+    elif each.stopping or node.stop or len(each.nodes) == len(each.items):
         wanted = each.active == 0 or each.passed
     else:
-        limit = node.plan.for_each.max_parallel if node.plan.for_each is not None else None
         wanted = limit is None or each.active < limit
     if wanted and not node.ended:
         run.todo[node.path] = None

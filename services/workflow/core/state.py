@@ -3,6 +3,7 @@
 from enum import IntEnum
 
 from services.workflow.core.unwinding import Rollback, Undoing
+from services.workflow.core.waves import Rollout
 from stretto.contracts.events import COMPENSATION_SUFFIX, HANDLER_SUFFIX, StepLimited
 from stretto.contracts.failures import Failure
 from stretto.contracts.graph import Compensation, Graph, Retry, ScopePlan, StepPlan, Timeouts
@@ -163,13 +164,16 @@ class Each:
     """The items of a for_each and how far it is."""
 
     __slots__ = (
-        "active", "completed", "failure", "items", "lost", "needed", "nodes", "passed", "stopping",
+        "active", "completed", "failure", "items", "lost", "needed", "nodes", "passed", "rollout",
+        "stopping",
     )  # fmt: skip
 
-    def __init__(self, items: list[bytes], needed: int) -> None:
+    def __init__(self, items: list[bytes], needed: int, rollout: Rollout | None = None) -> None:
         self.items = items
         self.needed = needed
         """How many items must complete."""
+        self.rollout = rollout
+        """How far its waves are, where it has any."""
         self.nodes: list[Node] = []
         """The items begun so far, in order: the next one to begin is `len(nodes)`."""
         self.active = 0

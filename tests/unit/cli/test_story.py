@@ -12,6 +12,9 @@ def said(told: Told) -> str:
     return sentence(events(told)[0])
 
 
+WAVE = {"wave": 1, "waves": 4, "upto": 10, "size": 10, "completed": 9}
+
+
 @pytest.mark.parametrize(
     ("told", "text"),
     [
@@ -93,6 +96,23 @@ def said(told: Told) -> str:
             ("step.failed", "a", {"attempt": 1, "failure": BROKEN, "blocked": True}),
             "attempt 1 failed: Broken: no luck; a person has to decide",
         ),
+        (("rollout.throttled", "a", {"until": "later"}), "the next ones begin at later"),
+        (
+            ("rollout.paused", "a", {**WAVE, "until": "later"}),
+            "wave 1 of 4 was a success (9 of 10); the next one begins at later",
+        ),
+        (("rollout.paused", "a", {**WAVE, "signal": "go"}), "begins with the signal 'go'"),
+        (("rollout.paused", "a", WAVE), "begins when a person approves"),
+        (("rollout.advanced", "a", WAVE), "wave 1 of 4 begins, up to 10"),
+        (("rollout.advanced", "a", {**WAVE, "signal": "go"}), "up to 10, by the signal 'go'"),
+        (
+            ("rollout.advanced", "a", {**WAVE, "by": "ada", "reason": "all quiet"}),
+            "up to 10, approved by ada: all quiet",
+        ),
+        (
+            ("rollout.aborted", "a", {"wave": 2, "by": "ada", "failure": BROKEN}),
+            "is stopped in wave 2 (asked by ada): Broken: no luck",
+        ),
     ],
 )
 def test_an_event_is_a_sentence(told: Told, text: str) -> None:
@@ -109,6 +129,7 @@ def test_a_sentence_can_be_made_of_every_type_that_the_log_knows() -> None:
         "workflow": "w", "version": 1, "ending": "failed", "failure": BROKEN, "items": [],
         "attempt": 1, "task": "t", "branch": 0, "until": "later", "steps": [], "reason": "x",
         "name": "go", "to": "a", "from_run": "r", "at_seq": 1, "from_version": 1, "to_version": 2,
+        "device": "d-1", "key": "k", "limit": 1, **WAVE,
     }  # fmt: skip
     for kind in EVENT_TYPES:
         assert said((kind.type, "a", dict(told)))

@@ -16,7 +16,7 @@ from stretto.definition.nodes import Mapping, Path
 from stretto.definition.scalar_shapes import Text
 from stretto.definition.shapes import Field
 
-_PEOPLE = ListOf("a name or a list of names", Text("a name", MAX_NAME_CHARS), MAX_PEOPLE, lone=True)
+PEOPLE = ListOf("a name or a list of names", Text("a name", MAX_NAME_CHARS), MAX_PEOPLE, lone=True)
 
 
 class _Escalation:
@@ -32,7 +32,7 @@ _ESCALATE = Record(
     _Escalation,
     {
         "after": Field(Duration(), "How long only those in by may decide.", required=True),
-        "to": Field(_PEOPLE, "Who may decide then, too.", required=True),
+        "to": Field(PEOPLE, "Who may decide then, too.", required=True),
     },
 )
 
@@ -77,7 +77,7 @@ _SHAPE = Record(
     "an approval (a mapping; {} where anybody may decide)",
     _Approval,
     {
-        "by": Field(_PEOPLE, "Who may decide. Default: anybody."),
+        "by": Field(PEOPLE, "Who may decide. Default: anybody."),
         "timeout": Field(Duration(), "The step fails (RunTimeout) when nobody has decided."),
         "escalate": Field(_ESCALATE, "Who may decide too, after a while."),
     },

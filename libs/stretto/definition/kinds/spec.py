@@ -10,7 +10,7 @@ from stretto.definition.shapes import Shape
 ANY_STEP = frozenset({"needs", "if", "labels", "description"})
 """Fields that every kind takes."""
 
-PER_ITEM = frozenset({"for_each", "max_parallel", "join", "rest"})
+PER_ITEM = frozenset({"for_each", "max_parallel", "join", "rest", "rollout"})
 """Fields of kinds that can be done for every item of a list."""
 
 UNDOABLE = frozenset({"compensate"})
@@ -25,7 +25,7 @@ TIMED = frozenset({"timeout"})
 CHILD = frozenset({"with", "retry"})
 """Fields of kinds that start something with an input, again if need be."""
 
-WORK = CHILD | TIMED | {"queue", "route"}
+WORK = CHILD | TIMED | {"queue", "route", "priority", "resources"}
 """Fields of kinds that ask a worker."""
 
 GROUP = frozenset({"output"})

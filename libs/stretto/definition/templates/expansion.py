@@ -253,8 +253,8 @@ class _Expansion:
         )  # fmt: skip
 
 
-_KEPT = ("description", "needs", "if", "for_each", "max_parallel", "join", "rest", "catch",
-         "timeout", "labels")  # fmt: skip
+_KEPT = ("description", "needs", "if", "for_each", "max_parallel", "join", "rest", "rollout",
+         "catch", "timeout", "labels")  # fmt: skip
 """What a stand-in keeps of its step: so that mistakes in it are found, too."""
 
 

@@ -34,7 +34,7 @@ MADE_UP = sys.maxsize
 _DATA = frozenset({"with", "set", "emit", "output", "input", "labels", "description"})
 """Fields of a step whose value is the user's own: what looks like a condition in it is none."""
 
-_BARE = frozenset({"if", "until", "where", "for_each"})
+_BARE = frozenset({"if", "until", "where", "for_each", "devices"})
 """Fields that may be an expression without its braces."""
 
 _BINDS: dict[str, frozenset[str]] = {
