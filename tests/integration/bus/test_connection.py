@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import nats.errors
+import psutil
 import pytest
 from nats.aio.client import Client
 
@@ -307,11 +308,18 @@ async def test_a_new_description_of_the_server_is_taken(bus: Connection) -> None
         await bus._client.process_info_line(b" [")
 
 
+def stop(pid: int) -> None:
+    """Stop a process, and wait until it is: else it could answer still."""
+    os.kill(pid, signal.SIGSTOP)
+    while psutil.Process(pid).status() != psutil.STATUS_STOPPED:
+        time.sleep(0.001)
+
+
 async def test_a_server_without_pong_fails_the_flush(
     own_server: NatsServer, own_bus: Connection
 ) -> None:
     assert own_server.pid is not None
-    os.kill(own_server.pid, signal.SIGSTOP)
+    stop(own_server.pid)
     with pytest.raises(TransientError) as caught:
         await own_bus.flush(0.1)
     assert caught.value.code == "bus.flush_failed"

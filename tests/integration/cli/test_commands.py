@@ -128,7 +128,7 @@ def test_an_id_that_is_open_is_that_run(dev: Dev, definitions: None) -> None:
     assert second.stdout.strip() == first["run_id"]
     assert "was open already" in second.stderr
     assert dev.json("start", "waits", "--id", key)["existing"] is True
-    assert "carried out" in dev.call("terminate", first["run_id"], "--reason", "enough").stdout
+    assert ": terminated" in dev.call("terminate", first["run_id"], "--reason", "enough").stdout
     assert dev.json("history", first["run_id"])["state"]["status"] == "terminated"
 
 

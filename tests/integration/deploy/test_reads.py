@@ -80,6 +80,8 @@ async def test_every_read_is_asked_and_answered_as_its_schemas_say(
     async with Client.connect(deployed.nats) as client:
         for operation in OPERATIONS:
             # Given
+            if operation.name == "payload":
+                continue  # these runs have none: tests/integration/workflow/test_payloads.py
             asked = question(operation, runs[which])
             if operation.name == "import":  # what is here already: it changes nothing
                 asked = json.loads(await client.export_run(runs[which].id))

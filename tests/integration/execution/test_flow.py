@@ -371,6 +371,7 @@ async def test_it_answers_what_is_where(nats_url: str) -> None:
             "labels": {"team": "a"},
             "slots": 7,
             "busy": 0,
+            "running": [],
         }
 
 

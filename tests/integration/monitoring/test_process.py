@@ -37,7 +37,7 @@ async def test_a_process_migrates_works_and_stops_in_order(
 ) -> None:
     process = await launch("migrate", STRETTO_POSTGRES_DSN=postgres_dsn)
     out, _ = await asyncio.wait_for(process.communicate(), 60)
-    assert (process.returncode, out) == (0, b"schema monitoring is at version 1\n")
+    assert (process.returncode, out) == (0, b"schema monitoring is at version 2\n")
 
     process = await launch(
         STRETTO_POSTGRES_DSN=postgres_dsn, STRETTO_NATS_URL=nats_url, STRETTO_NICE="0"

@@ -149,7 +149,8 @@ async def test_a_run_keeps_its_version_and_a_start_may_choose_one(world: World) 
     assert pinned["version"] == 1
     assert (await world.state(old))["version"] == 1
     assert missing["rejected"]["code"] == "workflow_unknown"
-    assert "'one version 7'" in missing["rejected"]["message"]
+    assert "workflow 'one'" in missing["rejected"]["message"]
+    assert "version 7" in missing["rejected"]["message"]
     assert absurd["rejected"]["code"] == "value_invalid"
 
 
