@@ -3,11 +3,15 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import msgspec
+
 from services.execution.core.roster import Roster
+from services.execution.core.routed import At, Routed
 from services.execution.core.unknown import unknown_tasks
 from services.execution.desk import Desk
 from services.execution.lane import Lane
-from stretto.bus.service import Handler
+from stretto.bus.service import Handler, Refusal
+from stretto.contracts.bindings import MAX_ASKED, RoutedAttempt, RoutedAttempts, RoutedQuery
 from stretto.contracts.codec import json_encode
 from stretto.runtime.clock import rfc3339
 
@@ -23,7 +27,12 @@ class Answers:
     @property
     def operations(self) -> dict[str, Handler]:
         """The handlers, by operation."""
-        return {"queues": self._queues, "devices": self._devices, "stats": self._stats}
+        return {
+            "queues": self._queues,
+            "devices": self._devices,
+            "routed": self._routed,
+            "stats": self._stats,
+        }
 
     async def _queues(self, _request: bytes) -> bytes:
         """`{"queues": [{"namespace", "queue", "waiting", "in_flight", "workers", "slots"}],
@@ -76,6 +85,24 @@ class Answers:
             }
         )
 
+    async def _routed(self, request: bytes) -> bytes:
+        """Where attempts with a route are: what they wait for, which device has them.
+
+        Raises:
+            Refusal: it is no request, or asks too much at once.
+        """
+        try:
+            ids = msgspec.json.decode(request, type=RoutedQuery).ids
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise Refusal("request_invalid", f"expected ids of attempts, but {error}") from error
+        if len(ids) > MAX_ASKED:
+            raise Refusal(
+                "request_invalid", f"expected at most {MAX_ASKED} ids, but got {len(ids)}"
+            )
+        desks = list(self._desks())
+        found = [routed for id_ in ids for d in desks if (routed := d.router.core.get(id_))]
+        return json_encode(RoutedAttempts(attempts=[_told(routed) for routed in found]))
+
     async def _stats(self, _request: bytes) -> bytes:
         """Counts by state, for each lane that is active here."""
         return json_encode(
@@ -103,3 +130,17 @@ class Answers:
 
     def _desks(self) -> Iterator[Desk]:
         return (lane.desk for lane in self._lanes if lane.desk is not None)
+
+
+def _told(routed: Routed) -> RoutedAttempt:
+    at = At.RANKING if routed.at is At.ASKED else routed.at
+    waits = at in (At.RANKING, At.WAITING)
+    return RoutedAttempt(
+        id=routed.attempt.id,
+        at=at.value,
+        since=rfc3339(routed.attempt.arrived_us if waits else routed.since_us),
+        device=routed.device,
+        reason=routed.reason,
+        avoid=routed.avoid,
+        ranked=routed.ranked,
+    )

@@ -6,6 +6,7 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
+from services.workflow.bindings import bindings_of
 from services.workflow.causes import Cause, causes, queued_cause
 from services.workflow.claims import Claims, LineKey
 from services.workflow.decisions import asked_decision, asking_seq
@@ -16,6 +17,7 @@ from services.workflow.slots import Slot
 from services.workflow.store import Store, StoredEvent
 from services.workflow.views import state
 from stretto.bus.service import Refusal
+from stretto.contracts.bindings import BindingsQuery
 from stretto.contracts.codec import json_encode
 from stretto.contracts.decisions import DecisionQuery
 from stretto.contracts.ids import parse_run_id, run_id_text
@@ -88,6 +90,7 @@ class Api:
             "state": self.state,
             "explain": self.explain,
             "decision": self.decision,
+            "bindings": self.bindings,
             "open": self.open,
             "payload": self.payload,
             "export": self.export,
@@ -155,6 +158,16 @@ class Api:
             told = asked_decision(then.run, query.step, early[-1], later)
             values = [await self._whole(rows[0].run_id, bytes(v)) for v in told.values]
             return json_encode(msgspec.structs.replace(told, values=values))
+        raise Refusal("run_at_fault", f"expected run {query.run_id} to be sound, but it is not")
+
+    async def bindings(self, data: bytes) -> bytes:
+        """Where the attempts of a step with a route went, and why."""
+        query = _read(BindingsQuery, data)
+        rows = await self._store.runs([_run_id(query.run_id)])
+        if not rows:
+            raise _unknown(query.run_id)
+        async for slot, events in self._loader.folded(rows):
+            return json_encode(bindings_of(slot.run, query.step, events))
         raise Refusal("run_at_fault", f"expected run {query.run_id} to be sound, but it is not")
 
     async def _whole(self, run_id: bytes, value: bytes) -> msgspec.Raw:

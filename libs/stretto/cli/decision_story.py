@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from stretto.cli.route_story import route_lines
 from stretto.client.decisions import Decision
-from stretto.contracts.decisions import CaseTold, Explained, RuleTold, Seen, TableTold, Told
+from stretto.contracts.decisions import (
+    AskedDecision,
+    CaseTold,
+    Explained,
+    RuleTold,
+    Seen,
+    TableTold,
+    Told,
+)
 from stretto.expression.errors import shorten
 
 MAX_OUTPUT_CHARS = 500
@@ -13,7 +22,13 @@ MAX_OUTPUT_CHARS = 500
 
 def decision_lines(decision: Decision) -> Iterator[str]:
     """Tell what was asked, what it looked at, what was chosen, why not the others, how long."""
-    asked, told = decision
+    if decision.asked is not None and decision.explained is not None:
+        yield from _asked(decision.asked, decision.explained)
+    if decision.route is not None:
+        yield from route_lines(decision.route, decision.waiting)
+
+
+def _asked(asked: AskedDecision, told: Explained) -> Iterator[str]:
     took = "still waiting" if asked.took_ms is None else f"answered after {asked.took_ms:.1f} ms"
     yield f"{asked.step}: a decision of {asked.workflow} v{asked.version}, {_kinds(told)}"
     worked = f"{told.took_us} µs to work out"

@@ -1,18 +1,32 @@
-"""A decision of a run, asked back: from the log, and worked out once more."""
+"""A decision of a run, asked back: from the log, and worked out once more.
+
+A step may have two: what was worked out for it (its `if`, its `with`, its cases, its table), and on
+which device it runs. The second is not worked out again, but told from the log: it looked at
+devices that were present then.
+"""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from stretto.client.asking import Asks
+from stretto.client.errors import Rejected
+from stretto.contracts.bindings import Bindings, RoutedAttempt, RoutedAttempts
 from stretto.contracts.decisions import AskedDecision, Explained, ExplainRequest
+from stretto.runtime.errors import NotReachable
+
+ASIDE_TIMEOUT_S = 2.0
+"""What is asked besides may be missing: it is not waited for long."""
 
 
 class Decision(NamedTuple):
-    """What was asked, and what the decision service says of it."""
+    """What was asked and what the decision service says of it; where the step's attempts went, and
+    where one is that waits. At least the first two, or `route`."""
 
-    asked: AskedDecision
-    explained: Explained
+    asked: AskedDecision | None
+    explained: Explained | None
+    route: Bindings | None = None
+    waiting: RoutedAttempt | None = None
 
 
 async def decision(asks: Asks, run_id: str, step: str) -> Decision:
@@ -22,6 +36,46 @@ async def decision(asks: Asks, run_id: str, step: str) -> Decision:
         NotReachable: the workflow or decision service does not answer.
         Rejected: there is no such run, or the step has asked for no decision.
     """
-    asked = await asks.ask("workflow", "decision", {"run_id": run_id, "step": step}, AskedDecision)
-    request = ExplainRequest(plan=asked.plan, values=asked.values, absent=asked.absent)
-    return Decision(asked, await asks.ask("decision", "explain", request, Explained))
+    route = await _route(asks, run_id, step)
+    waiting = None if route is None else await _waiting(asks, route)
+    request = {"run_id": run_id, "step": step}
+    try:
+        asked = await asks.ask("workflow", "decision", request, AskedDecision)
+    except Rejected as refused:
+        if route is None or refused.code != "decision_unknown":
+            raise
+        return Decision(None, None, route, waiting)
+    explain = ExplainRequest(plan=asked.plan, values=asked.values, absent=asked.absent)
+    explained = await asks.ask("decision", "explain", explain, Explained)
+    return Decision(asked, explained, route, waiting)
+
+
+async def _route(asks: Asks, run_id: str, step: str) -> Bindings | None:
+    """Where the attempts of a step went; None: it has no route, or nobody tells (an older
+    service)."""
+    request = {"run_id": run_id, "step": step}
+    try:
+        return await asks.ask("workflow", "bindings", request, Bindings, ASIDE_TIMEOUT_S)
+    except NotReachable:
+        return None
+    except Rejected as refused:
+        if refused.code == "route_unknown":
+            return None
+        raise
+
+
+async def _waiting(asks: Asks, route: Bindings) -> RoutedAttempt | None:
+    """What the execution service knows of the attempt that waits for a device."""
+    if route.waiting is None:
+        return None
+    found = await routed(asks, [route.waiting])
+    return found.get(route.waiting)
+
+
+async def routed(asks: Asks, ids: list[str]) -> dict[str, RoutedAttempt]:
+    """Where attempts with a route are, by id; nothing where the execution service is silent."""
+    try:
+        found = await asks.ask("execution", "routed", {"ids": ids}, RoutedAttempts, ASIDE_TIMEOUT_S)
+    except (NotReachable, Rejected):
+        return {}
+    return {each.id: each for each in found.attempts}

@@ -15,8 +15,11 @@ from typing import Any
 import msgspec
 
 from stretto.client.asking import Asks
+from stretto.client.decisions import routed
 from stretto.client.errors import Rejected
+from stretto.client.waiting import waiting_sentence
 from stretto.contracts.answers import AttemptProgress, QueuePage, QueueView, RunProgress
+from stretto.contracts.bindings import MAX_ASKED, RoutedAttempt
 from stretto.contracts.public import RunningAttempt
 from stretto.runtime.errors import NotReachable
 
@@ -85,6 +88,7 @@ async def explain(asks: Asks, run_id: str) -> dict[str, Any]:
         return found
     fleet = await _fleet(asks, found.get("namespace", "default"))
     said = await _said(asks, run_id)
+    waiting = await _without_device(asks, found["run_id"], out)
     now = datetime.now(UTC)
     for cause in out:
         if "task" not in cause:
@@ -93,7 +97,9 @@ async def explain(asks: Asks, run_id: str) -> dict[str, Any]:
         if signs is not None and signs.attempt == cause.get("attempt", 0):
             cause["progress"], cause["message"] = signs.progress, signs.message
             cause["last_sign"] = signs.heard_at
-        if fleet is None:
+        if (routed := waiting.get(cause["step"])) is not None:
+            _tell_routed(cause, routed)
+        elif fleet is None:
             cause["sentence"] += " The execution service does not answer: who is there is unknown."
         else:
             _tell_attempt(cause, found["run_id"], fleet, now)
@@ -121,6 +127,34 @@ async def _said(asks: Asks, run_id: str) -> dict[str, AttemptProgress]:
     except (NotReachable, Rejected):
         return {}
     return {each.step: each for each in found.attempts}
+
+
+async def _without_device(
+    asks: Asks, run_id: str, out: Sequence[dict[str, Any]]
+) -> dict[str, RoutedAttempt]:
+    """What the execution service knows of attempts that a route waits with for a device, by
+    step."""
+    ids = {
+        f"{run_id}:{cause['step']}:{cause['attempt']}": cause["step"]
+        for cause in out[:MAX_ASKED]
+        if cause.get("routed") and cause.get("worker") is None
+    }
+    found = await routed(asks, list(ids)) if ids else {}
+    return {ids[id_]: each for id_, each in found.items()}
+
+
+def _tell_routed(cause: dict[str, Any], waiting: RoutedAttempt) -> None:
+    """Say what an attempt with a route waits for."""
+    ranked = waiting.ranked
+    text = f"Step {cause['step']!r}, attempt {cause['attempt']}: {waiting_sentence(waiting)}"
+    if waiting.at == "waiting":
+        counts = f"{ranked.present} present, {ranked.knowing} know {cause['task']!r}, "
+        counts += f"{ranked.fitting} fit"
+        why = [f"{count} × {reason}" for reason, count in ranked.refused.items()]
+        text += f" ({'; '.join([counts, *why])})"
+        cause["remedy"] = "`stretto devices` lists who is present, and what they say of themselves."
+    cause["waits_for"] = waiting.reason
+    cause["sentence"] = f"{text}. {_limit(cause)}"
 
 
 def _tell_attempt(cause: dict[str, Any], run_id: str, fleet: Fleet, now: datetime) -> None:

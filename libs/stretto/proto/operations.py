@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from stretto.contracts import answers, catalogue, decisions, migration, schedules
+from stretto.contracts import answers, bindings, catalogue, decisions, migration, schedules
 from stretto.contracts.failures import Failure
 from stretto.contracts.payload import NULL
 from stretto.contracts.public import PublicEvent, RunningAttempt
@@ -305,6 +305,13 @@ OPERATIONS = (
         "What a step of a run asked, with the values as they were.",
     ),
     Operation(
+        "workflow",
+        "bindings",
+        bindings.BindingsQuery,
+        bindings.Bindings,
+        "Where the attempts of a step with a route went, and why.",
+    ),
+    Operation(
         "decision",
         "explain",
         decisions.ExplainRequest,
@@ -384,6 +391,13 @@ OPERATIONS = (
     ),
     Operation("execution", "queues", Nothing, Queues, "What waits, and for whom."),
     Operation("execution", "devices", Nothing, Devices, "Workers and devices that are present."),
+    Operation(
+        "execution",
+        "routed",
+        bindings.RoutedQuery,
+        bindings.RoutedAttempts,
+        "Where attempts with a route are, and what they wait for.",
+    ),
     *(Operation(who, "health", Nothing, Health, f"How {who} is.") for who in SERVICES),
 )
 """What others may rely on; what the services ask of each other is not here."""

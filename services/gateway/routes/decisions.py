@@ -22,9 +22,9 @@ async def explain_decision(
     step: Annotated[str, Query(min_length=1, max_length=1_000, description="path of the step")],
 ) -> Response:
     """Work the last decision of a step out once more: inputs, cases or rules, why not the
-    others."""
+    others; and on which devices it ran (`route`), or what it waits for."""
     found = await decision(gate.asks, checked_run_id(run_id), step)
-    return json_answer({"asked": found.asked, "explained": found.explained})
+    return json_answer(found._asdict())
 
 
 @router.get(

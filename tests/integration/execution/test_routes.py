@@ -13,8 +13,10 @@ import pytest
 from services.execution import routing
 from services.execution.core import routed
 from services.execution.service import Execution
+from stretto.bus.request import RemoteError
 from stretto.bus.service import Service
 from stretto.contracts import subjects
+from stretto.contracts.bindings import MAX_ASKED, RoutedAttempt, RoutedAttempts, RoutedQuery
 from stretto.contracts.codec import decode_results, decode_work, json_encode
 from stretto.contracts.failures import Failure
 from stretto.contracts.frames import DispatchRecord
@@ -229,6 +231,42 @@ async def test_a_way_out_is_a_queue(nats_url: str) -> None:
         await here.here.dispatch(routed_record(plan=plan))
         await here.here.until_lane(out=1)
         assert len(here.core) == 0
+
+
+async def test_where_attempts_are_can_be_asked(nats_url: str) -> None:
+    def answer(question: RankQuestion) -> Ranked:
+        return going_to(*(["d1"] if question.id == id_of(first) else []))(question)
+
+    first, second = routed_record(1), routed_record(2)
+    async with site(nats_url) as here, here.ranking(answer):
+
+        async def ask(*ids: str) -> dict[str, RoutedAttempt]:
+            data = json_encode(RoutedQuery(ids=list(ids)))
+            reply = await here.here.connection.request(subjects.api("execution", "routed"), data)
+            found = msgspec.json.decode(reply.data, type=RoutedAttempts).attempts
+            return {each.id: each for each in found}
+
+        await here.device("d1")
+        await here.here.dispatch(first)
+        [task] = await here.until_sent("d1")
+        await here.accept(task)
+        await here.here.dispatch(second)
+        waiting = here.core
+        await here.here.until_true(
+            lambda: (known := waiting.get(id_of(second))) and known.at is routed.At.WAITING
+        )
+        await here.here.until_lane(lane=0)  # it answers
+        found = await ask(id_of(first), id_of(second), "unknown")
+        assert (found[id_of(first)].at, found[id_of(first)].device) == ("accepted", "d1")
+        told = found[id_of(second)]
+        assert (told.at, told.device, told.reason) == ("waiting", None, "for a device that fits")
+        asked = waiting.get(id_of(second))
+        assert asked is not None
+        asked.at = routed.At.ASKED
+        assert (await ask(id_of(second)))[id_of(second)].at == "ranking"
+        for request in (b"{", json_encode(RoutedQuery(ids=["x"] * (MAX_ASKED + 1)))):
+            with pytest.raises(RemoteError, match="expected"):
+                await here.here.connection.request(subjects.api("execution", "routed"), request)
 
 
 async def test_what_nobody_wants_is_stopped_at_its_device(nats_url: str) -> None:

@@ -149,3 +149,33 @@ def test_what_a_device_has_is_found_again_when_execution_was_killed(
     assert sorted(output["n"] for output in outputs(events)) == list(range(4))
     started = Counter(e["step"] for e in events if e["type"] == "step.completed")
     assert set(started.values()) == {1}
+
+
+def test_a_route_is_explained_afterwards_and_while_it_waits(
+    dev: Dev, fleet: Fleet, tmp_path: Path
+) -> None:
+    fleet.start("re-1", site="r-explained")
+    run = begin(dev, tmp_path, "route-explained", 1, site="r-explained")
+    history(dev, run)
+    lines = dev.call("explain", run, "--step", "read[0]").stdout.splitlines()
+    assert lines[0].startswith("read[0]: ")
+    assert any(line.startswith("  where 'scanner' in device.capabilities") for line in lines)
+    assert any("× device.attributes.site is not as asked" in line for line in lines) or (
+        "  1 present, 1 know the task, 1 fit" in lines
+    )
+    assert any(line.startswith("* re-1: ") for line in lines), lines
+    assert any(line.startswith("→ completed after ") for line in lines), lines
+    told = dev.json("explain", run, "--step", "read[0]")
+    assert told["route"]["bindings"][0]["device"] == "re-1"
+
+    waiting = begin(dev, tmp_path, "route-waiting", 1, site="r-nowhere")
+
+    def sentence() -> str:
+        pending: list[dict[str, Any]] = dev.json("explain", waiting)["pending"]
+        return " ".join(cause["sentence"] for cause in pending)
+
+    fleet.until(lambda: "it waits for a device that fits" in sentence())
+    assert "device.attributes.site is not as asked" in sentence()
+    lines = dev.call("explain", waiting, "--step", "read[0]").stdout.splitlines()
+    assert any("attempt 1: it waits for a device that fits" in line for line in lines), lines
+    dev.call("cancel", waiting)

@@ -9,6 +9,11 @@ from stretto.cli.calling import Call, bus_command
 from stretto.cli.printing import local_time, note, print_json, table
 from stretto.client import Client
 from stretto.contracts.answers import UnknownTask
+from stretto.contracts.codec import json_encode
+from stretto.contracts.public import Presence
+
+MAX_FACTS = 6
+"""Attributes and labels of a device in the table; `--json` has all of them."""
 
 
 @click.command("queues")
@@ -50,7 +55,7 @@ def _unknown(task: UnknownTask) -> str:
 @click.command("devices")
 @bus_command
 async def devices_command(call: Call) -> None:
-    """List the workers and devices that are present."""
+    """List the workers and devices that are present, and what they say of themselves."""
     client: Client
     async with call.client() as client:
         devices = await client.devices()
@@ -58,7 +63,7 @@ async def devices_command(call: Call) -> None:
         print_json({"devices": devices})
         return
     table(
-        ("device", "queue", "busy", "slots", "tasks"),
+        ("device", "queue", "busy", "slots", "tasks", "can", "is"),
         [
             (
                 escape(d.device),
@@ -66,8 +71,22 @@ async def devices_command(call: Call) -> None:
                 str(d.busy),
                 str(d.slots),
                 escape(", ".join(d.tasks)),
+                escape(", ".join(d.capabilities)),
+                escape(_facts(d)),
             )
             for d in devices
         ],
         "Nobody is present. `stretto worker FILE` starts a worker.",
     )
+
+
+def _facts(device: Presence) -> str:
+    """Attributes and labels, as many as fit."""
+    facts = [
+        f"{name}={value if isinstance(value, str) else json_encode(value).decode()}"
+        for name, value in device.attributes.items()
+    ]
+    facts += [f"{name}={value}" for name, value in device.labels.items()]
+    left_out = len(facts) - MAX_FACTS
+    more = [f"{left_out} more"] if left_out > 0 else []
+    return ", ".join([*facts[:MAX_FACTS], *more])

@@ -176,14 +176,15 @@ async def explain_command(call: Call, run_id: str, step: str | None) -> None:
     """Say why a run is still open: what it waits for, since when, until when.
 
     With --step: the last decision of a step (a switch, a decision table, what is worked out for a
-    task; `output`: the run's), worked out once more from the log.
+    task; `output`: the run's), worked out once more from the log; and on which devices it ran, and
+    why.
     """
     client: Client
     async with call.client() as client:
         if step is not None:
             decision = await run_of(client, run_id).decision(step)
             if call.json:
-                print_json({"asked": decision.asked, "explained": decision.explained})
+                print_json(decision._asdict())
             else:
                 for line in decision_lines(decision):
                     out().print(line, markup=False)
