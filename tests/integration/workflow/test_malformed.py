@@ -197,9 +197,10 @@ async def test_a_worker_that_gives_no_reason_has_failed_all_the_same(world: Worl
 
 async def test_decisions_that_cannot_be_stored_fail_their_steps(world: World) -> None:
     await world.define(TWO)
-    for output, failure in (
-        (b'{"n": "\\u0000"}', "ExpressionError"),
-        (b'"' + b"x" * (1 << 20) + b'"', "TooLarge"),
+    large = b'"' + b"x" * (1 << 20) + b'"'
+    for answer, failure in (
+        ({"output": b'{"n": "\\u0000"}'}, "ExpressionError"),
+        ({"items": [large]}, "TooLarge"),
     ):
         world.decision.losing = 1
         world.decision.asked.clear()
@@ -207,7 +208,7 @@ async def test_decisions_that_cannot_be_stored_fail_their_steps(world: World) ->
         await until(lambda: world.decision.asked)
         ask = world.decision.asked[0]
 
-        record = DecidedRecord(ask.run_id, ask.path, ask.turn, output=output)
+        record = msgspec.structs.replace(DecidedRecord(ask.run_id, ask.path, ask.turn), **answer)
         await world.publisher.publish(subjects.decided(ask.partition), pack(DecidedFrame([record])))
 
         assert (await world.status(run, "failed"))["failure"]["type"] == failure
