@@ -2,6 +2,8 @@
 
 import json
 
+import msgspec
+
 from stretto.contracts import subjects
 from stretto.contracts.codec import pack
 from stretto.contracts.frames import ControlRecord, DecidedFrame, DecidedRecord, InboxFrame
