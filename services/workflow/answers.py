@@ -45,7 +45,7 @@ def refused(item: Item, rejection: Rejection, partitions: int) -> list[Outgoing]
     out = []
     parent = item.parent if isinstance(item, StartRecord) else None
     if parent is not None and rejection.code != PARENT_INVALID:
-        out.append(refused_child(parent, reason, partitions))
+        out.append(refused_child(parent, item.run_id, reason, partitions))
     if item.reply is not None:
         out.append(Outgoing(item.reply, json_encode(Refused(rejected=reason))))
     rejected = Rejected(subject=origin(item), reason=reason)

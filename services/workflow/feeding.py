@@ -13,6 +13,7 @@ from services.workflow.answers import may_answer
 from services.workflow.engine import give_back
 from services.workflow.inbox import Arrival, Inbox, Item
 from services.workflow.intake import (
+    Child,
     Reader,
     Unreadable,
     arrival,
@@ -166,7 +167,7 @@ class Feeders:
                 headers=message.headers,
                 msg_id=key,
             )
-            await self._tell(message, reason, why.parent)
+            await self._tell(message, reason, why.child)
         except TransientError as error:
             # Not acknowledged: it comes again when the store takes dead letters again.
             logger.warning("dead letter not stored", extra={"reason": error.message})
@@ -174,7 +175,7 @@ class Feeders:
         if not why.items:
             message.term()
 
-    async def _tell(self, message: Message, reason: Reason, parent: str | None) -> None:
+    async def _tell(self, message: Message, reason: Reason, child: Child | None) -> None:
         kind, namespace = message.subject.split(".")[1:3]
         if kind not in ("start", "control"):
             return
@@ -183,8 +184,9 @@ class Feeders:
         reply = may_answer(message.headers.get(subjects.HEADER_REPLY))
         if reply is not None:
             await self._publisher.publish_core(reply, json_encode(Refused(rejected=reason)))
-        if parent is not None:
-            await self._publisher.publish_many([refused_child(parent, reason, self._partitions)])
+        if child is not None:
+            told = refused_child(child.parent, child.run_id, reason, self._partitions)
+            await self._publisher.publish_many([told])
 
     async def _shared(self, arrivals: list[Arrival]) -> None:
         """Keep what is for our partitions; forward the rest, then acknowledge it."""

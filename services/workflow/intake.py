@@ -6,6 +6,7 @@ What cannot be understood goes to the dead letters and is acknowledged; it never
 import logging
 import zlib
 from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -59,17 +60,25 @@ MAX_INSTANT_CHARS = 40
 _NULL = bytes(NULL)
 
 
+class Child(NamedTuple):
+    """A run that was to be started for an attempt, if what the start says is true."""
+
+    run_id: bytes
+    parent: str
+    """The id of the attempt."""
+
+
 class Unreadable(ValueError):
     """A message that cannot be understood; the text says why.
 
-    `items`: the parts that can, where there are several. `parent`: the attempt that waits for the
-    run that this was to start.
+    `items`: the parts that can, where there are several. `child`: the run that this was to start,
+    where an attempt waits for it.
     """
 
-    def __init__(self, why: str, *, items: Sequence[Item] = (), parent: str | None = None) -> None:
+    def __init__(self, why: str, *, items: Sequence[Item] = (), child: Child | None = None) -> None:
         super().__init__(why)
         self.items = items
-        self.parent = parent
+        self.child = child
 
 
 Reader = Callable[[Message], list[Item]]
@@ -82,20 +91,27 @@ def read_start(message: Message) -> list[Item]:
     _check_size(message)
     where = subjects.parse_start(message.subject)
     request = read_start_request(message.data or b"{}")
+    child = _child(request)
     if versions.MARK in where.workflow or request.version_label is not None:
-        where, request = _versioned(where, request)
+        where, request = _versioned(where, request, child)
     if not (subjects.is_name(where.namespace) and subjects.is_name(where.workflow)):
         raise Unreadable(f"expected names {subjects.NAME_PATTERN}, but got {message.subject!r}")
-    if request.parent is not None:
-        parse_attempt_id(request.parent)
     try:
         return [_start(message, where, request)]
     except _UNREADABLE as error:
-        raise Unreadable(str(error), parent=request.parent) from error
+        raise Unreadable(str(error), child=child) from error
+
+
+def _child(request: StartRequest) -> Child | None:
+    """Read whom a start names as its parent, before anything else is said about the start."""
+    if request.parent is None:
+        return None
+    parse_attempt_id(request.parent)
+    return None if request.run_id is None else Child(parse_run_id(request.run_id), request.parent)
 
 
 def _versioned(
-    where: subjects.StartSubject, request: StartRequest
+    where: subjects.StartSubject, request: StartRequest, child: Child | None
 ) -> tuple[subjects.StartSubject, StartRequest]:
     """Settle which version is meant: by the subject (`order@stable`), or by the request."""
     try:
@@ -105,11 +121,11 @@ def _versioned(
                 raise ValueError("expected one version, but got several")
             number, label = versions.parse_version(request.version_label)
     except ValueError as error:
-        raise Unreadable(str(error), parent=request.parent) from error
+        raise Unreadable(str(error), child=child) from error
     if number is not None and request.version not in (None, number):
-        raise Unreadable("expected one version, but got several", parent=request.parent)
+        raise Unreadable("expected one version, but got several", child=child)
     if label is not None and request.version is not None:
-        raise Unreadable("expected one version, but got several", parent=request.parent)
+        raise Unreadable("expected one version, but got several", child=child)
     version = request.version if number is None else number
     settled = msgspec.structs.replace(request, version=version, version_label=label)
     return where._replace(workflow=name), settled

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from services.workflow.batch import Touched
-from services.workflow.core.commands import Decided
+from services.workflow.core.commands import RUN_MARK, Decided
 from services.workflow.core.effects import (
     Ask,
     CancelChild,
@@ -308,7 +308,7 @@ def _child_cancel(slot: Slot, effect: CancelChild) -> Outgoing:
 def _run_cancel(slot: Slot, effect: CancelRun) -> Outgoing:
     """The cancelling of a run that makes room for another."""
     run = run_id_text(effect.run_id)
-    request = ControlRequest(command="cancel", reason=effect.reason, by=f"run:{slot.text}")
+    request = ControlRequest(command="cancel", reason=effect.reason, by=f"{RUN_MARK}{slot.text}")
     subject = subjects.control(slot.run.namespace, run)
     return Outgoing(subject, json_encode(request), f"{run}:cancel:{slot.text}")
 
@@ -326,10 +326,13 @@ def is_emit(slot: Slot, path: str) -> bool:
     return node.role in (Role.STEP, Role.ITEM)
 
 
-def refused_child(parent: str, reason: Reason, partitions: int) -> Outgoing:
-    """The result of a child that could not be started, for the attempt that waits for it."""
+def refused_child(parent: str, run_id: bytes, reason: Reason, partitions: int) -> Outgoing:
+    """The result of a child that could not be started, for the attempt that waits for it. Anybody
+    may have sent the start: the parent believes it only of the very run that it waits for."""
     failure = Failure(type="ChildRefused", message=reason.message, retryable=False)
-    result = TaskResult(id=parent, status="failed", failure=failure)
+    result = TaskResult(
+        id=parent, status="failed", failure=failure, worker=f"{RUN_MARK}{run_id_text(run_id)}"
+    )
     subject = subjects.results(partition_of(parse_attempt_id(parent).run_id, partitions))
     return Outgoing(subject, json_encode(Results(results=[result])))
 
@@ -346,7 +349,7 @@ def parent_message(slot: Slot, partitions: int) -> Outgoing | None:
         status="completed" if done else "failed",
         output=msgspec.Raw(run.output) if done else NULL,
         failure=None if done else msgspec.structs.replace(failure, step=None),
-        worker=f"run:{slot.text}",
+        worker=f"{RUN_MARK}{slot.text}",
     )
     parent = parse_attempt_id(run.parent)
     subject = subjects.results(partition_of(parent.run_id, partitions))

@@ -8,7 +8,7 @@ import msgspec
 
 from services.workflow.answers import refused
 from services.workflow.core import Rejection
-from services.workflow.core.commands import Control, Decided, Result
+from services.workflow.core.commands import RUN_MARK, Control, Decided, Result
 from services.workflow.inbox import Addressed, Arrival, Item
 from services.workflow.payloads import BadPayload, Payloads
 from stretto.bus.message import Message
@@ -29,8 +29,6 @@ PAUSE_S = 0.5
 
 Answer = Callable[[list[Outgoing]], Awaitable[None]]
 """Publishes answers and refusals."""
-
-_CHILD = "run:"
 
 
 def concerns(message: Message) -> bool:
@@ -105,8 +103,8 @@ class Referring:
             return item
         match item.command:
             case Result(failure=None, output=output, worker=worker):
-                child = worker is not None and worker.startswith(_CHILD)
-                others = (parse_run_id(worker.removeprefix(_CHILD)),) if worker and child else ()
+                child = worker is not None and worker.startswith(RUN_MARK)
+                others = (parse_run_id(worker.removeprefix(RUN_MARK)),) if worker and child else ()
                 await self._payloads.accept(item.run_id, output, others)
             case Control(request=request):
                 await self._payloads.accept(item.run_id, bytes(request.payload))

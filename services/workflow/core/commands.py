@@ -10,6 +10,9 @@ from stretto.contracts.frames import DecidedRecord
 from stretto.contracts.graph import Graph
 from stretto.contracts.public import ControlRequest
 
+RUN_MARK = "run:"
+"""Before the id of a run that answers for an attempt in place of a worker: its child."""
+
 
 class Rejection(msgspec.Struct, frozen=True, kw_only=True):
     """A command that was understood and is not carried out: code and sentence (docs/errors.md)."""

@@ -94,6 +94,10 @@ def _result(run: Run, command: cm.Result, now_us: int) -> Outcome:
     node = _attempt_out(run, command.path, command.attempt)
     if isinstance(node, Rejection):
         return node
+    if command.worker is not None and command.worker.startswith(cm.RUN_MARK):
+        foreign = _foreign(node, command.worker)
+        if foreign is not None:
+            return foreign
     if command.failure is None:
         return [
             ev.StepCompleted(
@@ -114,6 +118,19 @@ def _result(run: Run, command: cm.Result, now_us: int) -> Outcome:
             finished_at=command.finished_at,
         )
     return [event]
+
+
+def _foreign(node: Node, worker: str) -> Rejection | None:
+    """Refuse the answer of a run that the attempt does not wait for: anybody may publish a start
+    that names a parent, and what becomes of the start is told to that."""
+    child = node.child_run
+    if child is not None and worker == cm.RUN_MARK + run_id_text(child):
+        return None
+    return Rejection(
+        code="parent_invalid",
+        message=f"expected the run that attempt {node.attempt} of step {node.path[:200]!r} waits "
+        f"for, but {worker[:60]!r} answers",
+    )
 
 
 def _attempt_out(run: Run, path: str, attempt: int) -> Node | Rejection:

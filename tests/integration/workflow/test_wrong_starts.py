@@ -1,5 +1,7 @@
 """Starts and controls that would not do what they ask for, or ask for what is not theirs."""
 
+import json
+
 import pytest
 
 from stretto.bus.request import RemoteError
@@ -72,6 +74,43 @@ async def test_a_stranger_cannot_answer_an_attempt_by_calling_it_the_parent(worl
     assert why(forged).startswith("parent_invalid: ")
     assert why(unknown).startswith("parent_invalid: ")
     assert (await world.state(victim))["status"] == "running"
+
+
+@pytest.mark.parametrize(
+    "request_of",
+    [
+        {"depth": -1},
+        {"id": "\x00"},
+        {"version": 1, "version_label": "stable"},
+        {"input": {"$payload": {"hash": "0" * 64, "bytes": 5}}},
+    ],
+    ids=["unreadable", "not_storable", "two_versions", "payload"],
+)
+async def test_a_start_that_is_refused_does_not_fail_an_attempt_of_a_stranger(
+    world: World, request_of: Json
+) -> None:
+    world.execution.tasks["work"] = silent
+    await world.define(ONE)
+    victim = await world.start("one")
+    await until(lambda: world.execution.held)
+
+    forged = {"parent": f"{victim}:do:1", "run_id": str_id(b"forged"), **request_of}
+    answer = await world.ask("stretto.start.default.one", json.dumps(forged).encode())
+    again = await world.ask("stretto.start.default.one", json.dumps(forged).encode())
+
+    assert "rejected" in answer and "rejected" in again
+    await until(lambda: "parent_invalid" in world.rejected())
+    assert (await world.state(victim))["status"] == "running"
+
+
+@pytest.mark.parametrize("parent", ["x:y:1", "nothing", ""])
+@pytest.mark.parametrize("workflow", ["one", "one@stable", "one@1"])
+async def test_a_parent_that_is_none_stops_nobody(world: World, workflow: str, parent: str) -> None:
+    await world.define("workflow: one\nsteps:\n  do: {set: {a: 1}}\n")
+    start = json.dumps({"parent": parent, "version": 1, "version_label": "x"}).encode()
+    answer = await world.ask(f"stretto.start.default.{workflow}", start)
+    assert why(answer).startswith("message_unreadable: ")
+    await world.status(await world.start("one"), "completed")
 
 
 async def test_a_child_is_known_to_its_parent_in_another_instance_too(world: World) -> None:
