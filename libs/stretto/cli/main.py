@@ -67,6 +67,7 @@ _COMMANDS: dict[str, _Entry] = {
     "queues": _Entry("fleet", "List the queues: what waits, who serves them."),
     "devices": _Entry("fleet", "List the workers and devices that are present."),
     "worker": _Entry("worker", "Run the workers of a Python module or file."),
+    "check-worker": _Entry("check_worker", "Say what a worker in any language does wrong."),
     "bench": _Entry("bench", "Measure latency and throughput."),
 }
 

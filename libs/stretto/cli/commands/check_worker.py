@@ -1,0 +1,78 @@
+"""`stretto check-worker`: does a worker, in whatever language, keep the protocol?"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from contextlib import AsyncExitStack
+
+import click
+
+from stretto.bus.connection import connect
+from stretto.cli.calling import Call, bus_command
+from stretto.cli.exits import EXIT_RUN_FAILED
+from stretto.cli.printing import out, print_json
+from stretto.client.client import DEFAULT_URL
+from stretto.conformance import Finding, Report, Target, Verdict, check_worker
+from stretto.conformance.hosting import own_bus, worker_process
+from stretto.contracts.subjects import is_name
+
+_MARKS = {
+    Verdict.KEPT: ("✓", "green"),
+    Verdict.WRONG: ("✗", "red"),
+    Verdict.WARNING: ("!", "yellow"),
+    Verdict.NOT_TRIED: ("–", "dim"),
+}
+
+
+@click.command("check-worker")
+@click.option("--queue", "-q", help="The queue that the worker pulls from.")
+@click.option("--device", "-d", help="The device that it is: addressed by its name.")
+@click.argument("command", nargs=-1)
+@bus_command
+async def check_worker_command(
+    call: Call, *, queue: str | None, device: str | None, command: tuple[str, ...]
+) -> None:
+    """Try a worker against every rule of the protocol, and say what it does wrong.
+
+    With COMMAND (after `--`) the worker is started on a bus of its own, which `{nats}` in the
+    command and STRETTO_NATS_URL name. Without, it is one that runs already, on the bus of --nats.
+
+    It has handlers for check.echo, check.sleep, check.fail and check.large: see docs/protocol.md.
+    Exit code 1: it does something wrong.
+    """
+    if (queue is None) == (device is None):
+        raise click.UsageError("expected either --queue or --device")
+    place = queue or device
+    if place is None or not is_name(place):
+        raise click.UsageError(f"expected a name like 'payments', but got {place!r}")
+    logging.getLogger("stretto").addHandler(logging.NullHandler())
+    async with AsyncExitStack() as stack:
+        url = call.url or DEFAULT_URL
+        if command:
+            url = await stack.enter_async_context(own_bus())
+            await stack.enter_async_context(worker_process(command, url))
+        connection = await stack.enter_async_context(await connect(url, "stretto-check"))
+        target = Target(call.namespace, queue, device)
+        report = await check_worker(connection, target, (lambda _: None) if call.json else _say)
+    if call.json:
+        print_json({"conforms": report.conforms, "report": report})
+    else:
+        _conclude(report)
+    if not report.conforms:
+        sys.exit(EXIT_RUN_FAILED)
+
+
+def _say(finding: Finding) -> None:
+    mark, style = _MARKS[finding.verdict]
+    text = f"{mark} {finding.rule}: {finding.sentence}"
+    out().print(text, style=style, markup=False, soft_wrap=True)
+    if finding.remedy:
+        out().print(f"    {finding.remedy}", markup=False, soft_wrap=True)
+
+
+def _conclude(report: Report) -> None:
+    wrong = sum(finding.verdict is Verdict.WRONG for finding in report.findings)
+    who = report.worker or "the worker"
+    said = "keeps the protocol" if not wrong else f"breaks {wrong} of its rules"
+    out().print(f"\n{who} ({report.place}) {said}", markup=False, soft_wrap=True)

@@ -1,0 +1,54 @@
+"""What a check of a worker found."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Verdict(StrEnum):
+    """`wrong`: runs will hang, fail or be done twice. `warning`: it works, and costs something."""
+
+    KEPT = "kept"
+    WRONG = "wrong"
+    WARNING = "warning"
+    NOT_TRIED = "not tried"
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One rule of the protocol, and how the worker keeps it."""
+
+    rule: str
+    verdict: Verdict
+    sentence: str
+    """What was expected and what came, or why it was not tried."""
+    remedy: str = ""
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """All of them, in the order of the trials."""
+
+    worker: str
+    place: str
+    """`queue q` or `device d`."""
+    findings: list[Finding]
+
+    @property
+    def conforms(self) -> bool:
+        """Whether nothing is wrong; warnings do not count."""
+        return all(finding.verdict is not Verdict.WRONG for finding in self.findings)
+
+
+def kept(rule: str, sentence: str) -> Finding:
+    return Finding(rule=rule, verdict=Verdict.KEPT, sentence=sentence)
+
+
+def wrong(rule: str, sentence: str, remedy: str) -> Finding:
+    return Finding(rule=rule, verdict=Verdict.WRONG, sentence=sentence, remedy=remedy)
+
+
+def warning(rule: str, sentence: str, remedy: str) -> Finding:
+    return Finding(rule=rule, verdict=Verdict.WARNING, sentence=sentence, remedy=remedy)
+
+
+def not_tried(rule: str, sentence: str) -> Finding:
+    return Finding(rule=rule, verdict=Verdict.NOT_TRIED, sentence=sentence)
