@@ -21,7 +21,7 @@ import msgspec
 
 from services.execution.core.admission import OWN_PREFIX, Admission, Counts
 from services.execution.core.attempt import Attempt
-from services.execution.core.effects import Effect, Silent, StopOwn
+from services.execution.core.effects import Effect, Short, Silent, StopOwn
 from services.execution.core.line import Sending
 from services.execution.core.roster import Roster
 from services.execution.errands import Errands
@@ -37,15 +37,16 @@ from stretto.bus.ensure import ensure
 from stretto.bus.message import Message, ack_all
 from stretto.bus.publisher import PubAck
 from stretto.contracts import subjects
+from stretto.contracts.admission import parse_rates, parse_resources
 from stretto.contracts.codec import decode_work, json_encode, unpack_dispatch
 from stretto.contracts.failures import Failure, FailureType
 from stretto.contracts.frames import DispatchFrame
 from stretto.contracts.ids import parse_attempt_id
-from stretto.contracts.public import TaskResult
+from stretto.contracts.public import Task, TaskResult
 from stretto.runtime.clock import parse_rfc3339, rfc3339
 from stretto.runtime.context import ServiceContext
 from stretto.runtime.errors import PermanentError, StrettoError, TransientError
-from stretto.runtime.topology import execution_results, work_consumer
+from stretto.runtime.topology import CHARGED_LANE, execution_results, lane_of, work_consumer
 from stretto.telemetry import names
 from stretto.telemetry.trace_ids import dispatch_span_id, parse_traceparent
 from stretto.worker.outbox import Outbox
@@ -54,6 +55,9 @@ TICK_S = 0.25
 """A heartbeat that stopped is noticed so late at most, beyond what it may be silent."""
 
 RETRY_SEND_S = 0.2
+LEAST_PAUSE_S = 0.005
+"""What a rate lets out in this time goes out together."""
+
 OPEN_FIRST_WAIT_S = 0.2
 OPEN_MAX_WAIT_S = 5.0
 OWN_PATIENCE_S = 3.0
@@ -70,6 +74,8 @@ time are read together, which saves a wake-up for every step of an idle machine.
 
 TOKEN_BYTES = 8
 """An instance that is restarted under the same name must not repeat its message ids."""
+
+RESOURCE_SHORTAGE = "ResourceShortage"
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +114,13 @@ class Desk:
         self._context = context
         self._measures = measures
         self._group = group
-        self._core = Admission(roster)
+        settings = context.settings
+        self._core = Admission(
+            roster,
+            parse_resources(settings.resources),
+            parse_rates(settings.rates),
+            settings.lanes,
+        )
         self._work = WorkStream(context.connection)
         self._changed = asyncio.Event()
         self._letters = DeadLetters(context.publisher, context.service)
@@ -128,7 +140,9 @@ class Desk:
             tracer=context.tracer,
             group=group,
         )
-        self.router = Router(context, roster, to_queue=self._to_queue, answer=self._answer)
+        self.router = Router(
+            context, roster, to_queue=self._to_queue, answer=self._answer, pool=self._core.pool
+        )
         self._queues: set[tuple[str, str]] = set()
         self._sent = 0
         self._token = secrets.token_hex(TOKEN_BYTES)
@@ -172,8 +186,13 @@ class Desk:
             self._errands.run(),
             self.router.run(),
             self._ask_open(),
+            *((self._overhear(),) if self._overhears else ()),
         ):
             self._tasks.append(self._group.create_task(work))
+
+    @property
+    def _overhears(self) -> bool:
+        return self.lane == CHARGED_LANE and self._context.settings.lanes > 1
 
     async def end(self) -> None:
         """Finish what is begun, and stop."""
@@ -195,14 +214,15 @@ class Desk:
             # Somebody else's message: workers will say what they think of it.
             logger.warning("work not understood", extra={names.LOG_REASON: str(error)})
             return 0
-        mine = [task for task in tasks if self._is_mine(task.reply)]
+        mine = [task for task in tasks if self._is_mine(task)]
         for task in mine:
             self._core.recover(found_attempt(task, namespace, queue), seq, len(tasks) == 1, now_us)
         return len(mine)
 
-    def _is_mine(self, reply: str) -> bool:
+    def _is_mine(self, task: Task) -> bool:
         try:
-            return subjects.parse_results(reply) % self._context.settings.lanes == self.lane
+            lane = lane_of(subjects.parse_results(task.reply), self._context.settings.lanes)
+            return self.lane == (CHARGED_LANE if task.resources else lane)
         except ValueError:
             return False
 
@@ -290,14 +310,33 @@ class Desk:
             while True:
                 messages = await loop.next_batch()
                 for message in messages:
-                    self._note_results(message)
+                    self._note_results(message.data)
                 ack_all(messages)
                 self._changed.set()
                 await self._context.clock.sleep(RESULTS_LINGER_S)
 
-    def _note_results(self, message: Message) -> None:
+    async def _overhear(self) -> None:
+        """Read the results of other lanes' partitions, where attempts of theirs have resources.
+
+        Without acknowledgement: what is missed is found when its message has left the stream
+        (`_reconcile`).
+        """
+        connection = self._context.connection
+        heard = await connection.subscribe(subjects.ALL_RESULTS, self._overheard)
         try:
-            seen = _decode_results(message.data)
+            await asyncio.Event().wait()
+        finally:
+            await connection.unsubscribe(heard)
+
+    def _overheard(self, _subject: bytes, _reply: bytes, _block: bytes, data: bytes) -> None:
+        pool = self._core.pool
+        if pool.used or pool.has_waiting:
+            self._note_results(data)
+            self._changed.set()
+
+    def _note_results(self, data: bytes) -> None:
+        try:
+            seen = _decode_results(data)
         except (msgspec.DecodeError, RecursionError):
             return  # the workflow service reads it as well, and puts it into the dead letters
         core = self._core
@@ -319,7 +358,7 @@ class Desk:
         """Take how long an attempt took as a sample."""
         took_us = _took_us(result)
         if took_us is not None:
-            self._core.durations.learn(attempt.namespace, attempt.task, took_us)
+            self._core.learn(attempt, took_us)
 
     def _to_queue(self, attempt: Attempt, queue: str) -> None:
         """Let an attempt that no device fits go to a queue."""
@@ -335,7 +374,7 @@ class Desk:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            for sending in self._core.cut():
+            for sending in self._core.cut(self._context.clock.now_us()):
                 place = (sending.namespace, sending.queue)
                 if place not in self._queues:
                     self._queues.add(place)
@@ -352,6 +391,10 @@ class Desk:
                     self._not_sent(sending, error)
                     continue
                 future.add_done_callback(partial(self._was_sent, sending))
+            pause_us = self._core.pause_us()
+            if pause_us is not None:
+                pause_s = max(pause_us / 1_000_000, LEAST_PAUSE_S)
+                asyncio.get_running_loop().call_later(pause_s, self._changed.set)
 
     def _was_sent(self, sending: Sending, future: asyncio.Future[list[PubAck]]) -> None:
         """Handle the acknowledgement of a work message, or that there will be none."""
@@ -411,6 +454,7 @@ class Desk:
             now_us = self._context.clock.now_us()
             if self._context.connection.is_connected:
                 self._do(self._core.tick(now_us))
+                self._look_at_resources(now_us)
             else:
                 self._core.deaf(now_us)
             await self.router.tick()
@@ -422,6 +466,12 @@ class Desk:
             self._measures.unbound.set(counts.unbound)
             self._measures.out.set(counts.out)
             self._measures.own.set(counts.own)
+
+    def _look_at_resources(self, now_us: int) -> None:
+        """Fail what asks for more than there is, and let those go on that fit now."""
+        if self._core.pool.has_waiting:
+            self._do(self._core.short(now_us))
+            self._changed.set()
 
     async def _reconcile(self, now_us: int) -> None:
         """Forget attempts whose messages were acknowledged although we saw no result of them."""
@@ -459,6 +509,11 @@ class Desk:
                 case Silent(attempt, heartbeat_s):
                     self._measures.lost.add()
                     self._answer(attempt, _silent(heartbeat_s))
+                case Short(attempt, reason):
+                    text = f"expected resources that there are, but the step {reason}"
+                    self._answer(
+                        attempt, Failure(type=RESOURCE_SHORTAGE, message=text, retryable=False)
+                    )
                 case _:
                     self._errands.add(effect)
 

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import msgspec
 
-from services.execution.core.attempt import Attempt
+from services.execution.core.attempt import Attempt, Demand
 from stretto.contracts import subjects
 from stretto.contracts.codec import json_encode
 from stretto.contracts.failures import Failure
@@ -40,6 +40,7 @@ def attempt_of(record: DispatchRecord, id_: str) -> Attempt:
         heartbeat_s=heartbeat_s,
         traceparent=record.traceparent,
         accept=record.accept,
+        resources=record.resources or {},
     )
     return Attempt(
         id_=id_,
@@ -50,7 +51,14 @@ def attempt_of(record: DispatchRecord, id_: str) -> Attempt:
         reply=reply,
         heartbeat_s=record.heartbeat_s,
         traceparent=record.traceparent,
+        workflow=record.workflow,
+        priority=record.priority,
+        demand=_demand(record.resources),
     )
+
+
+def _demand(resources: dict[str, int] | None) -> Demand | None:
+    return tuple(sorted(resources.items())) if resources else None
 
 
 def found_attempt(task: Task, namespace: str, queue: str) -> Attempt:
@@ -64,6 +72,7 @@ def found_attempt(task: Task, namespace: str, queue: str) -> Attempt:
         reply=task.reply,
         heartbeat_s=task.heartbeat_s or 0.0,
         traceparent=task.traceparent,
+        demand=_demand(task.resources),
     )
 
 

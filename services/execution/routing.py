@@ -8,6 +8,7 @@ from typing import assert_never
 import msgspec
 
 from services.execution.core.attempt import Attempt
+from services.execution.core.resources import Pool
 from services.execution.core.roster import Roster
 from services.execution.core.routed import (
     NoDevice,
@@ -70,13 +71,14 @@ class Router:
         *,
         to_queue: Callable[[Attempt, str], None],
         answer: Callable[[Attempt, Failure], None],
+        pool: Pool | None = None,
     ) -> None:
         self._context = context
         self._to_queue = to_queue
         self._answer = answer
         self._some = asyncio.Event()
         self._outcomes: dict[str, list[Outcome]] = {}
-        self.core = Routes(roster, self._some.set)
+        self.core = Routes(roster, self._some.set, pool)
 
     def admit(self, record: DispatchRecord, attempt: Attempt) -> None:
         """Take an attempt with a route that is not known."""

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from stretto.runtime.settings import ServiceSettings
+from stretto.runtime.settings import Rates, Resources, ServiceSettings
 
 
 class ExecutionSettings(ServiceSettings):
@@ -12,3 +12,8 @@ class ExecutionSettings(ServiceSettings):
     """Whether `std.http` may reach addresses that are not public: this machine, this network."""
     execution_batch: int = Field(64, ge=1, le=500)
     """Dispatch frames that are taken at once."""
+    resources: Resources = ""
+    """Named resources that steps may ask for, with how much there is: `{"gpu": 4}`. The same for
+    the workflow service."""
+    rates: Rates = ""
+    """How many attempts of a queue may go out in a time: `{"mail": "10/s"}` (see below)."""

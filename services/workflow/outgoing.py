@@ -43,7 +43,7 @@ from stretto.contracts.payload import NULL
 from stretto.contracts.public import Closed, ControlRequest, Results, StartRequest, TaskResult
 from stretto.contracts.routes import RouteRecord
 from stretto.runtime.clock import rfc3339
-from stretto.runtime.topology import lane_of
+from stretto.runtime.topology import CHARGED_LANE, lane_of
 from stretto.telemetry.trace_ids import step_span_id, traceparent
 
 SMALL_FRAME_RECORDS = 8
@@ -174,11 +174,13 @@ class Frames:
                     if size:
                         self.too_large.append(_ask_too_large(slot, effect, size))
                 case Dispatch():
-                    lane = lane_of(slot.partition, self._lanes)
+                    charged = bool(effect.task.resources)
+                    lane = CHARGED_LANE if charged else lane_of(slot.partition, self._lanes)
                     record = _dispatch_record(slot, effect, again)
                     self._dispatches.setdefault(lane, []).append(record)
                 case Withdraw():
-                    lane = lane_of(slot.partition, self._lanes)
+                    charged = effect.charged
+                    lane = CHARGED_LANE if charged else lane_of(slot.partition, self._lanes)
                     self._withdrawn.setdefault(lane, []).append(
                         WithdrawRecord(slot.run.id, effect.path, effect.attempt, effect.reason)
                     )
@@ -272,6 +274,9 @@ def _dispatch_record(slot: Slot, effect: Dispatch, again: bool) -> DispatchRecor
         again,
         timeouts.run_s or 0.0,
         None if route is None else _route_record(slot, effect, route),
+        slot.run.workflow,
+        effect.priority,
+        effect.task.resources or None,
     )
 
 

@@ -6,7 +6,7 @@ label, may change on another instance: it is believed for `LATEST_S`, or until a
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -67,7 +67,11 @@ Key = tuple[str, str, int]
 class Registry:
     """The definitions of an installation."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, capacities: Mapping[str, int] | None = None
+    ) -> None:
+        self._capacities = capacities
+        """How much there is of named resources, where it is configured."""
         self._db = database
         self._clock = clock
         self.labels = Labels(database)
@@ -125,7 +129,7 @@ class Registry:
     async def load(self, namespace: str, source: str, file: str = "<definition>") -> Loaded:
         """Read and check a definition with the templates that are registered."""
         library = await self.templates.library(namespace, outline(source).uses)
-        return await asyncio.to_thread(load, source, file, library)
+        return await asyncio.to_thread(load, source, file, library, self._capacities)
 
     async def look_at(self, namespace: str, source: str, file: str) -> Loaded | LoadedTemplate:
         """Read and check a definition or a template."""

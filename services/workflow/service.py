@@ -29,12 +29,13 @@ from services.workflow.spans import Spans
 from services.workflow.store import MIGRATIONS, ROLE, SCHEMA, Store
 from services.workflow.sweeping import Sweep
 from services.workflow.timers import Timers
+from stretto.contracts.admission import parse_resources
 from stretto.payloads import ObjectStore
 from stretto.postgres import Database, migrate
 from stretto.runtime.context import ServiceContext
 from stretto.runtime.errors import TransientError
 from stretto.runtime.settings import retention_s
-from stretto.runtime.topology import lane_of
+from stretto.runtime.topology import CHARGED_LANE, lane_of
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +73,8 @@ class WorkflowService:
         self._timers = Timers(clock, inbox)
         self._sender = Sender(context.publisher, Spans(context.tracer), clock, settings.partitions)
         store = Store(database)
-        registry = Registry(database, clock)
+        capacities = parse_resources(settings.resources)
+        registry = Registry(database, clock, capacities)
         claims = Claims(database)
         objects = ObjectStore(context.connection, context.publisher)
         payloads = Payloads(database, objects, clock)
@@ -132,7 +134,7 @@ class WorkflowService:
         self._ownership = Ownership(
             settings.postgres_dsn, settings.partitions, self._gained, self._lost
         )
-        known = Registry(reading, clock)
+        known = Registry(reading, clock, capacities)
         reader = Loader(Store(reading), known, clock, settings.partitions)
         kept = Payloads(reading, objects, clock)
         self._migrating = MigrationApi(Store(reading), known, reader)
@@ -236,7 +238,7 @@ class WorkflowService:
         slots = [
             slot
             for slot in self._engine.loader.slots.values()
-            if lane_of(slot.partition, self._lanes) == lane
+            if lane in (lane_of(slot.partition, self._lanes), CHARGED_LANE)
         ]
         return await self._engine.resend(slots)
 

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from stretto.runtime.settings import Retention, ServiceSettings
+from stretto.runtime.settings import Resources, Retention, ServiceSettings
 
 
 class WorkflowSettings(ServiceSettings):
@@ -15,3 +15,6 @@ class WorkflowSettings(ServiceSettings):
     retention: Retention = ""
     """How long closed runs are kept after their end, at least a day: `30d`. Not set: for ever. The
     same for the monitoring service."""
+    resources: Resources = ""
+    """Named resources with how much there is, `{"gpu": 4}`: a definition that asks for more is
+    refused. The same for the execution service."""

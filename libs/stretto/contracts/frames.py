@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from stretto.contracts.admission import DEFAULT_PRIORITY
 from stretto.contracts.failures import Failure
 from stretto.contracts.routes import RouteRecord
 
@@ -70,7 +71,8 @@ class DispatchRecord(msgspec.Struct, frozen=True, array_like=True):
     `accept`: the workflow service wants to be told when a worker begins. `again`: it may be out
     already (sent again after a restart or by the sweep). `run_s`: the limit of the attempt from
     when a
-    worker begins. `route`: it goes to a device.
+    worker begins. `route`: it goes to a device. `workflow`: the workflows of a queue take turns.
+    `priority`: 0 to 9, the higher first. `resources`: what it needs all at once, by name.
     """
 
     run_id: bytes
@@ -89,6 +91,9 @@ class DispatchRecord(msgspec.Struct, frozen=True, array_like=True):
     again: bool = False
     run_s: float = 0.0
     route: RouteRecord | None = None
+    workflow: str = ""
+    priority: int = DEFAULT_PRIORITY
+    resources: dict[str, int] | None = None
 
 
 class WithdrawRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -150,10 +155,11 @@ class ControlRecord(msgspec.Struct, frozen=True, array_like=True):
 
 
 class GrantRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A run (or a step of it) has got the place that it waits for."""
+    """A run (or a step of it) has got the place that it waits for; `refused`: there is none."""
 
     run_id: bytes
     path: str = ""
+    refused: bool = False
 
 
 class InboxFrame(msgspec.Struct, frozen=True, array_like=True):

@@ -94,6 +94,7 @@ class DevicesPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 POLICY_RETRY = "retry"
 POLICY_TIMEOUT = "timeout"
 POLICY_PRIORITY = "priority"
+POLICY_CONCURRENCY = "concurrency"
 """Among the `values` of a plan, the fields of a step's policies that are expressions."""
 
 
@@ -313,7 +314,8 @@ class ChildPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Concurrency(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How many runs of one key may be under way at once, and what becomes of one more: it waits
     (`queue`), is refused (`reject`), or the oldest make room for it (`cancel_running`). `key` is a
-    template over `input` and `run`."""
+    template over `input` and `run`. Of a step: how many steps; `key` is that of a step whose key
+    is constant, else its ask works it out; `cancel_running` there is not."""
 
     key: msgspec.Raw
     limit: int = 1
@@ -372,6 +374,7 @@ class StepPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     timeouts: Timeouts = Timeouts()
     compensate: Compensation | None = None
     labels: dict[str, str] = msgspec.field(default_factory=dict)
+    concurrency: Concurrency | None = None
 
 
 class ScopePlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -188,6 +188,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """W3C trace context, where the run is traced: the parent of the worker's span."""
     accept: bool = False
     """When it begins, the worker sends `{"accepted": id, "worker": name}` to `reply`."""
+    resources: dict[str, int] = {}
+    """What it has of named resources until its result is there, by name."""
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
@@ -254,6 +256,8 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """It ends in order: nothing more comes from it."""
     running: list[RunningAttempt] = []
     """Some of the attempts that it runs now, those that it has had longest."""
+    resources: dict[str, int] = {}
+    """Named resources that it brings, with amounts: they count beside what is configured."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

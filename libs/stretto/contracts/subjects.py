@@ -213,6 +213,9 @@ def results(partition: int) -> str:
     return f"stretto.results.{partition}"
 
 
+ALL_RESULTS = "stretto.results.*"
+
+
 def parse_results(subject: str) -> int:
     return int(_tokens(subject, "results", 1)[0])
 

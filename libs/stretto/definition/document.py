@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from stretto.definition.admission import PRIORITY_FIELD
 from stretto.definition.concurrency import CONCURRENCY
 from stretto.definition.container_shapes import Placed, Record, Value
 from stretto.definition.durations import Duration
@@ -29,6 +30,7 @@ DEFAULTS = Record(
         "retry": Field(RETRY, "The retry policy of tasks; a step's own is laid over it."),
         "timeout": Field(TIMEOUT, "The timeouts of tasks; a step's own are laid over them."),
         "queue": Field(QUEUE_NAME, "The queue of tasks that name none."),
+        "priority": PRIORITY_FIELD,
     },
 )
 

@@ -1,7 +1,10 @@
 """Text → definition, or every mistake of it in one pass."""
 
+from collections.abc import Mapping
+
 import msgspec
 
+from stretto.definition.admission import check_capacities
 from stretto.definition.analysis import analyse
 from stretto.definition.compilation import Definition
 from stretto.definition.document import read_document
@@ -25,10 +28,16 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     definition: Definition | None = None
 
 
-def load(text: str, file: str = "<definition>", library: Library | None = None) -> Loaded:
+def load(
+    text: str,
+    file: str = "<definition>",
+    library: Library | None = None,
+    capacities: Mapping[str, int] | None = None,
+) -> Loaded:
     """Read and check a definition in YAML or JSON. Never raises for any text.
 
-    `file` is the name that mistakes begin with; `library` the templates that it may use. At most
+    `file` is the name that mistakes begin with; `library` the templates that it may use;
+    `capacities`: how much there is of named resources, where that is known. At most
     MAX_MISTAKES mistakes are given, then one that says so.
     """
     report = Report(file)
@@ -41,6 +50,8 @@ def load(text: str, file: str = "<definition>", library: Library | None = None) 
     workflow = read_document(expanded.document, report)
     if workflow is None:
         return _failed(report)
+    if capacities:
+        check_capacities(workflow.steps, capacities, report)
     draft = analyse(workflow, report)
     if draft is None or report.count:
         return _failed(report)

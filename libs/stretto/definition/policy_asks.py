@@ -2,17 +2,23 @@
 
 import msgspec
 
-from stretto.contracts.graph import POLICY_RETRY, POLICY_TIMEOUT
-from stretto.definition.expressions import Expressions
+from stretto.contracts.graph import (
+    POLICY_CONCURRENCY,
+    POLICY_PRIORITY,
+    POLICY_RETRY,
+    POLICY_TIMEOUT,
+)
+from stretto.definition.expressions import Expressions, Template
 from stretto.definition.mistakes import Report
 from stretto.definition.model import Expression, StepText
 from stretto.definition.nodes import Path
 from stretto.definition.references import Gathering
+from stretto.definition.shapes import Located
 from stretto.expression import Kind
 
 _NUMBER = frozenset({Kind.NUMBER})
 _DURATION = frozenset({Kind.NUMBER, Kind.STRING})
-_NUMBERS = frozenset({"max_attempts", "backoff", "jitter"})
+_NUMBERS = frozenset({"max_attempts", "backoff", "jitter", "priority"})
 
 
 def policy_asks(
@@ -33,7 +39,23 @@ def policy_asks(
                 parts.append(b'"%b":%b' % (field.encode(), template))
         if parts:
             found[name] = msgspec.Raw(b"{" + b",".join(parts) + b"}")
+    task = step.body.task
+    if task is not None and isinstance(task.priority, Located):
+        template = _template("priority", task.priority, expressions, into, report)
+        if template is not None:
+            found[POLICY_PRIORITY] = msgspec.Raw(template)
+    key = key_of(step, expressions, into)
+    if key is not None and not key.is_constant:
+        found[POLICY_CONCURRENCY] = msgspec.Raw(key.json)
     return found
+
+
+def key_of(step: StepText, expressions: Expressions, into: Gathering) -> Template | None:
+    """Check the key of a step's concurrency; None where there is none, or it is wrong."""
+    if step.concurrency is None:
+        return None
+    node, _, path = step.concurrency.key
+    return expressions.template(node, path, into)
 
 
 def _template(

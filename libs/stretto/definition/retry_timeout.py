@@ -14,7 +14,7 @@ from stretto.definition.shapes import Field, Located, Schema, Shape
 from stretto.definition.texts import MARK
 
 
-class _OrExpression:
+class OrExpression:
     """A constant of a shape, or a text with an expression, which is read when the step runs."""
 
     def __init__(self, constant: Shape[Any]) -> None:
@@ -61,7 +61,7 @@ def _check_retry(retry: RetryText, node: Mapping, path: Path, report: Report) ->
 
 def _retry(*, dynamic: bool) -> Record[RetryText]:
     def field(shape: Shape[Any], description: str) -> Field:
-        return Field(_OrExpression(shape) if dynamic else shape, description)
+        return Field(OrExpression(shape) if dynamic else shape, description)
 
     return Record(
         "a retry policy (a mapping)",
@@ -89,7 +89,7 @@ def _retry(*, dynamic: bool) -> Record[RetryText]:
 def _timeout(*, dynamic: bool) -> Short[TimeoutText]:
     def limit(least: Duration | None = None) -> Shape[Any]:
         shape = least or Duration()
-        return _OrExpression(shape) if dynamic else shape
+        return OrExpression(shape) if dynamic else shape
 
     return Short(
         Record(

@@ -12,6 +12,7 @@ from stretto.definition.admission import (
     check_resources,
 )
 from stretto.definition.catching import CATCH
+from stretto.definition.concurrency import STEP_CONCURRENCY
 from stretto.definition.container_shapes import Placed, Record, Value
 from stretto.definition.fleets import ROLLOUT, ForEach
 from stretto.definition.inside import OUTPUT, STEPS
@@ -25,7 +26,6 @@ from stretto.definition.model import (
     DevicesText,
     NeedsText,
     RetryText,
-    RouteText,
     StepText,
     TaskText,
     TimeoutText,
@@ -130,6 +130,7 @@ FIELDS: dict[str, Field] = {
     "catch": Field(CATCH, "What is done instead when the step has failed."),
     "output": OUTPUT,
     "labels": Field(LABELS, "Names and strings to search by."),
+    "concurrency": Field(STEP_CONCURRENCY, "How many steps of one key may be under way at once."),
 }
 """Every field of a step beside the key of its kind."""
 
@@ -193,6 +194,7 @@ def _rollout(values: dict[str, Any]) -> RolloutPlan | None:
 
 _AS_THEY_ARE = (
     "max_parallel", "join", "rest", "retry", "timeout", "compensate", "labels", "description",
+    "concurrency",
 )  # fmt: skip
 
 

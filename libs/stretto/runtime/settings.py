@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from stretto.contracts.admission import parse_rates, parse_resources
 from stretto.contracts.durations import parse_duration
 from stretto.contracts.ids import MAX_PARTITIONS
 
@@ -42,6 +43,23 @@ def _is_retention(text: str) -> str:
 
 Retention = Annotated[str, AfterValidator(_is_retention)]
 """How long closed runs are kept: `30d`; empty: for ever."""
+
+
+def _are_resources(text: str) -> str:
+    parse_resources(text)
+    return text
+
+
+def _are_rates(text: str) -> str:
+    parse_rates(text)
+    return text
+
+
+Resources = Annotated[str, AfterValidator(_are_resources)]
+"""Named resources with amounts, as JSON; empty: none."""
+
+Rates = Annotated[str, AfterValidator(_are_rates)]
+"""Rates by queue, as JSON; empty: none."""
 
 
 def retention_s(text: Retention) -> float | None:

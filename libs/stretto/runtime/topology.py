@@ -387,6 +387,11 @@ def execution_dispatch(lane: int) -> Consumer:
     )
 
 
+CHARGED_LANE = 0
+"""Attempts that ask for named resources all go to this lane, whatever their partition: one owner
+counts them."""
+
+
 def lane_of(partition: int, lanes: int) -> int:
     """Return the lane that a partition's attempts go to."""
     return partition % lanes

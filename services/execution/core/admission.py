@@ -1,14 +1,17 @@
 """Admission: the state machine of the package's docstring."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from services.execution.core.attempt import Attempt, State
 from services.execution.core.durations import Durations
-from services.execution.core.effects import Effect, Move, Silent, Stop, StopOwn, Verify
+from services.execution.core.effects import Effect, Move, Short, Silent, Stop, StopOwn, Verify
 from services.execution.core.line import Line, Sending
 from services.execution.core.pulses import Pulses
+from services.execution.core.rates import LineRate, rate_of
+from services.execution.core.resources import Pool
 from services.execution.core.roster import Roster
+from stretto.contracts.admission import Rate
 
 DEFAULT_QUEUE = "default"
 OWN_PREFIX = "std."
@@ -45,8 +48,17 @@ class Counts(NamedTuple):
 class Admission:
     """See the package's docstring. Every method is O(1) an attempt."""
 
-    def __init__(self, roster: Roster) -> None:
+    def __init__(
+        self,
+        roster: Roster,
+        resources: Mapping[str, int] | None = None,
+        rates: Mapping[str, Rate] | None = None,
+        lanes: int = 1,
+    ) -> None:
         self.roster = roster
+        self.pool = Pool(resources or {}, lambda: roster.resources)
+        self._rates = rates or {}
+        self._lanes = lanes
         self.pulses = Pulses()
         self.durations = Durations()
         self._known: dict[str, Attempt] = {}
@@ -148,20 +160,55 @@ class Admission:
         attempt.seq = seq
         attempt.alone = alone
         self._known[attempt.id] = attempt
-        self._line(attempt.namespace, attempt.queue).out += 1
+        line = self._line(attempt.namespace, attempt.queue)
+        line.out += 1
+        if attempt.demand is not None:
+            line.charged += 1
+            self.pool.seize(attempt)
 
     # --- to the work stream
 
-    def cut(self) -> list[Sending]:
+    def cut(self, now_us: int = 0) -> list[Sending]:
         """Take the messages that may go out now."""
         messages: list[Sending] = []
+        if self.pool.dirty or (self._rates and self.pool.has_waiting):
+            self._grant(messages, now_us)
         for line in list(self._ready):
             crew = self.roster.crew(line.namespace, line.queue)
-            for sending in line.cut(crew, self._goes_alone):
+            for sending in line.cut(crew, self._goes_alone, now_us):
                 self._held_bytes -= sum([len(a.payload) for a in sending.attempts])
                 messages.append(sending)
         self._ready.clear()
+        if self._rates:
+            self._ready_later()
         return messages
+
+    def pause_us(self) -> int | None:
+        """How long until a rate lets something out that is held now; None: no rate is in the
+        way."""
+        if not self._rates:
+            return None
+        limited = [line for line in self._lines.values() if line.rate is not None and line.waiting]
+        return min((line.rate.wait_us() for line in limited if line.rate), default=None)
+
+    def learn(self, attempt: Attempt, took_us: int) -> None:
+        """Take how long an attempt took as a sample."""
+        self.durations.learn(attempt.namespace, attempt.task, took_us)
+        line = self._lines.get((attempt.namespace, attempt.queue))
+        if line is not None:
+            line.learn(took_us)
+
+    def short(self, now_us: int) -> list[Effect]:
+        """Forget attempts that ask for more than there is in all; what to answer for them. The
+        others are looked at once more: devices may have come."""
+        effects: list[Effect] = []
+        if not self.pool.has_waiting:
+            return effects
+        self.pool.slot_freed()
+        for attempt, reason in self.pool.hopeless(now_us, lambda: list(self._known.values())):
+            self._forget(attempt)
+            effects.append(Short(attempt, reason))
+        return effects
 
     def stored(self, sending: Sending, seq: int) -> list[Effect]:
         """Note that a message is in the work stream.
@@ -206,7 +253,7 @@ class Admission:
         if attempt.state is not State.OUT or attempt.seq != seq or attempt.queue is None:
             return
         self._unpark(attempt)
-        self._line(attempt.namespace, attempt.queue).out -= 1
+        self._leave_out(self._line(attempt.namespace, attempt.queue), attempt)
         self._held_bytes += len(attempt.payload)
         self._bind(attempt)
 
@@ -245,6 +292,7 @@ class Admission:
         line = self._lines.get((namespace, queue))
         if line is not None and line.waiting:
             self._ready[line] = None  # there may be more room
+        self.pool.slot_freed()
         return effects
 
     # --- not wanted any more
@@ -333,9 +381,51 @@ class Admission:
     def _hold(self, attempt: Attempt, queue: str) -> None:
         line = self._line(attempt.namespace, queue)
         line.hold(attempt)
-        self._ready[line] = None
+        if attempt.demand is not None:
+            self.pool.wait(line, attempt)
+        else:
+            self._ready[line] = None
+
+    def _leave_out(self, line: Line, attempt: Attempt) -> None:
+        """Note that an attempt is not out any more: what it had is free."""
+        line.out -= 1
+        if attempt.demand is not None:
+            line.charged -= 1
+            self.pool.give_back(attempt)
+
+    def _leave_held(self, attempt: Attempt) -> None:
+        line = self._lines[attempt.namespace, attempt.queue]
+        line.drop()
+        if attempt.has_resources:
+            line.charged -= 1
+            self.pool.give_back(attempt)
+        elif attempt.demand is not None:
+            self.pool.leave(line, attempt)
+
+    def _grant(self, messages: list[Sending], now_us: int) -> None:
+        """Give out resources; whoever has got them is sent at once, alone."""
+        for line in self._lines.values():
+            if line.rate is not None:
+                line.rate.room(now_us)
+        for line, attempt in self.pool.grant(now_us, self._has_slot):
+            self._held_bytes -= len(attempt.payload)
+            messages.append(Sending(line.namespace, line.queue, [attempt]))
+
+    def _has_slot(self, line: Line) -> bool:
+        """Whether a worker is there for one more attempt that has resources: nothing is given to
+        what would then wait for a slot."""
+        crew = self.roster.crew(line.namespace, line.queue)
+        allowed = line.rate is None or line.rate.by_workflow or line.rate.allows("")
+        return allowed and line.charged < crew.slots and line.out < line.limit(crew)
+
+    def _ready_later(self) -> None:
+        """Lines that a rate keeps back are looked at again with the next cut."""
+        for line in self._lines.values():
+            if line.rate is not None and line.waiting:
+                self._ready[line] = None
 
     def _hold_again(self, line: Line, attempt: Attempt) -> None:
+        """Hold an attempt that was out; what it has of resources it keeps: it may still run."""
         line.out -= 1
         line.hold(attempt, first=True)
         self._held_bytes += len(attempt.payload)
@@ -353,7 +443,9 @@ class Admission:
         key = (namespace, queue)
         line = self._lines.get(key)
         if line is None:
-            line = self._lines[key] = Line(namespace, queue)
+            rate = rate_of(self._rates, namespace, queue) if self._rates else None
+            line = Line(namespace, queue, None if rate is None else LineRate(rate, self._lanes))
+            self._lines[key] = line
         return line
 
     def _bind_parked(self, namespace: str, task: str) -> list[Effect]:
@@ -362,7 +454,7 @@ class Admission:
         for attempt in list(self._parked.get((namespace, task), {}).values()):
             if attempt.state is State.HELD:
                 self._unpark(attempt)
-                self._line(namespace, DEFAULT_QUEUE).drop()
+                self._leave_held(attempt)
                 self._bind(attempt)
             elif attempt.state is State.OUT:
                 moves += self._moves_if_misplaced(attempt)
@@ -399,11 +491,12 @@ class Admission:
         state, place = attempt.state, (attempt.namespace, attempt.queue)
         if state in _OUTSIDE:
             line = self._lines[place]
-            line.out -= 1
+            self._leave_out(line, attempt)
             if line.waiting:
                 self._ready[line] = None
+                self.pool.slot_freed()
         elif state is State.HELD:
-            self._lines[place].drop()
+            self._leave_held(attempt)
             self._held_bytes -= len(attempt.payload)
         elif state is State.UNBOUND:
             self._leave_unbound(attempt)

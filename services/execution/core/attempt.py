@@ -3,6 +3,11 @@
 import enum
 from collections.abc import Mapping
 
+from stretto.contracts.admission import DEFAULT_PRIORITY
+
+Demand = tuple[tuple[str, int], ...]
+"""Named resources and how much of each, by name."""
+
 
 class State(enum.IntEnum):
     """Where an attempt is; see the package's docstring. Integers: they hash without Python code."""
@@ -42,22 +47,30 @@ class Attempt:
         seq: the sequence number of its work message, 0 while it has none.
         alone: nothing else is in its work message.
         parked: it is in `default` because nobody announces its task.
+        workflow: whose attempt it is: the workflows of a queue take turns.
+        priority: 0 to 9, the higher goes first.
+        demand: the named resources that it needs all at once; None where it needs none.
+        has_resources: whether it has them.
     """
 
     __slots__ = (
         "alone",
         "arrived_us",
+        "demand",
+        "has_resources",
         "heartbeat_s",
         "id",
         "namespace",
         "parked",
         "payload",
+        "priority",
         "queue",
         "reply",
         "seq",
         "state",
         "task",
         "traceparent",
+        "workflow",
     )
 
     def __init__(
@@ -71,6 +84,9 @@ class Attempt:
         reply: str,
         heartbeat_s: float = 0.0,
         traceparent: str | None = None,
+        workflow: str = "",
+        priority: int = DEFAULT_PRIORITY,
+        demand: Demand | None = None,
     ) -> None:
         self.id = id_
         self.namespace = namespace
@@ -80,6 +96,10 @@ class Attempt:
         self.reply = reply
         self.heartbeat_s = heartbeat_s
         self.traceparent = traceparent
+        self.workflow = workflow
+        self.priority = priority
+        self.demand = demand
+        self.has_resources = False
         self.arrived_us = 0
         self.seq = 0
         self.alone = False

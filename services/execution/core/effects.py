@@ -40,4 +40,11 @@ class Silent(NamedTuple):
     heartbeat_s: float
 
 
-Effect = Stop | StopOwn | Verify | Move | Silent
+class Short(NamedTuple):
+    """Fail an attempt that asks for more of a resource than there is in all."""
+
+    attempt: Attempt
+    reason: str
+
+
+Effect = Short | Stop | StopOwn | Verify | Move | Silent

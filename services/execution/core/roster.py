@@ -43,6 +43,7 @@ class Roster:
         self._crews: dict[tuple[str, str], Crew] = {}
         self._serving: dict[tuple[str, str], dict[str, int]] = {}
         self._given: dict[tuple[str, str], set[str]] = {}
+        self._resources: dict[str, int] = {}
         self.version = 0
         """Grows when somebody comes, goes, or does something else than before."""
 
@@ -53,6 +54,11 @@ class Roster:
     def devices(self) -> Mapping[tuple[str, str], Device]:
         """All that are present, by namespace and name."""
         return self._devices
+
+    @property
+    def resources(self) -> Mapping[str, int]:
+        """How much of named resources the present devices say that they have, altogether."""
+        return self._resources
 
     @property
     def queues(self) -> Iterable[tuple[str, str]]:
@@ -74,6 +80,7 @@ class Roster:
             if len(self._devices) >= MAX_DEVICES:
                 return []
             self._devices[key] = Device(namespace, presence, now_us)
+            self._count(presence, 1)
             self._join(namespace, name, presence)
             return presence.tasks if presence.queue is not None else []
         device.seen_us = now_us
@@ -81,6 +88,9 @@ class Roster:
         before, device.presence = device.presence, presence
         if before != presence and _fits_otherwise(before, presence):
             self.version += 1
+        if before.resources != presence.resources:
+            self._count(before, -1)
+            self._count(presence, 1)
         if _same_place(before, presence):
             return []
         self._leave(namespace, name, before)
@@ -165,7 +175,17 @@ class Roster:
         device = self._devices.pop(key, None)
         if device is not None:
             self.version += 1
+            self._count(device.presence, -1)
             self._leave(*key, device.presence)
+
+    def _count(self, presence: Presence, sign: int) -> None:
+        """Add the resources of a device to those of all, or take them off."""
+        for name, amount in presence.resources.items():
+            left = self._resources.get(name, 0) + sign * amount
+            if left:
+                self._resources[name] = left
+            else:
+                self._resources.pop(name, None)
 
     def _join(self, namespace: str, name: str, presence: Presence) -> None:
         self.version += 1

@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from services.execution.core.attempt import Attempt
+from services.execution.core.resources import Pool
 from services.execution.core.roster import Roster
 from stretto.contracts.routes import MAX_QUESTIONS, Otherwise, Ranked, RouteRecord
 
@@ -123,8 +124,11 @@ RouteEffect = Send | ToQueue | NoDevice | StopAt | Unheard
 class Routes:
     """See the module's docstring. Every method is O(1) an attempt, but for `tick`."""
 
-    def __init__(self, roster: Roster, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, roster: Roster, changed: Callable[[], None], pool: Pool | None = None
+    ) -> None:
         self._roster = roster
+        self._pool = pool
         self._changed = changed
         self._known: dict[str, Routed] = {}
         self._to_rank: deque[Routed] = deque()
@@ -187,6 +191,10 @@ class Routes:
         if answer.failure is not None:
             return [self._fail(routed, answer.failure.message)]
         namespace = routed.attempt.namespace
+        lacking = self._lacking(routed.attempt)
+        if lacking is not None:
+            self._wait(routed, now_us, lacking)
+            return []
         for candidate in answer.candidates:
             if candidate.last and not answer.candidates[0].last:
                 break  # the others are full, but they are better waited for
@@ -298,11 +306,19 @@ class Routes:
 
     def _send(self, routed: Routed, device: str, now_us: int) -> Send:
         self._waiting.pop(routed.attempt.id, None)
+        if self._pool is not None and routed.attempt.demand and not routed.attempt.has_resources:
+            self._pool.seize(routed.attempt)
         first = routed.route.device != device or not routed.returns_us
         routed.device, routed.at = device, At.SENT
         routed.since_us, routed.sends, routed.returns_us = now_us, 1, 0
         self._roster.give(routed.attempt.namespace, device, routed.attempt.id)
         return Send(routed, first)
+
+    def _lacking(self, attempt: Attempt) -> str | None:
+        """What of the resources that it needs is not free now; it takes them with its device."""
+        if self._pool is None or attempt.demand is None or self._pool.fits(attempt.demand):
+            return None
+        return f"for resources ({self._pool.shortage(attempt.demand) or 'taken by others'})"
 
     def _rank(self, routed: Routed, now_us: int) -> None:
         self._waiting.pop(routed.attempt.id, None)
@@ -334,6 +350,8 @@ class Routes:
         if routed.device is not None:
             attempt = routed.attempt
             self._roster.take_back(attempt.namespace, routed.device, attempt.id, done=done)
+            if self._pool is not None and attempt.has_resources:
+                self._pool.give_back(attempt)
             routed.device = None
 
     def _is_present(self, namespace: str, device: str) -> bool:

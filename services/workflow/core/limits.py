@@ -7,6 +7,7 @@ import msgspec
 
 from services.workflow.core.state import Node
 from stretto.contracts import events as ev
+from stretto.contracts.admission import MAX_PRIORITY
 from stretto.contracts.bounds import (
     MAX_ATTEMPTS,
     MAX_BACKOFF,
@@ -16,7 +17,7 @@ from stretto.contracts.bounds import (
 )
 from stretto.contracts.durations import parse_duration
 from stretto.contracts.failures import Failure, FailureType
-from stretto.contracts.graph import POLICY_RETRY, POLICY_TIMEOUT, Retry, Timeouts
+from stretto.contracts.graph import POLICY_PRIORITY, POLICY_RETRY, POLICY_TIMEOUT, Retry, Timeouts
 
 _decode = msgspec.json.Decoder().decode
 _SHOWN_CHARS = 80
@@ -29,17 +30,19 @@ class _Wrong(ValueError):
 def limits_of(node: Node, values: dict[str, bytes]) -> ev.StepLimited | Failure | None:
     """The event that records what was worked out for a node; the failure where that does not fit;
     None where nothing was."""
-    retry = timeouts = None
+    retry = timeouts = priority = None
     try:
         if POLICY_RETRY in values:
             retry = _retry(node.work.retry, _decode(values[POLICY_RETRY]))
         if POLICY_TIMEOUT in values:
             timeouts = _timeouts(node.work.timeouts, _decode(values[POLICY_TIMEOUT]))
+        if POLICY_PRIORITY in values:
+            priority = _whole("priority", _decode(values[POLICY_PRIORITY]), 0, MAX_PRIORITY)
     except _Wrong as wrong:
         return Failure(type=FailureType.EXPRESSION, message=str(wrong), retryable=False)
-    if retry is None and timeouts is None:
+    if retry is None and timeouts is None and priority is None:
         return None
-    return ev.StepLimited(step=node.path, retry=retry, timeouts=timeouts)
+    return ev.StepLimited(step=node.path, retry=retry, timeouts=timeouts, priority=priority)
 
 
 def _retry(base: Retry, said: dict[str, Any]) -> Retry:
@@ -48,10 +51,7 @@ def _retry(base: Retry, said: dict[str, Any]) -> Retry:
         place = f"retry.{name}"
         match name:
             case "max_attempts":
-                number = _number(place, value, 1, MAX_ATTEMPTS)
-                if number != int(number):
-                    raise _Wrong(f"{place}: expected a whole number, but got {number:g}")
-                found["max_attempts"] = int(number)
+                found["max_attempts"] = _whole(place, value, 1, MAX_ATTEMPTS)
             case "interval" | "max_interval":
                 found[f"{name}_s"] = _duration(place, value, 0.0)
             case "backoff":
@@ -81,6 +81,13 @@ def _number(place: str, value: Any, least: float, most: float) -> float:
             f"{place}: expected a number from {least:g} to {most:g}, but got {_shown(value)}"
         )
     return float(value)
+
+
+def _whole(place: str, value: Any, least: int, most: int) -> int:
+    number = _number(place, value, least, most)
+    if number != int(number):
+        raise _Wrong(f"{place}: expected a whole number, but got {number:g}")
+    return int(number)
 
 
 def _duration(place: str, value: Any, least_s: float) -> float:

@@ -46,22 +46,6 @@ steps:
         ),
     ),
     Broken(
-        "upcoming field",
-        """\
-workflow: w
-steps:
-  a:
-    task: t
-    resources: {gpu: 1}
-""",
-        (
-            (
-                "5:5: steps.a.resources: expected a key that this version knows, but "
-                '"resources" (what it holds meanwhile) is not supported by this version'
-            ),
-        ),
-    ),
-    Broken(
         "task number",
         """\
 workflow: w

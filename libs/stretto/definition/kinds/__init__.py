@@ -30,8 +30,5 @@ KINDS: dict[str, KindSpec] = {
 UPCOMING_KINDS: dict[str, str] = {}
 """Kinds that the language has but this version does not: name → what it is."""
 
-UPCOMING_FIELDS = {
-    "resources": "what it holds meanwhile",
-    "concurrency": "how many of a key at once; a workflow has it, so a child run can",
-}
+UPCOMING_FIELDS: dict[str, str] = {}
 """Fields of steps that the language has but this version does not."""

@@ -2,14 +2,27 @@
 
 from typing import Any
 
-from stretto.definition.kinds.spec import ANY_STEP, CATCHING, PER_ITEM, UNDOABLE, WORK, KindSpec
+from stretto.definition.kinds.spec import (
+    ANY_STEP,
+    CATCHING,
+    PER_ITEM,
+    PLACED,
+    UNDOABLE,
+    WORK,
+    KindSpec,
+)
 from stretto.definition.model import Body, TaskText
 from stretto.definition.policies import TASK_NAME
 
 
 def _body(name: str, fields: dict[str, Any]) -> Body:
     task = TaskText(
-        name=name, inputs=fields.get("with"), queue=fields.get("queue"), route=fields.get("route")
+        name=name,
+        inputs=fields.get("with"),
+        queue=fields.get("queue"),
+        route=fields.get("route"),
+        priority=fields.get("priority"),
+        resources=fields.get("resources"),
     )
     return Body(task=task)
 
@@ -18,6 +31,6 @@ TASK = KindSpec(
     name="task",
     description="Ask a worker to do this task; its result is the step's output.",
     shape=TASK_NAME,
-    fields=ANY_STEP | PER_ITEM | UNDOABLE | CATCHING | WORK,
+    fields=ANY_STEP | PER_ITEM | PLACED | UNDOABLE | CATCHING | WORK,
     body=_body,
 )
