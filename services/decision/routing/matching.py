@@ -80,6 +80,8 @@ class Matcher:
         refused: Counter[str] = Counter()
         fitting: list[Member] = []
         decided = self.terms.complete and len(narrowing) == len(wanted)
+        if decided and len(sets) == 1:
+            fitting, smallest = list(smallest.values()), {}  # a crowd of which all fit
         for name, member in smallest.items():
             if not all(name in named for named in sets):
                 continue
