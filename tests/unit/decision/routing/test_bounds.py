@@ -116,3 +116,17 @@ def test_reasons_are_not_counted_one_by_one_in_a_crowd() -> None:
     made = routes(*((f"d{n}", {"attributes": {"n": n}}) for n in range(1001)))
     answer = ask(made, where="device.attributes.n == 7")
     assert (names(answer), answer.knowing, answer.refused) == (["d7"], 1001, {})
+
+
+def test_of_a_crowd_a_part_is_looked_at_but_everybody_has_a_chance(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ranking, "MAX_RATED", 4)
+    made = routes(*((f"d{n}", {}) for n in range(10)))
+    firsts = {names(ask(made, f"{n}", strategy="random"))[0] for n in range(200)}
+    assert len(firsts) == 10
+    answer = ask(made, strategy="least_loaded")
+    assert (len(answer.candidates), answer.fitting) == (4, 10)
+    liked = ask(made, prefer=[("device.name == 'd7'", 5.0)])
+    assert liked.candidates[0].device == "d7", "preferences are asked of all"
+    assert len(names(ask(made, strategy="round_robin"))) == 10
