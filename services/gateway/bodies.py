@@ -65,9 +65,17 @@ def decode(data: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
-        raise Refused(422, "request_invalid", f"expected a {kind.__name__}, but {error}") from None
+        raise Refused(422, "request_invalid", f"expected {_named(kind)}, but {error}") from None
     except (msgspec.DecodeError, RecursionError) as error:
         raise Refused(400, "request_unreadable", f"expected JSON, but {error}") from None
+
+
+def _named(kind: Any) -> str:
+    """What a body has to be, for people: the names of its fields rather than of our class."""
+    fields = getattr(kind, "__struct_fields__", None)
+    if fields is not None:
+        return f"an object with the fields {', '.join(fields)}"
+    return "a text" if kind is str else "an object"
 
 
 def media_type(request: Request) -> str:

@@ -41,13 +41,13 @@ def input_options(command: Command) -> Command:
     return several(whole(command))
 
 
-def read_input(inputs: Sequence[str], whole: str | None) -> Any:
-    """Make the input of what was given; None when nothing was.
+def read_input(inputs: Sequence[str], whole: str | None, over: Any = None) -> Any:
+    """Make the input of what was given, put over `over`; None when nothing was.
 
     Raises:
         click.UsageError: something is no JSON, or does not fit together.
     """
-    value: Any = None
+    value: Any = over
     if whole is not None:
         text = sys.stdin.read() if whole == "-" else whole
         value = _json(text, "--input-json")

@@ -57,6 +57,10 @@ def _of_inside(kind: str, data: dict[str, Any]) -> str | None:
         case "step.limited":
             said = {**data.get("timeouts", {}), **data.get("retry", {})}
             return f"is limited to {', '.join(f'{k} {v}' for k, v in sorted(said.items()))}"
+        case "step.queued":
+            return f"asks for a place for the key {data['key']!r}"
+        case "step.admitted":
+            return f"has a place for the key {data['key']!r}"
         case "step.waiting":
             return f"waits until {data['until']}" if data.get("until") else "waits"
         case _:
@@ -163,7 +167,8 @@ def _facts(data: dict[str, Any]) -> str:
 
 
 def _failed(event: RunEvent) -> str:
-    text = f"attempt {event.data.get('attempt', 0)} failed: "
+    attempt = event.data.get("attempt", 0)  # 0: it failed before there was an attempt
+    text = f"attempt {attempt} failed: " if attempt else "failed: "
     text += failure_text(event.data.get("failure"))
     retry_at = event.data.get("retry_at")
     if retry_at:

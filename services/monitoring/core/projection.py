@@ -144,7 +144,7 @@ class RunProjection:
         elif not before:
             self._count(status, 1)
         elif before in ENDED:  # it goes on: an item was added, or a person retried it
-            step.ended = NEVER
+            step.ended, step.reason = NEVER, None
             self._count(before, -1)
             self._count(status, 1)
 
@@ -325,6 +325,8 @@ _HANDLERS: dict[str, Callable[[RunProjection, int, bytes], Took | None]] = {
     "run.resumed": _run_becomes("running"),
     "run.rewound": _rewound,
     "step.waiting": _step_becomes("waiting"),
+    "step.queued": _step_becomes("queued"),
+    "step.admitted": _step_becomes("running"),
     "step.chosen": _step_chosen,
     "step.skipped": _step_becomes("skipped"),
     "step.cancelled": _step_becomes("cancelled"),

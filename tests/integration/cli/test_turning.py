@@ -132,9 +132,12 @@ def test_a_run_is_forked_from_the_command_line_and_over_rest(
     assert f"begins where run {run}" in told and "taken over: a" in told
     again = rest(dev, f"runs/{run}/fork", {"at_seq": 1})
     until(dev, again["run_id"], waits_for("signal"))
+    other = dev.json("fork", fork, "-i", "n=1")["run_id"]
+    over = dev.json("fork", other, "-i", "m=2")["run_id"]
+    assert dev.json("state", over)["input"] == {"n": 1, "m": 2}
     refused = dev.call("fork", run, "--at", "999", expect=2)
     assert "expected an event from 1 to" in refused.stderr
-    for each in (run, fork, again["run_id"]):
+    for each in (run, fork, other, over, again["run_id"]):
         dev.call("terminate", each)
 
 

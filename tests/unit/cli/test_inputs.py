@@ -32,6 +32,15 @@ def test_nothing_given_is_no_input() -> None:
     assert read_input([], None) is None
 
 
+def test_what_is_given_goes_over_an_input_that_is_there() -> None:
+    before = {"a": {"b": 1, "c": 2}, "d": 3}
+    assert read_input(["a.c=9"], None, before) == {"a": {"b": 1, "c": 9}, "d": 3}
+    assert before["a"] == {"b": 1, "c": 2}
+    assert read_input(["a=1"], None, None) == {"a": 1}
+    with pytest.raises(click.UsageError, match="meets something else"):
+        read_input(["a=1"], None, [1])
+
+
 def test_a_file_is_put_under_what_follows(tmp_path: Path) -> None:
     file = tmp_path / "in.json"
     file.write_text('{"a": 1, "b": {"c": 2}}')

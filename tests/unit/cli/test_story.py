@@ -40,6 +40,7 @@ WAVE = {"wave": 1, "waves": 4, "upto": 10, "size": 10, "completed": 9}
         (("step.chosen", "a", {"branch": -1}), "took branch 0: nothing"),
         (("step.waiting", "a", {"until": "later"}), "waits until later"),
         (failed("a"), "attempt 1 failed: Broken: no luck"),
+        (("step.failed", "a", {"failure": BROKEN}), "failed: Broken: no luck"),
         (failed("a", retry_at="2026-01-01T00:00:00.2+00:00"), "; the next one in 200 ms"),
         (("step.skipped", "a", {"reason": "not_chosen"}), "was skipped: not chosen"),
         (("step.cancelled", "a", {"reason": "run_failing"}), "was cancelled: run failing"),

@@ -206,6 +206,10 @@ def test_a_run_that_is_rolled_back_is_open_again_and_its_steps_pending() -> None
     assert (going.status, going.closed_us, going.failure) == ("running", 0, None)
     done = folded(started(), *ended, back, ev.RunRolledBack(steps=["b", "c"], paused=True))
     assert (done.status, done.steps["b"].status, done.counts) == ("paused", "pending", {"open": 1})
+    stopped = ev.StepCancelled(step="b", reason="rolled_back")
+    again = folded(started(), back, stopped, ev.RunRolledBack(steps=["b"]))
+    assert folded(started(), back, stopped).steps["b"].reason == "rolled_back"
+    assert again.steps["b"].reason is None
     stuck = folded(started(), back, blocked("b"), ev.CompensationRetried(step="b~compensate"))
     assert stuck.status == "running"
 

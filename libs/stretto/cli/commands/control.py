@@ -17,7 +17,7 @@ from stretto.contracts.public import Controlled
 BY_VARIABLE = "STRETTO_BY"
 
 _DONE = {
-    "signal": "the signal is delivered",
+    "signal": "sent: the step that waits for the signal takes it, or the next one that does",
     "approve": "approved",
     "reject": "rejected",
     "pause": "paused: nothing new begins, what is out goes on",

@@ -45,10 +45,20 @@ def read_source(file: Path) -> str:
 def show_mistakes(mistakes: list[dict[str, Any]], file: Path) -> None:
     """Print mistakes as editors understand them: `file:line:column: path: reason; suggestion`."""
     for mistake in mistakes:
-        place = f"{file}:{mistake.get('line', 1)}:{mistake.get('column', 1)}: "
-        path = f"{mistake['path']}: " if mistake.get("path") else ""
-        hint = f"; {mistake['suggestion']}" if mistake.get("suggestion") else ""
-        click.echo(f"{place}{path}{mistake.get('reason', '')}{hint}")
+        click.echo(_told(mistake, file))
+
+
+def show_warnings(warnings: list[dict[str, Any]], file: Path) -> None:
+    """Print what hinders nothing and is probably not meant, on stderr."""
+    for warning in warnings:
+        click.echo(f"warning: {_told(warning, file)}", err=True)
+
+
+def _told(mistake: dict[str, Any], file: Path) -> str:
+    place = f"{file}:{mistake.get('line', 1)}:{mistake.get('column', 1)}: "
+    path = f"{mistake['path']}: " if mistake.get("path") else ""
+    hint = f"; {mistake['suggestion']}" if mistake.get("suggestion") else ""
+    return f"{place}{path}{mistake.get('reason', '')}{hint}"
 
 
 @click.command("validate")
@@ -124,9 +134,13 @@ async def apply_command(call: Call, files: tuple[Path, ...]) -> None:
 
 def show_defined(call: Call, defined: Defined, file: Path | None = None) -> None:
     """Say which version a definition or template has, and what is otherwise than one may think."""
+    warnings = [{**w, "file": str(file)} if file else w for w in defined.warnings]
     if call.json:
-        print_json({**({} if file is None else {"file": str(file)}), **_fields(defined)})
+        named = {} if file is None else {"file": str(file)}
+        print_json({**named, **_fields(defined), "warnings": warnings})
         return
+    if file is not None:
+        show_warnings(warnings, file)
     kind = "template " if defined.kind == "template" else ""
     told = "" if defined.created else "  [dim]as before[/]"
     if defined.latest_before is not None:

@@ -89,7 +89,9 @@ async def start_command(
         if wait:
             await follow(call, run)
         elif call.json:
-            print_json({"run_id": run.id, "workflow": name, "id": key, "existing": run.existing})
+            print_json(
+                {"run_id": run.id, "workflow": run.workflow, "id": key, "existing": run.existing}
+            )
         else:
             click.echo(run.id)
             if run.existing:

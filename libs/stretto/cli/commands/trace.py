@@ -45,9 +45,10 @@ def trace_command(run_id: str, data: Path, as_json: bool) -> None:
     spans = TraceStore.read_from(data / "traces", trace_id)
     if not spans:
         note(
-            f"expected spans of trace {trace_id} in {data / 'traces'}, but there are none: the run "
-            "was not sampled, its spans have not arrived yet, or they went to another receiver "
-            "(OTEL_EXPORTER_OTLP_ENDPOINT)"
+            f"expected spans of trace {trace_id} in {data / 'traces'}, but there are none: "
+            "`stretto dev` keeps its state elsewhere (say where with --data), the run was not "
+            "sampled, its spans have not arrived yet, or they went to another receiver "
+            f"({OTLP_ENDPOINT})"
         )
         sys.exit(EXIT_RUN_FAILED)
     if as_json:

@@ -61,11 +61,16 @@ async def fork_command(
     input_json: str | None,
     **said: Any,
 ) -> None:
-    """Start a run that begins where RUN stands, or stood: what had completed is not run again."""
+    """Start a run that begins where RUN stands, or stood: what had completed is not run again.
+
+    Its input is that of RUN, with each -i put over it; --input-json stands for all of it.
+    """
     client: Client
     async with call.client() as client:
-        value = read_input(inputs, input_json)
-        run = await client.fork(run_of(client, run_id).id, input=value, id=key, **said)
+        source = run_of(client, run_id)
+        over = (await source.state())["input"] if inputs and input_json is None else None
+        value = read_input(inputs, input_json, over)
+        run = await client.fork(source.id, input=value, id=key, **said)
     if call.json:
         print_json({"run_id": run.id, "workflow": run.workflow, "from_run": run_id})
         return
