@@ -18,7 +18,13 @@ from stretto.client.asking import Asks
 from stretto.client.decisions import routed
 from stretto.client.errors import Rejected
 from stretto.client.waiting import waiting_sentence
-from stretto.contracts.answers import AttemptProgress, QueuePage, QueueView, RunProgress
+from stretto.contracts.answers import (
+    AttemptProgress,
+    QueuePage,
+    QueueView,
+    ResourceView,
+    RunProgress,
+)
 from stretto.contracts.bindings import MAX_ASKED, RoutedAttempt
 from stretto.contracts.public import RunningAttempt
 from stretto.runtime.errors import NotReachable
@@ -53,8 +59,14 @@ class _Workers(msgspec.Struct):
 class Fleet:
     """Who is present in a namespace, and what waits in the queues."""
 
-    def __init__(self, workers: Sequence[_Worker], queues: Sequence[QueueView]) -> None:
+    def __init__(
+        self,
+        workers: Sequence[_Worker],
+        queues: Sequence[QueueView],
+        resources: Sequence[ResourceView] = (),
+    ) -> None:
         self.workers = workers
+        self.resources = {each.name: each for each in resources}
         self.queues = {queue.queue: queue for queue in queues}
 
     def runs(self, attempt: str) -> tuple[_Worker, str] | None:
@@ -88,7 +100,7 @@ async def explain(asks: Asks, run_id: str) -> dict[str, Any]:
         return found
     fleet = await _fleet(asks, found.get("namespace", "default"))
     said = await _said(asks, run_id)
-    waiting = await _without_device(asks, found["run_id"], out)
+    waiting = await _without_device(asks, found["run_id"], out, fleet)
     now = datetime.now(UTC)
     for cause in out:
         if "task" not in cause:
@@ -115,6 +127,7 @@ async def _fleet(asks: Asks, namespace: str) -> Fleet | None:
     return Fleet(
         [w for w in workers.devices if w.namespace == namespace],
         [q for q in page.queues if q.namespace == namespace],
+        page.resources,
     )
 
 
@@ -130,17 +143,23 @@ async def _said(asks: Asks, run_id: str) -> dict[str, AttemptProgress]:
 
 
 async def _without_device(
-    asks: Asks, run_id: str, out: Sequence[dict[str, Any]]
+    asks: Asks, run_id: str, out: Sequence[dict[str, Any]], fleet: Fleet | None
 ) -> dict[str, RoutedAttempt]:
     """What the execution service knows of attempts that a route waits with for a device, by
-    step."""
+    step. An attempt of a device that is away may wait again."""
+    there = {None} if fleet is None else {None, *(worker.device for worker in fleet.workers)}
+    away = {cause["step"] for cause in out if fleet and cause.get("worker") not in there}
     ids = {
         f"{run_id}:{cause['step']}:{cause['attempt']}": cause["step"]
         for cause in out[:MAX_ASKED]
-        if cause.get("routed") and cause.get("worker") is None
+        if cause.get("routed") and (cause.get("worker") is None or cause["step"] in away)
     }
     found = await routed(asks, list(ids)) if ids else {}
-    return {ids[id_]: each for id_, each in found.items()}
+    return {
+        ids[id_]: each
+        for id_, each in found.items()
+        if each.at == "waiting" or ids[id_] not in away
+    }
 
 
 def _tell_routed(cause: dict[str, Any], waiting: RoutedAttempt) -> None:
@@ -175,6 +194,18 @@ def _tell_attempt(cause: dict[str, Any], run_id: str, fleet: Fleet, now: datetim
         cause["sentence"] = f"{who} the execution service runs {task!r} itself. {_limit(cause)}"
     else:
         _tell_queued(cause, who, task, queue, fleet)
+        cause["sentence"] += _needs(cause.get("resources", {}), fleet)
+
+
+def _needs(demand: dict[str, int], fleet: Fleet) -> str:
+    """What an attempt needs of named resources, and how much of that there is."""
+    told = []
+    for name, amount in demand.items():
+        known = fleet.resources.get(name, ResourceView(name=name))
+        there = f"there {'is' if known.capacity == 1 else 'are'} {known.capacity} in all"
+        taken = "" if amount > known.capacity else f", {known.used} taken"
+        told.append(f"{amount} {name}, {there}{taken}")
+    return f" It needs {'; '.join(told)}." if told else ""
 
 
 def _tell_begun(cause: dict[str, Any], who: str, fleet: Fleet, now: datetime) -> None:

@@ -56,11 +56,11 @@ class Fleet:
             end(process)
 
 
-def until(holds: Callable[[], Any]) -> None:
-    """Look until it holds."""
+def until(holds: Callable[[], Any], tell: Callable[[], Any] = str) -> None:
+    """Look until it holds; `tell` says how it stands where it does not in time."""
     deadline = time.monotonic() + WITHIN_S
     while not holds():
-        assert time.monotonic() < deadline, "it did not come true in time"
+        assert time.monotonic() < deadline, f"it did not come true in time: {tell()}"
         time.sleep(0.1)
 
 

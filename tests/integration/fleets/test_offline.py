@@ -95,7 +95,7 @@ async def test_what_was_sent_to_a_device_that_is_away_is_done_once_when_it_is_ba
     until(lambda: "off-1" in [d["device"] for d in dev.json("devices")["devices"]])
     devices.kill("off-1")
     run = begin(dev, tmp_path, INSTALL)
-    until(lambda: "waits for a device that fits" in told(dev, run))
+    until(lambda: "waits for a device that fits" in told(dev, run), lambda: told(dev, run))
 
     house.end()
     await house.nats.stop()
@@ -104,7 +104,7 @@ async def test_what_was_sent_to_a_device_that_is_away_is_done_once_when_it_is_ba
     await house.nats.start()
     dev = house.begin()
 
-    until(lambda: "waits for" in told(dev, run))
+    until(lambda: "waits for" in told(dev, run), lambda: told(dev, run))
     assert devices.done == []
     devices.start("off-1")
     dev.call("watch", run)
@@ -127,7 +127,7 @@ async def test_a_device_that_was_cut_off_while_it_worked_reconciles_when_it_is_b
         await house.nats.stop()
         await house.nats.start()
         dev = house.begin()
-        until(lambda: "waits for" in told(dev, run))
+        until(lambda: "waits for" in told(dev, run), lambda: told(dev, run))
         assert "off-1" not in [d["device"] for d in dev.json("devices")["devices"]]
     finally:
         device.send_signal(signal.SIGCONT)
