@@ -66,6 +66,7 @@ _COMMANDS: dict[str, _Entry] = {
     "stats": _Entry("stats", "Show counts and latencies; how decisions came out."),
     "queues": _Entry("fleet", "List the queues: what waits, who serves them."),
     "devices": _Entry("fleet", "List the workers and devices that are present."),
+    "learned": _Entry("learned", "Show, freeze or reset what routes have learned."),
     "worker": _Entry("worker", "Run the workers of a Python module or file."),
     "check-worker": _Entry("check_worker", "Say what a worker in any language does wrong."),
     "bench": _Entry("bench", "Measure latency and throughput."),

@@ -17,6 +17,7 @@ from stretto.client.catalogue import Catalogue
 from stretto.client.errors import Rejected
 from stretto.client.feed import RunEvent
 from stretto.client.feed import history as read_history
+from stretto.client.learned import Learned
 from stretto.client.link import Link, link
 from stretto.client.migrations import Migrations
 from stretto.client.profiles import DEFAULT_RUNS, workflow_profile
@@ -429,6 +430,11 @@ class Client:
     def migrations(self) -> Migrations:
         """Let running runs follow another version: try it, one by one, or all that may."""
         return Migrations(self._link)
+
+    @property
+    def learned(self) -> Learned:
+        """What the routing strategy `learned` knows: look at it, freeze it, reset it."""
+        return Learned(self._link)
 
     async def queues(self) -> list[QueueView]:
         """List the queues with what waits in them and who serves them."""
