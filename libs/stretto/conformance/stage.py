@@ -214,18 +214,23 @@ async def _missing(connection: Connection) -> list[Stream]:
     return missing
 
 
+async def prepare(connection: Connection, target: Target) -> None:
+    """Make what a worker meets on a bus: streams, and the queue's consumer."""
+    queue = target.queue
+    consumers = [work_consumer(target.namespace, queue)] if queue is not None else []
+    await ensure(connection, await _missing(connection), consumers)
+
+
 @asynccontextmanager
 async def on_stage(connection: Connection, target: Target) -> AsyncIterator[Stage]:
-    """Make streams and the queue's consumer, and listen.
+    """Make what is needed, and listen.
 
     Raises:
         StrettoError: the bus is not reachable or refuses it.
     """
     async with Publisher(connection) as publisher:
         stage = Stage(connection, publisher, target)
-        queue = target.queue
-        consumers = [work_consumer(target.namespace, queue)] if queue is not None else []
-        await ensure(connection, await _missing(connection), consumers)
+        await prepare(connection, target)
         heard = {
             stage.reply: stage.hear_result,
             subjects.presence(target.namespace, "*"): stage.hear_presence,

@@ -15,6 +15,7 @@ from stretto.cli.printing import out, print_json
 from stretto.client.client import DEFAULT_URL
 from stretto.conformance import Finding, Report, Target, Verdict, check_worker
 from stretto.conformance.hosting import own_bus, worker_process
+from stretto.conformance.stage import prepare
 from stretto.contracts.subjects import is_name
 
 _MARKS = {
@@ -51,9 +52,11 @@ async def check_worker_command(
         url = call.url or DEFAULT_URL
         if command:
             url = await stack.enter_async_context(own_bus())
-            await stack.enter_async_context(worker_process(command, url))
         connection = await stack.enter_async_context(await connect(url, "stretto-check"))
         target = Target(call.namespace, queue, device)
+        if command:
+            await prepare(connection, target)
+            await stack.enter_async_context(worker_process(command, url))
         report = await check_worker(connection, target, (lambda _: None) if call.json else _say)
     if call.json:
         print_json({"conforms": report.conforms, "report": report})
