@@ -24,6 +24,7 @@ from typing import Any
 from nats import errors
 from nats.aio.client import Client, Srv
 from nats.aio.subscription import Subscription
+from nats.aio.transport import WebSocketTransport
 from nats.protocol.parser import PERMISSIONS_ERR
 
 Sink = Callable[[bytes, bytes, bytes, bytes], None]
@@ -148,6 +149,11 @@ class CoreClient(Client):
         """Write what was sent in this turn without waiting for its end."""
         if self._status != Client.CONNECTED or self._transport is None or not self._pending:
             return  # nats-py sends what is pending once it has reconnected
+        if isinstance(self._transport, WebSocketTransport):
+            # It sends nothing but in `drain`, which only nats-py's flusher awaits.
+            if self._flush_queue is not None and self._flush_queue.empty():
+                self._flush_queue.put_nowait(asyncio.get_running_loop().create_future())
+            return
         pending, self._pending = self._pending, []
         self._pending_data_size = 0
         self._transport.write(b"".join(pending) if len(pending) > 1 else pending[0])
