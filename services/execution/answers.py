@@ -14,6 +14,7 @@ from stretto.bus.service import Handler, Refusal
 from stretto.contracts.bindings import MAX_ASKED, RoutedAttempt, RoutedAttempts, RoutedQuery
 from stretto.contracts.codec import json_encode
 from stretto.runtime.clock import rfc3339
+from stretto.runtime.topology import CHARGED_LANE
 
 
 class Answers:
@@ -36,7 +37,8 @@ class Answers:
 
     async def _queues(self, _request: bytes) -> bytes:
         """`{"queues": [{"namespace", "queue", "waiting", "in_flight", "workers", "slots"}],
-        "unknown_tasks": [{"namespace", "task", "queue"?, "attempts", "since", "workers"}]}`"""
+        "unknown_tasks": [{"namespace", "task", "queue"?, "attempts", "since", "workers"}],
+        "resources": [{"name", "capacity", "used", "waiting"}]}`"""
         rows: dict[tuple[str, str], dict[str, Any]] = {}
         for place in self._roster.queues:
             rows[place] = self._row(*place)
@@ -59,7 +61,21 @@ class Answers:
             for task in unknown_tasks(desk.core.known, self._roster)
         ]
         return json_encode(
-            {"queues": [rows[place] for place in sorted(rows)], "unknown_tasks": unknown}
+            {
+                "queues": [rows[place] for place in sorted(rows)],
+                "unknown_tasks": unknown,
+                "resources": [
+                    {
+                        "name": name,
+                        "capacity": desk.core.pool.capacity(name),
+                        "used": desk.core.pool.used.get(name, 0),
+                        "waiting": desk.core.pool.waiting.get(name, 0),
+                    }
+                    for desk in self._desks()
+                    if desk.lane == CHARGED_LANE
+                    for name in desk.core.pool.names
+                ],
+            }
         )
 
     async def _devices(self, _request: bytes) -> bytes:

@@ -23,7 +23,8 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why an open run is still open: what it waits for, since when, until when, who wakes it.
 
     `signal`: the name of the one that is waited for. `task`, `queue`, `attempt`, `worker`: of an
-    attempt that is out; `unbounded`: that it has no timeout of any kind.
+    attempt that is out; `resources`: what it needs of them; `unbounded`: that it has no timeout of
+    any kind.
     """
 
     step: str
@@ -41,6 +42,7 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """It goes to a device that fits, by a route."""
     child: str | None = None
     unbounded: bool = False
+    resources: dict[str, int] = {}
 
 
 def causes(run: Run) -> Iterator[Cause]:
@@ -199,6 +201,7 @@ def _attempt(node: Node, name: str, run_deadline_us: int) -> Cause:
         worker=node.worker,
         routed=task.route is not None,
         unbounded=unbounded and not run_deadline_us,
+        resources=task.resources,
     )
 
 

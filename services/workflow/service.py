@@ -22,6 +22,7 @@ from services.workflow.referring import Referring
 from services.workflow.registry import Registry
 from services.workflow.republishing import Republisher
 from services.workflow.retention import Retention
+from services.workflow.rings import Rings
 from services.workflow.schedules.scheduler import Scheduler
 from services.workflow.sending import Sender
 from services.workflow.settings import WorkflowSettings
@@ -137,6 +138,15 @@ class WorkflowService:
         known = Registry(reading, clock, capacities)
         reader = Loader(Store(reading), known, clock, settings.partitions)
         kept = Payloads(reading, objects, clock)
+        self._rings = Rings(
+            reading,
+            reader,
+            sender=self._sender,
+            publisher=context.publisher,
+            clock=clock,
+            partitions=settings.partitions,
+            looks=lambda: 0 in self._engine.owned,
+        )
         self._migrating = MigrationApi(Store(reading), known, reader)
         self._api = Api(Store(reading), reader, self._resend_lane, Claims(reading), kept)
         self._catalogue = Catalogue(known)
@@ -160,6 +170,7 @@ class WorkflowService:
                 self._sweep.run(),
                 self._parking.run(),
                 self._lines.run(),
+                self._rings.run(),
                 self._republisher.run(),
                 self._retention.run(),
                 self._scheduler.run(),

@@ -157,11 +157,24 @@ class UnknownTask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """Workers that are present on that queue, and do other tasks."""
 
 
+class ResourceView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`execution.queues`: a named resource."""
+
+    name: str
+    capacity: int = 0
+    """How much there is in all."""
+    used: int = 0
+    """How much is given to attempts."""
+    waiting: int = 0
+    """How many attempts wait for it, perhaps for others too."""
+
+
 class QueuePage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer of `execution.queues`."""
 
     queues: list[QueueView] = []
     unknown_tasks: list[UnknownTask] = []
+    resources: list[ResourceView] = []
 
 
 class AttemptProgress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -16,7 +16,7 @@ No more messages are asked for than there are free slots for their attempts; see
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -77,6 +77,7 @@ class Profile:
     labels: Mapping[str, str]
     capabilities: tuple[str, ...]
     drain_timeout_s: float
+    resources: Mapping[str, int] = field(default_factory=dict)
 
 
 class Withdrawal(msgspec.Struct, frozen=True):
@@ -309,6 +310,7 @@ class Session:
             capabilities=list(profile.capabilities),
             attributes=dict(profile.attributes),
             labels=dict(profile.labels),
+            resources=dict(profile.resources),
             slots=profile.slots,
             busy=self._ledger.running,
             gone=gone,

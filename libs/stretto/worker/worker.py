@@ -42,6 +42,7 @@ class Worker:
         name: what results and presence call it; unique. Not given: host, process, random digits.
         url: where the bus is; not given: `STRETTO_NATS_URL`, else nats://127.0.0.1:4222.
         capabilities, attributes, labels: what routing may ask for.
+        resources: named resources that it brings, with amounts: tasks may ask for them.
 
     Raises:
         ValueError: a name or the number of slots cannot be used.
@@ -58,6 +59,7 @@ class Worker:
         capabilities: Sequence[str] = (),
         attributes: Mapping[str, Any] | None = None,
         labels: Mapping[str, str] | None = None,
+        resources: Mapping[str, int] | None = None,
     ) -> None:
         self.queue = checked_name("queue", queue)
         self.namespace = checked_name("namespace", namespace)
@@ -67,6 +69,7 @@ class Worker:
         self._capabilities = tuple(capabilities)
         self._attributes = dict(attributes or {})
         self._labels = dict(labels or {})
+        self._resources = dict(resources or {})
         self._handlers: dict[str, Handler] = {}
         self._session: Session | None = None
 
@@ -171,6 +174,7 @@ class Worker:
             capabilities=self._capabilities,
             attributes=self._attributes,
             labels=self._labels,
+            resources=self._resources,
             drain_timeout_s=settings.drain_timeout_s,
         )
 

@@ -34,7 +34,8 @@ Invariants
 
 1. An id that is known is not admitted again: at most one message with it is out (but see 2).
 2. Whenever it is doubtful whether an attempt is still out, it is sent again: its id fences it.
-3. At most `Line.limit` attempts of a queue are out; those held leave in the order they came.
+3. At most `Line.limit` attempts of a queue are out; those held leave in the order they came, or,
+   where workflows or priorities differ, in that of `order`. Named resources: see `resources`.
 4. Held attempts are bounded by `full`: then no more are dispatched to us.
 5. A heartbeat is only watched from its first sign; silence counts only while we were listening.
 """

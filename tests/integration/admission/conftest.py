@@ -1,0 +1,54 @@
+"""The whole product with named resources and rates, and a worker of four slots."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ..running import COMMAND, Dev, end, wait_for
+from ..whole.conftest import Whole
+
+WORKERS = Path(__file__).with_name("workers.py")
+SETTINGS = {
+    "STRETTO_RESOURCES": '{"gpu": 2, "licence/cad": 1}',
+    "STRETTO_RATES": '{"admission-slow": "10/s"}',
+}
+
+
+@pytest.fixture(scope="package")
+def limited() -> Iterator[Dev]:
+    data = Path(tempfile.mkdtemp(prefix="stretto-admission-"))
+    ready_file = data / "ready.json"
+    process = subprocess.Popen(
+        [*COMMAND, "dev", "--data", str(data / "state"), "--ready-file", str(ready_file)],
+        env={**os.environ, **SETTINGS},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield Dev(data / "state", wait_for(ready_file, process))
+    finally:
+        if process.poll() is None:
+            end(process)
+        shutil.rmtree(data, ignore_errors=True)
+
+
+@pytest.fixture(scope="package")
+def worker(limited: Dev) -> Iterator[None]:
+    process = limited.begin("worker", str(WORKERS))
+    try:
+        yield
+    finally:
+        end(process)
+
+
+@pytest.fixture
+def whole(limited: Dev, worker: None, tmp_path: Path) -> Whole:
+    return Whole(limited, tmp_path)
