@@ -21,6 +21,7 @@ from stretto.contracts.routes import (
     RankRequest,
 )
 from stretto.runtime.context import ServiceContext
+from stretto.scoring import Scorer
 from stretto.telemetry import names
 
 EXPIRE_EVERY_S = 1.0
@@ -53,9 +54,11 @@ _decode_change = msgspec.json.Decoder(LearnedChange).decode
 class Ranking:
     """See the module's docstring. `run` until cancelled."""
 
-    def __init__(self, context: ServiceContext[DecisionSettings]) -> None:
+    def __init__(
+        self, context: ServiceContext[DecisionSettings], scorer: Scorer | None = None
+    ) -> None:
         self._context = context
-        self._routes = Routes(explore=context.settings.decision_explore)
+        self._routes = Routes(explore=context.settings.decision_explore, scorer=scorer)
         self.devices = PresentDevices(self._routes, context.clock.now_us)
         """Who is present, for those who ask for devices as items."""
         self._routes.bandit.frozen = context.settings.decision_learning_frozen

@@ -18,3 +18,5 @@ class DecisionSettings(ServiceSettings):
     """Share of the choices of `learned` that try another device than the best."""
     decision_learning_frozen: bool = False
     """Whether `learned` goes by what it knows and learns no more."""
+    decision_scorer: str = ""
+    """A scorer of an installed package (`stretto.scorers`) that `learned` goes by; empty: none."""

@@ -18,6 +18,7 @@ from stretto.contracts.public import Presence
 from stretto.contracts.routes import Outcome, Ranked, RankQuestion, RoutePlan
 from stretto.expression.cache import ProgramCache
 from stretto.expression.errors import EvaluationError, ExpressionError
+from stretto.scoring import Scorer
 
 MAX_ROUTES = 10_000
 """Compiled routes that are kept: steps of all versions that have open runs."""
@@ -31,12 +32,18 @@ _value_decoder = msgspec.json.Decoder()
 class Routes:
     """Everything that routing knows. Times come from outside, in µs."""
 
-    def __init__(self, *, explore: float, programs: ProgramCache | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        explore: float,
+        programs: ProgramCache | None = None,
+        scorer: Scorer | None = None,
+    ) -> None:
         self.fleet = Fleet()
         self.observed = Observed()
         self.bandit = Bandit(explore)
         self.matches = Matches()
-        self._ranker = Ranker(self.observed, self.bandit)
+        self._ranker = Ranker(self.observed, self.bandit, scorer)
         self._programs = programs or ProgramCache(MAX_PROGRAMS)
         self._matchers: OrderedDict[bytes, Matcher | Failure] = OrderedDict()
 

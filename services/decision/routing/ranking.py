@@ -1,6 +1,7 @@
 """The order of those that fit: preferences first, then what the strategy says of them."""
 
 import heapq
+import logging
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,10 @@ from services.decision.routing.observed import Observed
 from stretto.contracts.codec import json_encode
 from stretto.contracts.routes import MAX_CANDIDATES, Candidate, Strategy
 from stretto.expression.errors import EvaluationError
+from stretto.scoring import Scorer, Situation
+from stretto.telemetry import names
+
+logger = logging.getLogger(__name__)
 
 MAX_TURNS = 10_000
 """Steps of which it is known who was chosen when, for `round_robin`."""
@@ -55,9 +60,12 @@ class _Rated(NamedTuple):
 class Ranker:
     """Orders devices. Holds what strategies remember: turns, and what was learned."""
 
-    def __init__(self, observed: Observed, bandit: Bandit) -> None:
+    def __init__(self, observed: Observed, bandit: Bandit, scorer: Scorer | None = None) -> None:
         self._observed = observed
         self._bandit = bandit
+        self._scorer = scorer
+        self.scorer_errors = 0
+        """How often the scorer gave nothing that could be used."""
         self._turns: OrderedDict[tuple[str, str], dict[str, int]] = OrderedDict()
         self._turn = 0
 
@@ -79,9 +87,12 @@ class Ranker:
             EvaluationError: the key of `sticky` cannot be worked out.
         """
         plan = matcher.plan
-        rate = self._rate(matcher, scope, id_, namespace, task)
+        scores: dict[str, float] = {}
         if len(members) > MAX_RATED and plan.strategy in _ANY_WILL_DO and not plan.prefer:
             members = _part(members, id_)
+        if self._scorer is not None and plan.strategy == "learned" and members:
+            scores = self._scored(self._scorer, members, namespace, task)
+        rate = self._rate(matcher, scope, id_, namespace, task, scores=scores)
         rated: list[_Rated] = []
         aside = 0
         due: Member | None = None
@@ -128,8 +139,46 @@ class Ranker:
         if len(self._turns) > MAX_TURNS:
             self._turns.popitem(last=False)
 
+    def _scored(
+        self, scorer: Scorer, members: Sequence[Member], namespace: str, task: str
+    ) -> dict[str, float]:
+        """What the scorer says of the members, by name; nothing where it gives nothing usable."""
+        situations = [
+            Situation(
+                task,
+                member.name,
+                member.load,
+                member.slots,
+                self._observed.time_ms(namespace, member.name, task),
+                self._bandit.cost_ms(namespace, task, member.name, member.load),
+                member.doc["attributes"],
+                member.doc["labels"],
+            )
+            for member in members
+        ]
+        try:
+            scores = [float(score) for score in scorer.score(situations)]
+            if len(scores) != len(members) or not all(map(math.isfinite, scores)):
+                raise ValueError(f"expected {len(members)} numbers, but got {scores[:5]}")
+        except Exception:
+            # Somebody else's code: whatever it raises, the policy of our own decides instead.
+            self.scorer_errors += 1
+            if self.scorer_errors.bit_count() == 1:  # the 1st, 2nd, 4th, 8th ...
+                logger.exception(
+                    "scorer gave no scores", extra={names.LOG_COUNT: self.scorer_errors}
+                )
+            return {}
+        return {member.name: score for member, score in zip(members, scores, strict=True)}
+
     def _rate(
-        self, matcher: Matcher, scope: Mapping[str, Any], id_: str, namespace: str, task: str
+        self,
+        matcher: Matcher,
+        scope: Mapping[str, Any],
+        id_: str,
+        namespace: str,
+        task: str,
+        *,
+        scores: Mapping[str, float],
     ) -> Callable[[Member], tuple[float, str]]:
         """What the strategy has against a member (0 to 1), and why in a few words."""
         strategy: Strategy = matcher.plan.strategy
@@ -150,6 +199,8 @@ class Ranker:
                 return lambda m: (turns.get(m.name, 0) / latest, "its turn")
             case "fastest":
                 return lambda m: self._by_time(m, namespace, task)
+            case "learned" if scores:
+                return lambda m: _by_score(scores[m.name])
             case "learned":
                 return lambda m: self._by_cost(m, namespace, task)
         assert_never(strategy)
@@ -181,6 +232,11 @@ def _part(members: Sequence[Member], id_: str) -> Sequence[Member]:
 def _by_load(member: Member) -> tuple[float, str]:
     load = max(0.0, member.load)
     return load / (1 + load), f"load {load:.0%}"
+
+
+def _by_score(score: float) -> tuple[float, str]:
+    cost = max(0.0, score)
+    return cost / (cost + _SLOW_MS), f"scored {score:.4g}"
 
 
 def _by_weight(
