@@ -38,6 +38,7 @@ from stretto.contracts.decisions import ExplainRequest
 from stretto.contracts.failures import Failure
 from stretto.contracts.frames import DecidedRecord, DecideFrame, DecideRecord
 from stretto.contracts.ids import MAX_PARTITIONS
+from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime import topology
 from stretto.runtime.clock import now_us
 from stretto.runtime.context import ServiceContext
@@ -173,7 +174,7 @@ class Answering:
         """Decode a frame; what is none becomes a dead letter, alike a record nobody can get."""
         try:
             frame = unpack_decide(message.data)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             await self._bury(message, "decision.not_a_frame", f"expected a frame, but: {error}")
             return None
         lost = [r for r in frame.records if not 0 <= r.partition < MAX_PARTITIONS]
@@ -307,7 +308,7 @@ class Answering:
             return json_encode(
                 await asyncio.to_thread(explain, asked, PlanCache(1), perf_counter_ns)
             )
-        except (msgspec.MsgspecError, RecursionError) as error:
+        except UNREADABLE as error:
             raise Refusal(
                 "request_invalid", f"expected a plan and its values, but {error}"
             ) from error

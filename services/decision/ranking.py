@@ -20,6 +20,7 @@ from stretto.contracts.routes import (
     RankQuestion,
     RankRequest,
 )
+from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.context import ServiceContext
 from stretto.scoring import Scorer
 from stretto.telemetry import names
@@ -97,7 +98,7 @@ class Ranking:
         """
         try:
             questions = _decode_request(request).questions
-        except (msgspec.DecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             raise Refusal("request_invalid", f"expected questions, but {error}") from error
         if len(questions) > MAX_QUESTIONS:
             raise Refusal(
@@ -128,7 +129,7 @@ class Ranking:
         """Answer `stretto.api.decision.learned`."""
         try:
             namespace = _decode_learned(request or b"{}").namespace
-        except (msgspec.DecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             raise Refusal("request_invalid", f"expected a namespace, but {error}") from error
         bandit = self._routes.bandit
         return json_encode(
@@ -152,7 +153,7 @@ class Ranking:
         namespace = subject.decode().rpartition(".")[2]
         try:
             outcomes = _decode_outcomes(data).outcomes
-        except (msgspec.DecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             logger.warning("outcomes not understood", extra={names.LOG_REASON: str(error)})
             return
         now_us = self._context.clock.now_us()
@@ -162,7 +163,7 @@ class Ranking:
     def _change(self, _subject: bytes, _reply: bytes, _block: bytes, data: bytes) -> None:
         try:
             change = _decode_change(data)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             logger.warning("change not understood", extra={names.LOG_REASON: str(error)})
             return
         bandit = self._routes.bandit

@@ -13,6 +13,7 @@ from services.execution.lane import Lane
 from stretto.bus.service import Handler, Refusal
 from stretto.contracts.bindings import MAX_ASKED, RoutedAttempt, RoutedAttempts, RoutedQuery
 from stretto.contracts.codec import json_encode
+from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.clock import rfc3339
 from stretto.runtime.topology import CHARGED_LANE
 
@@ -109,7 +110,7 @@ class Answers:
         """
         try:
             ids = msgspec.json.decode(request, type=RoutedQuery).ids
-        except (msgspec.DecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             raise Refusal("request_invalid", f"expected ids of attempts, but {error}") from error
         if len(ids) > MAX_ASKED:
             raise Refusal(

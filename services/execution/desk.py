@@ -43,6 +43,7 @@ from stretto.contracts.failures import Failure, FailureType
 from stretto.contracts.frames import DispatchFrame
 from stretto.contracts.ids import parse_attempt_id
 from stretto.contracts.public import Task, TaskResult
+from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.clock import parse_rfc3339, rfc3339
 from stretto.runtime.context import ServiceContext
 from stretto.runtime.errors import PermanentError, StrettoError, TransientError
@@ -236,7 +237,7 @@ class Desk:
         """
         try:
             frame = unpack_dispatch(message.data)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             reason = f"expected a DispatchFrame, but {error}"
             await self._letters.bury(message, "execution.not_a_frame", reason)
             return
@@ -337,7 +338,7 @@ class Desk:
     def _note_results(self, data: bytes) -> None:
         try:
             seen = _decode_results(data)
-        except (msgspec.DecodeError, RecursionError):
+        except UNREADABLE:
             return  # the workflow service reads it as well, and puts it into the dead letters
         core = self._core
         attempt = None

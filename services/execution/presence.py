@@ -12,6 +12,7 @@ from services.execution.settings import ExecutionSettings
 from stretto.contracts import subjects
 from stretto.contracts.codec import decode_presence
 from stretto.contracts.public import Presence
+from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.context import ServiceContext
 from stretto.telemetry import names
 
@@ -88,7 +89,7 @@ class Listener:
     def _progress(self, _subject: bytes, _reply: bytes, _block: bytes, data: bytes) -> None:
         try:
             id_ = _decode_alive(data).id
-        except (msgspec.DecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             logger.warning("progress not understood", extra={names.LOG_REASON: str(error)})
             return
         for lane in self._lanes:

@@ -37,6 +37,7 @@ from stretto.contracts.routes import (
     RankQuestion,
     RankRequest,
 )
+from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.context import ServiceContext
 from stretto.runtime.errors import StrettoError
 from stretto.telemetry import names
@@ -88,7 +89,7 @@ class Router:
         attempt.arrived_us = now_us
         try:
             otherwise = _decode_ways(route.plan).otherwise
-        except (msgspec.DecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             text = f"expected a route, but {error}"
             self._answer(attempt, Failure(type=NO_DEVICE, message=text, retryable=False))
             return

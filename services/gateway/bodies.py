@@ -8,6 +8,7 @@ from fastapi import Request
 from services.gateway.problems import Refused
 from stretto.contracts.payload import NULL
 from stretto.contracts.subjects import MAX_NAME_CHARS, is_name
+from stretto.contracts.unreadable import UNREADABLE
 
 T = TypeVar("T")
 
@@ -66,7 +67,7 @@ def decode(data: bytes, kind: type[T]) -> T:
         return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
         raise Refused(422, "request_invalid", f"expected {_named(kind)}, but {error}") from None
-    except (msgspec.DecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise Refused(400, "request_unreadable", f"expected JSON, but {error}") from None
 
 

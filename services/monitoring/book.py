@@ -9,8 +9,6 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-import msgspec
-
 from services.monitoring.core.projection import RunProjection, Took
 from services.monitoring.history import Log, LoggedEvent
 from services.monitoring.statistics import Statistics
@@ -18,6 +16,7 @@ from services.monitoring.store import Row
 from stretto.client.errors import Rejected
 from stretto.contracts.frames import LogEvent, LogRecord
 from stretto.contracts.ids import run_id_text
+from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.errors import TransientError
 from stretto.telemetry.names import LOG_REASON, LOG_RUN_ID
 
@@ -212,7 +211,7 @@ class Book:
     def _apply_one(self, run: RunProjection, seq: int, type_: str, at_us: int, data: bytes) -> None:
         try:
             took = run.apply(seq, type_, at_us, data)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             # The log is the truth: what cannot be read of it here is passed over and said.
             logger.warning(
                 "event not understood",

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import asyncpg
-import msgspec
 
 from services.monitoring.book import Book
 from services.monitoring.catching_up import CatchingUp
@@ -16,6 +15,7 @@ from stretto.bus.message import Message, ack_all
 from stretto.bus.pull import PullLoop
 from stretto.contracts.codec import json_encode, unpack_log
 from stretto.contracts.ids import run_id_text
+from stretto.contracts.unreadable import UNREADABLE
 from stretto.postgres.errors import BadValue, translate
 from stretto.runtime.clock import US_PER_S, Clock
 from stretto.runtime.errors import StrettoError
@@ -202,7 +202,7 @@ class Intake:
     async def _take(self, message: Message) -> None:
         try:
             frame = unpack_log(message.data)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             await self._bury(message, "frame_unreadable", str(error))
             return
         for record in frame.records:

@@ -25,6 +25,7 @@ from stretto.contracts.answers import MAX_PAGE, ListRequest, RunPage, Stats, Sta
 from stretto.contracts.codec import json_encode
 from stretto.contracts.decisions import DecisionStatsRequest
 from stretto.contracts.ids import parse_run_id, run_id_text
+from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.clock import US_PER_S, Clock
 from stretto.runtime.errors import TransientError
 from stretto.telemetry.names import LOG_REASON
@@ -228,7 +229,7 @@ def _rate(rates: dict[str, float], namespace: str | None) -> float:
 def _read(kind: type[Q], data: bytes) -> Q:
     try:
         return msgspec.json.decode(data or b"{}", type=kind)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise _invalid(f"expected a {kind.__name__}, but {error}") from error
 
 

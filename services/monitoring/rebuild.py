@@ -8,6 +8,7 @@ from services.monitoring.book import Book
 from services.monitoring.core.projection import RunProjection, Took
 from services.monitoring.history import Log, LoggedEvent, key_of
 from stretto.contracts.ids import parse_run_id, run_id_text, uuid7
+from stretto.contracts.unreadable import UNREADABLE
 from stretto.telemetry.names import LOG_COUNT
 
 logger = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ class Rebuild:
             )
         try:
             took = run.apply(event.seq, event.type, event.at_us, bytes(event.data))
-        except msgspec.DecodeError:
+        except UNREADABLE:
             run.last_seq = event.seq
             return
         if took is not None:

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from stretto.contracts.frames import ServiceStats
+from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.clock import US_PER_S, Clock, rfc3339
 
 logger = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class ServicesSeen:
         """Take a message of `SUBJECT`."""
         try:
             stats = _decode(data)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             logger.warning("statistics not understood", extra={"reason": str(error)})
             return
         key = (stats.service, stats.instance)

@@ -22,6 +22,7 @@ from stretto.contracts.codec import json_encode
 from stretto.contracts.decisions import DecisionQuery
 from stretto.contracts.ids import parse_run_id, run_id_text
 from stretto.contracts.payload import REFERENCE_MARK
+from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.clock import parse_rfc3339, rfc3339
 
 MAX_PAGE = 5_000
@@ -228,7 +229,7 @@ _decode_step = msgspec.json.Decoder(_OfStep).decode
 def _read(kind: type[Q], data: bytes) -> Q:
     try:
         return msgspec.json.decode(data or b"{}", type=kind)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise Refusal("request_invalid", f"expected a {kind.__name__}, but {error}") from error
 
 

@@ -7,6 +7,7 @@ import msgspec
 from services.workflow.registry import Registry
 from stretto.bus.service import Handler, Refusal
 from stretto.contracts.codec import json_encode
+from stretto.contracts.unreadable import UNREADABLE
 from stretto.contracts.versions import MAX_VERSION, VersionRef, parse_version
 from stretto.runtime.clock import rfc3339
 
@@ -150,5 +151,5 @@ def _unknown(kind: str, name: str) -> Refusal:
 def _read(kind: type[Q], data: bytes) -> Q:
     try:
         return msgspec.json.decode(data or b"{}", type=kind)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise Refusal("request_invalid", f"expected a {kind.__name__}, but {error}") from error

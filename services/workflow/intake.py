@@ -56,6 +56,10 @@ MAX_PROBLEMS = 5
 """Bad ids of one message that the dead letter names."""
 
 MAX_INSTANT_CHARS = 40
+MAX_SEQ = 2**31 - 1
+"""Of an event: what the log can hold."""
+
+RUN_ID_BYTES = 16
 
 _NULL = bytes(NULL)
 
@@ -139,10 +143,7 @@ def _start(message: Message, where: subjects.StartSubject, request: StartRequest
     problem = payload_problem(value)
     if problem is not None:
         raise Unreadable(f"input: {problem}")
-    if request.version is not None and not 0 < request.version <= versions.MAX_VERSION:
-        raise Unreadable(
-            f"version: expected 1 to {versions.MAX_VERSION}, but got {_digits(request.version)}"
-        )
+    _check_version(request.version)
     if not 0 <= request.depth <= MAX_DEPTH_TOLD:
         raise Unreadable(f"depth: expected 0 to {MAX_DEPTH_TOLD}, but got {_digits(request.depth)}")
     if request.id is not None and not 0 < len(request.id) <= MAX_ID_CHARS:
@@ -171,11 +172,18 @@ def _fork(request: ForkRequest | None) -> ForkRecord | None:
     if request is None:
         return None
     run_id = parse_run_id(request.run_id)
-    if request.at_seq is not None and request.at_seq < 1:
-        raise Unreadable(f"fork: expected `at_seq` from 1 on, but got {request.at_seq}")
+    if request.at_seq is not None and not 0 < request.at_seq <= MAX_SEQ:
+        told = _digits(request.at_seq)
+        raise Unreadable(f"fork: expected `at_seq` from 1 on, to {MAX_SEQ}, but got {told}")
     for field, limit in _FORK_LIMITS:
         _check_length(f"fork.{field}", getattr(request, field), limit)
     return ForkRecord(run_id, request.at_seq or 0, request.step, request.by, request.reason)
+
+
+def _check_version(version: int | None) -> None:
+    if version is not None and not 0 < version <= versions.MAX_VERSION:
+        told = _digits(version)
+        raise Unreadable(f"version: expected 1 to {versions.MAX_VERSION}, but got {told}")
 
 
 def _check_length(what: str, text: str | None, limit: int) -> None:
@@ -233,6 +241,7 @@ def _control(run_id: bytes, namespace: str, data: bytes, reply: str | None) -> A
         raise Unreadable(f"payload: {problem}")
     for field, limit in _CONTROL_LIMITS:
         _check_length(field, getattr(request, field), limit)
+    _check_version(request.version)
     return Addressed(run_id, Control(request=request), namespace, reply)
 
 
@@ -335,9 +344,12 @@ def _cut(text: str | None, limit: int) -> str | None:
 
 def read_decided(message: Message) -> list[Item]:
     """A frame of answers of the decision service."""
+    records = unpack_decided(message.data).records
+    for record in records:
+        _check_run_id(record.run_id)
     return [
         Addressed(record.run_id, Decided(record=_bounded(record)), subject=message.subject)
-        for record in unpack_decided(message.data).records
+        for record in records
     ]
 
 
@@ -354,10 +366,31 @@ def _bounded(record: DecidedRecord) -> DecidedRecord:
 def read_inbox(message: Message) -> list[Item]:
     """A frame that another instance forwarded."""
     frame = unpack_inbox(message.data)
+    for start in frame.starts:
+        _check_forwarded(start)
     items: list[Item] = list(frame.starts)
+    for run_id in (*(c.run_id for c in frame.controls), *(g.run_id for g in frame.grants)):
+        _check_run_id(run_id)
     items.extend(_control(c.run_id, c.namespace, c.request, c.reply) for c in frame.controls)
     items.extend(Addressed(g.run_id, Granted(path=g.path)) for g in frame.grants)
     return items
+
+
+def _check_forwarded(start: StartRecord) -> None:
+    """Raise ValueError where a start is none that another instance could have read."""
+    _check_run_id(start.run_id)
+    if start.parent is not None:
+        parse_attempt_id(start.parent)
+    if not (subjects.is_name(start.namespace) and subjects.is_name(start.workflow)):
+        raise ValueError(
+            f"expected a start of a workflow, but got one of {start.workflow[:60]!r} in "
+            f"{start.namespace[:60]!r}"
+        )
+
+
+def _check_run_id(run_id: bytes) -> None:
+    if len(run_id) != RUN_ID_BYTES:
+        raise ValueError(f"expected a run id of {RUN_ID_BYTES} bytes, but got {len(run_id)}")
 
 
 def forwarded(items: Iterable[tuple[Item, bytes]]) -> InboxFrame:

@@ -18,6 +18,7 @@ from services.workflow.store import Store
 from stretto.bus.service import Handler, Refusal
 from stretto.contracts.codec import json_encode
 from stretto.contracts.ids import parse_run_id
+from stretto.contracts.unreadable import UNREADABLE
 
 Q = TypeVar("Q")
 
@@ -75,7 +76,7 @@ class MigrationApi:
 def _read(kind: type[Q], data: bytes) -> Q:
     try:
         return msgspec.json.decode(data or b"{}", type=kind)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise Refusal("request_invalid", f"expected a {kind.__name__}, but {error}") from error
 
 

@@ -21,6 +21,7 @@ from stretto.contracts.payload import (
     PayloadRef,
     payload_problem,
 )
+from stretto.contracts.unreadable import UNREADABLE
 from stretto.payloads import ObjectStore, fill, references_in, take_out
 from stretto.postgres import Database
 from stretto.runtime.clock import Clock
@@ -196,6 +197,6 @@ def _references(data: bytes) -> dict[str, PayloadRef]:
 def _problem(data: bytes) -> str | None:
     try:
         _decode(data)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         return f"expected JSON, but: {error}"
     return payload_problem(data, MAX_STORED_BYTES)

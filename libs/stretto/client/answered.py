@@ -16,6 +16,7 @@ from stretto.client.starting import encode_payload
 from stretto.contracts import subjects
 from stretto.contracts.failures import Reason
 from stretto.contracts.public import Controlled, Defined
+from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.errors import NotReachable, PermanentError, TransientError
 
 T = TypeVar("T")
@@ -157,7 +158,7 @@ def check_refusal(data: bytes) -> None:
 def _read(decode: Callable[[bytes], T], data: bytes) -> T:
     try:
         return decode(data)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise PermanentError(
             "client.not_understood",
             f"expected an answer in a form that this client knows, but {error}",

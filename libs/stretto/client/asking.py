@@ -11,6 +11,7 @@ from stretto.bus.connection import Connection
 from stretto.bus.request import RemoteError, Reply
 from stretto.client.errors import Rejected
 from stretto.contracts import subjects
+from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.errors import NotReachable, PermanentError, StrettoError, TransientError
 
 T = TypeVar("T")
@@ -54,7 +55,7 @@ class Asks:
             decoder = self._decoders[answer] = msgspec.json.Decoder(answer)
         try:
             return decoder.decode(data)  # type: ignore[no-any-return]
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise PermanentError(
                 "client.not_understood",
                 f"expected {subject} to answer in a form that this client knows, but {error}",

@@ -17,6 +17,7 @@ from stretto.contracts import codec
 from stretto.contracts.failures import Failure, Reason
 from stretto.contracts.payload import NULL
 from stretto.contracts.public import Rejected as RejectedMessage
+from stretto.contracts.unreadable import UNREADABLE
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +120,7 @@ class Endings:
             return
         try:
             closed = codec.decode_closed(data)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             logger.warning("closing not understood", extra={"reason": str(error)})
             return
         followed.settle(Ending(status=closed.status, output=closed.output, failure=closed.failure))
@@ -130,7 +131,7 @@ class Endings:
             return
         try:
             rejected = _decode_rejected(data)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             logger.warning("rejection not understood", extra={"reason": str(error)})
             return
         if rejected.subject.startswith("stretto.start."):

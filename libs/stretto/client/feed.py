@@ -19,6 +19,7 @@ from stretto.client.asking import Asks
 from stretto.client.endings import Followed
 from stretto.client.errors import Rejected, rejection
 from stretto.contracts.codec import json_encode
+from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.errors import NotReachable, PermanentError
 
 PAGE = 1000
@@ -93,7 +94,7 @@ async def history(
 def _read_page(data: bytes) -> list[RunEvent]:
     try:
         return _decode_page(data).events
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise PermanentError(
             "client.not_understood",
             f"expected a history in a form that this client knows, but {error}",

@@ -17,6 +17,7 @@ from stretto.bus.publisher import Outgoing, Publisher
 from stretto.bus.wire import parse_status
 from stretto.contracts import subjects
 from stretto.contracts.payload import MAX_STORED_BYTES
+from stretto.contracts.unreadable import UNREADABLE
 from stretto.payloads.references import hash_of
 from stretto.runtime.clock import parse_rfc3339, rfc3339
 from stretto.runtime.errors import NotReachable, TransientError
@@ -118,7 +119,7 @@ class ObjectStore:
             return None
         try:
             return _decode_info(found[1])
-        except msgspec.DecodeError:
+        except UNREADABLE:
             return None
 
     async def _chunk(self, nuid: str, seq: int) -> tuple[int, bytes] | None:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from stretto.contracts.payload import REFERENCE_MARK, PayloadRef
+from stretto.contracts.unreadable import UNREADABLE
 
 MAX_REFERENCES = 1_000
 """References of one payload: each is looked up."""
@@ -44,7 +45,7 @@ def take_out(data: bytes, limit: int) -> tuple[bytes, list[bytes]]:
     if data[:1] == b"{":
         try:
             members = _decode_members(data)
-        except (msgspec.DecodeError, RecursionError):
+        except UNREADABLE:
             members = {}
         taken: list[bytes] = []
         size = len(data)
@@ -92,7 +93,7 @@ def fill(data: bytes, values: Mapping[str, bytes]) -> bytes:
 def _read(data: bytes) -> Any:
     try:
         return _decode(data)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise ValueError(f"expected JSON, but: {error}") from error
 
 

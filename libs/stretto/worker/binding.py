@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 
 from stretto.contracts.payload import NULL
+from stretto.contracts.unreadable import UNREADABLE
 from stretto.worker.context import Context
 from stretto.worker.errors import HandlerRefused, InvalidInput
 
@@ -141,7 +142,7 @@ def _whole(parameter: inspect.Parameter) -> ReadInput:
     def read(raw: msgspec.Raw) -> dict[str, Any]:
         try:
             return {name: decode(raw if raw != NULL else _EMPTY_OBJECT)}
-        except (msgspec.DecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             raise InvalidInput(_sentence(error)) from error
 
     return read
@@ -160,7 +161,7 @@ def _by_name(fields: list[inspect.Parameter], rest: bool) -> ReadInput:
         try:
             known = asdict(decode(data))
             return decode_all(data) | known if rest else known
-        except (msgspec.DecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             raise InvalidInput(_sentence(error)) from error
 
     return read

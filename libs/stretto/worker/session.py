@@ -31,6 +31,7 @@ from stretto.bus.wire import publish_command, subject_bytes
 from stretto.contracts import subjects
 from stretto.contracts.codec import decode_work, json_encode
 from stretto.contracts.public import Presence, Progress, RunningAttempt
+from stretto.contracts.unreadable import UNREADABLE
 from stretto.payloads import Carrier
 from stretto.runtime.clock import Clock
 from stretto.runtime.errors import PermanentError, StrettoError, TransientError
@@ -208,7 +209,7 @@ class Session:
     async def _begin(self, message: Message) -> None:
         try:
             work = decode_work(message.data)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             await self._refuse(message, error)
             return
         delivery = Delivery(message)
@@ -223,7 +224,7 @@ class Session:
         """Attempts for this worker alone: execution sends them again until they are accepted."""
         try:
             tasks = decode_work(data).tasks
-        except (msgspec.DecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             logger.warning("work not understood", extra={names.LOG_REASON: str(error)})
             return
         if self._draining:
@@ -271,7 +272,7 @@ class Session:
     def _withdrawn(self, _subject: bytes, _reply: bytes, _block: bytes, data: bytes) -> None:
         try:
             ids = _decode_withdrawal(data).ids
-        except (msgspec.DecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             logger.warning("withdrawal not understood", extra={names.LOG_REASON: str(error)})
             return
         for attempt in self._ledger.withdraw(ids):

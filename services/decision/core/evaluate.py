@@ -11,6 +11,7 @@ from stretto.contracts.codec import json_encode
 from stretto.contracts.failures import Failure
 from stretto.contracts.frames import DecidedRecord, DecideRecord
 from stretto.contracts.graph import DevicesPlan
+from stretto.contracts.unreadable import UNREADABLE
 from stretto.expression.errors import EvaluationError
 from stretto.expression.paths import Scope, show_path
 from stretto.expression.secrets import masked
@@ -49,7 +50,7 @@ class FrameValues:
         if value is _UNREAD:
             try:
                 value = self._decoded[index] = _decode(self._encoded[index])
-            except (msgspec.DecodeError, RecursionError) as error:
+            except UNREADABLE as error:
                 raise EvaluationError("invalid", f"expected JSON, but: {error}") from error
         return value
 

@@ -3,13 +3,12 @@
 from collections import OrderedDict
 from typing import NamedTuple
 
-import msgspec
-
 from services.decision.core.failures import expression_failure
 from stretto.contracts.codec import decode_ask_plan
 from stretto.contracts.failures import Failure
 from stretto.contracts.graph import AskPlan, DevicesPlan
 from stretto.contracts.payload import NULL
+from stretto.contracts.unreadable import UNREADABLE
 from stretto.expression.cache import CacheStatistics, ProgramCache
 from stretto.expression.errors import ExpressionError
 from stretto.expression.kinds import Kind
@@ -84,7 +83,7 @@ class PlanCache:
     def _compiled(self, encoded: bytes) -> CompiledPlan | BrokenPlan:
         try:
             return self._compile(decode_ask_plan(encoded))
-        except (msgspec.DecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             return BrokenPlan(expression_failure("", f"expected a plan, but: {error}", "plan"))
         except ExpressionError as error:
             return BrokenPlan(expression_failure(error.place, error.message, "syntax"))

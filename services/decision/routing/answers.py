@@ -16,6 +16,7 @@ from services.decision.routing.ranking import Ranker
 from stretto.contracts.failures import Failure
 from stretto.contracts.public import Presence
 from stretto.contracts.routes import Outcome, Ranked, RankQuestion, RoutePlan
+from stretto.contracts.unreadable import UNREADABLE
 from stretto.expression.cache import ProgramCache
 from stretto.expression.errors import EvaluationError, ExpressionError
 from stretto.scoring import Scorer
@@ -106,7 +107,7 @@ class Routes:
             return found
         try:
             found = Matcher(_plan_decoder.decode(encoded), self._programs)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             found = expression_failure("route", f"expected a route, but: {error}", "plan")
         except ExpressionError as error:
             found = expression_failure(f"route.{error.place}", error.message, "syntax")
@@ -139,6 +140,6 @@ def _scope(
         if value is not None:
             try:
                 inside[path[-1]] = _value_decoder.decode(value)
-            except (msgspec.DecodeError, RecursionError) as error:
+            except UNREADABLE as error:
                 raise EvaluationError("invalid", f"expected JSON, but: {error}") from error
     return scope

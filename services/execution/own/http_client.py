@@ -12,6 +12,7 @@ import msgspec
 
 from services.execution.own.addresses import resolve
 from services.execution.own.http import HttpInput
+from stretto.contracts.unreadable import UNREADABLE
 from stretto.worker.errors import InvalidInput, NonRetryable, TooLarge
 
 MAX_RESPONSE_BYTES = 512 * 1024
@@ -111,7 +112,7 @@ def _body(data: bytes, response: httpx.Response) -> Any:
     if kind == "application/json" or kind.endswith("+json"):
         try:
             return msgspec.json.decode(data)
-        except (msgspec.DecodeError, RecursionError):
+        except UNREADABLE:
             pass  # it says JSON and is not: shown as what it is
     return data.decode(response.charset_encoding or "utf-8", "replace")
 

@@ -24,6 +24,7 @@ from stretto.contracts.schedules import (
     ScheduleSummary,
     ScheduleView,
 )
+from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.clock import Clock, datetime_of, parse_rfc3339, rfc3339
 from stretto.schedule import Timing, load_schedule
 from stretto.schedule.timing import jitter_key
@@ -173,5 +174,5 @@ def _change(row: Sequence[Any]) -> ScheduleChange:
 def _read(kind: Any, data: bytes) -> Any:
     try:
         return msgspec.json.decode(data or b"{}", type=kind)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise Refusal("request_invalid", f"expected a {kind.__name__}, but {error}") from error

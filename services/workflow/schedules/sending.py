@@ -20,6 +20,7 @@ from stretto.contracts.codec import json_encode
 from stretto.contracts.failures import Reason
 from stretto.contracts.ids import run_id_text
 from stretto.contracts.public import ControlRequest
+from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.errors import PermanentError, TransientError
 
 logger = logging.getLogger(__name__)
@@ -130,5 +131,5 @@ class FiringSender:
             return
         try:
             self._answered.append((asked, _decode(data).rejected))
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             logger.warning("answer unreadable", extra={"reason": str(error)})

@@ -306,6 +306,19 @@ async def test_a_single_record_is_suspected_for_a_while_and_then_given_up(
     assert message == "expected to evaluate it, but the process ended 7 times meanwhile"
 
 
+async def test_texts_that_are_no_utf_8_end_nobody(
+    decision: Decision, asker: Asker, bus: Connection
+) -> None:
+    data = pack(asks([1]))
+    run_id = (1).to_bytes(16, "big")
+    await asker.publish(data.replace(b"step", b"\xff\xfe\xff\xfe"))
+    await asker.publish(data.replace(b"if", b"\xff\xfe").replace(b"input", b"\xff\xfe\xff\xfe\xff"))
+    await asker.read([(run_id, "step", 1)])
+    assert failure_of(asker.answers[run_id, "step", 1])[0] == "plan"
+    (letter,) = await dead_letters(bus, 1)
+    assert letter.reason.code == "decision.not_a_frame"
+
+
 async def test_what_is_no_frame_and_was_delivered_often_is_buried_too(
     nats_url: str, asker: Asker, bus: Connection
 ) -> None:

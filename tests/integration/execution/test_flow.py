@@ -12,7 +12,8 @@ from stretto.bus.ensure import ensure
 from stretto.bus.pull import PullLoop
 from stretto.bus.topology import Consumer
 from stretto.contracts import subjects
-from stretto.contracts.codec import decode_work, json_encode
+from stretto.contracts.codec import decode_work, json_encode, pack
+from stretto.contracts.frames import DispatchFrame
 from stretto.contracts.public import DeadLetter, Presence, Task
 from stretto.runtime.topology import DLQ, execution_dispatch, work_consumer
 from stretto.worker import Context, Worker
@@ -268,11 +269,15 @@ async def test_what_has_no_result_long_after_it_left_the_stream_is_forgotten(
 async def test_frames_that_are_none_go_to_the_dead_letters(nats_url: str) -> None:
     async with world(nats_url) as here, execution(nats_url):
         await here.publisher.publish(subjects.dispatch(0), b"nonsense")
+        frame = pack(DispatchFrame(records=[record("abcd", n=7)], withdrawn=[]))
+        await here.publisher.publish(subjects.dispatch(0), frame.replace(b"abcd", b"\xff\xfe  "))
         one = record("std.echo", 1)
         await here.dispatch(one)
         await here.result(one)
-        (letter,) = await dead_letters(here)
-    assert (letter.service, letter.reason.code) == ("execution", "execution.not_a_frame")
+        letters = await dead_letters(here, 2)
+    assert [(letter.service, letter.reason.code) for letter in letters] == [
+        ("execution", "execution.not_a_frame")
+    ] * 2
 
 
 async def test_a_record_that_is_none_does_not_hold_up_the_others(nats_url: str) -> None:

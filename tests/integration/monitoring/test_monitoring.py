@@ -15,8 +15,8 @@ from services.monitoring.settings import MonitoringSettings
 from stretto.bus.api import Answer, ask_api
 from stretto.client import Client, NotReachable, Rejected
 from stretto.contracts import ids
-from stretto.contracts.codec import json_encode
-from stretto.contracts.frames import LogEvent, LogRecord, ServiceStats
+from stretto.contracts.codec import json_encode, pack
+from stretto.contracts.frames import LogEvent, LogFrame, LogRecord, ServiceStats
 from stretto.runtime.clock import now_us
 from stretto.testkit.fake_workflow import FakeWorkflow
 from stretto.testkit.service_host import Hosted, hosted
@@ -233,11 +233,15 @@ async def test_what_cannot_be_read_goes_to_the_dead_letters(
         "stretto.dlq.monitoring", lambda _s, _r, _b, data: letters.put_nowait(data)
     )
     await client.connection.flush()
-    await workflow._publisher.publish("stretto.log.0", b"nonsense")
+    record = LogRecord(bytes(16), "abc", "w", 1, None, [])
+    no_text = pack(LogFrame(0, [record])).replace(b"abc", b"\xff\xfe ")
+    for data in (b"nonsense", no_text):
+        await workflow._publisher.publish("stretto.log.0", data)
+        await client.connection.publish("stretto.stats.workflow", b'{"service":"\xff"}')
     await client.start("echo")
-    assert msgspec.json.decode(await asyncio.wait_for(letters.get(), 10))["reason"]["code"] == (
-        "frame_unreadable"
-    )
+    for _ in range(2):
+        letter = msgspec.json.decode(await asyncio.wait_for(letters.get(), 10))
+        assert letter["reason"]["code"] == "frame_unreadable"
     await eventually(client.runs, lambda p: len(p.runs) == 1)
 
 

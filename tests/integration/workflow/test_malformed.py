@@ -3,16 +3,30 @@
 import json
 
 import msgspec
+import pytest
 
 from stretto.contracts import subjects
 from stretto.contracts.codec import pack
-from stretto.contracts.frames import ControlRecord, DecidedFrame, DecidedRecord, InboxFrame
+from stretto.contracts.frames import (
+    ControlRecord,
+    DecidedFrame,
+    DecidedRecord,
+    GrantRecord,
+    InboxFrame,
+    StartRecord,
+)
 from stretto.contracts.ids import parse_run_id, run_id_text, uuid7
 from tests.integration.workflow.definitions import ONE, TWO, WAITS
 from tests.integration.workflow.partners import attempt_of, silent
 from tests.integration.workflow.world import World, until
 
 UNKNOWN = run_id_text(uuid7(1_700_000_000_000, b"unknown"))
+
+
+def forwarded(
+    *, run_id: bytes = b"r" * 16, workflow: str = "one", parent: str | None = None
+) -> StartRecord:
+    return StartRecord(run_id, "default", workflow, None, None, b"{}", {}, 1, parent=parent)
 
 
 MALFORMED = [
@@ -33,6 +47,13 @@ MALFORMED = [
     ),
     ("stretto.start.default.ONE", b"{}"),
     ("stretto.control.default.nobody", b'{"command": "cancel"}'),
+    ("stretto.start.default.one", b'{"fork": {"run_id": "%s", "at_seq": 0}}' % UNKNOWN.encode()),
+    (
+        "stretto.start.default.one",
+        b'{"fork": {"run_id": "%s", "at_seq": %d}}' % (UNKNOWN.encode(), 2**70),
+    ),
+    (f"stretto.control.default.{UNKNOWN}", b'{"command": "migrate", "version": %d}' % (2**40,)),
+    (f"stretto.control.default.{UNKNOWN}", b'{"command": "migrate", "version": 0}'),
     (f"stretto.control.default.{UNKNOWN}", b"[]"),
     (f"stretto.control.default.{UNKNOWN}", b'{"command": "%s"}' % (b"x" * 300)),
     (
@@ -66,6 +87,36 @@ async def test_malformed_frames_go_to_the_dead_letters_and_block_nothing(world: 
 
     await until(lambda: {d["subject"] for d in world.dead()} == wanted)
     assert {d["reason"]["code"] for d in world.dead()} == {"message_unreadable"}
+    run = await world.start("one")
+    await world.status(run, "completed")
+
+
+NOBODY = parse_run_id(UNKNOWN)
+NO_TEXT = b"\xff\xfe\xff"
+
+HOSTILE_FRAMES = {
+    "no_utf_8": ("inbox", pack(InboxFrame([], [ControlRecord(NOBODY, "abc", b"{}", 0)]))),
+    "parent": ("inbox", pack(InboxFrame([forwarded(parent="x:y:1")], []))),
+    "names": ("inbox", pack(InboxFrame([forwarded(workflow="a.b")], []))),
+    "start_of": ("inbox", pack(InboxFrame([forwarded(run_id=b"short")], []))),
+    "control_of": ("inbox", pack(InboxFrame([], [ControlRecord(b"", "d", b"{}", 0)]))),
+    "grant_to": ("inbox", pack(InboxFrame([], [], [GrantRecord(b"short", "")]))),
+    "decided_of": ("decided", pack(DecidedFrame([DecidedRecord(b"short", "do", 1)]))),
+    "decided_no_utf_8": ("decided", pack(DecidedFrame([DecidedRecord(NOBODY, "abc", 1)]))),
+    "results_no_utf_8": ("results", b'{"results":[{"id":"abc","status":"completed"}]}'),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE_FRAMES)
+async def test_a_frame_that_nobody_of_ours_has_written_ends_nobody(world: World, kind: str) -> None:
+    await world.define(ONE)
+    place, data = HOSTILE_FRAMES[kind]
+
+    for partition in range(2):
+        data = data.replace(b"abc", NO_TEXT)
+        await world.publisher.publish(f"stretto.{place}.{partition}", data)
+
+    await until(lambda: len(world.dead()) == 2)
     run = await world.start("one")
     await world.status(run, "completed")
 
