@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.decision.__main__ import main
 from services.decision.ranking import EXPIRE_EVERY_S, Ranking
 from services.decision.routing.answers import Routes
 from services.decision.routing.fleet import PRESENCE_TTL_US
+from services.decision.service import main
 from services.decision.settings import DecisionSettings
 from stretto.bus.connection import Connection
 from stretto.bus.service import Refusal
