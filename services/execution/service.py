@@ -7,6 +7,7 @@ from services.execution.core.roster import Roster
 from services.execution.lane import Lane
 from services.execution.measures import Measures
 from services.execution.presence import Listener
+from services.execution.scaling import Scaler
 from services.execution.settings import ExecutionSettings
 from stretto.bus.service import Service
 from stretto.contracts.subjects import STREAM_WORK
@@ -26,6 +27,7 @@ class Execution:
             Lane(context, number, roster, measures) for number in range(context.settings.lanes)
         ]
         self._listener = Listener(context, roster, self.lanes, measures)
+        self._scaler = Scaler(context, roster, self.lanes)
         self._answers = Answers(context.instance, roster, self.lanes)
 
     async def run(self) -> None:
@@ -37,6 +39,7 @@ class Execution:
             beside = [
                 group.create_task(self._listener.run()),
                 group.create_task(self._answer_while_active()),
+                group.create_task(self._scaler.run()),
             ]
             async with asyncio.TaskGroup() as lanes:
                 for lane in self.lanes:

@@ -17,3 +17,7 @@ class ExecutionSettings(ServiceSettings):
     the workflow service."""
     rates: Rates = ""
     """How many attempts of a queue may go out in a time: `{"mail": "10/s"}` (see below)."""
+    scale_target_s: float = Field(10.0, gt=0, le=86_400)
+    """As many workers are wanted as would be done with all that waits in so long."""
+    scale_down_after_s: float = Field(30.0, ge=0, le=86_400)
+    """Fewer workers are wanted only when they would have been enough for so long."""

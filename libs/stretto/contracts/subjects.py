@@ -158,6 +158,11 @@ def withdraw(namespace: str, queue: str) -> str:
     return f"stretto.withdraw.{namespace}.{queue}"
 
 
+def scaling(namespace: str, queue: str) -> str:
+    """Core NATS: how many workers a queue wants, every second (`Scaling`)."""
+    return f"stretto.scaling.{namespace}.{queue}"
+
+
 def alert(namespace: str, severity: str) -> str:
     return f"stretto.alert.{namespace}.{severity}"
 

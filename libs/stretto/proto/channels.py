@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from stretto.contracts import answers, public, schedules, subjects
 from stretto.contracts.public import CLOSED_STATUSES
+from stretto.contracts.scaling import Scaling
 from stretto.proto.operations import OPERATIONS, SERVICES, Operation
 
 Direction = Literal["receive", "send"]
@@ -178,6 +179,13 @@ def _publics() -> tuple[Channel, ...]:
             "send",
             "How far a run is and how long it will take still, every second while it moves.",
             (Message("RunProgress", answers.RunProgress),),
+        ),
+        Channel(
+            "scaling",
+            subjects.scaling(namespace, "{queue}"),
+            "send",
+            "How many workers a queue wants, every second; each instance says its part.",
+            (Message("Scaling", Scaling),),
         ),
         Channel(
             "alert",

@@ -85,6 +85,7 @@ _SAYS: dict[UserName, tuple[str, ...]] = {
         # Which devices fit an attempt, and how attempts went on them.
         subjects.api("decision", "rank"),
         subjects.outcomes(_ANY),
+        subjects.scaling(_ANY, _ANY),
         # What `std.publish` may reach. Wider where workflows are to publish elsewhere.
         "app.>",
     ),
@@ -117,7 +118,11 @@ _HEARS: dict[UserName, tuple[str, ...]] = {
     ),
     "monitoring": (subjects.stats(_ANY), subjects.progress(_ANY, _ANY)),
     "gateway": _CLIENT_HEARS,
-    "worker": (subjects.withdraw(_ANY, _ANY), subjects.device(_ANY, _ANY)),
+    "worker": (
+        subjects.withdraw(_ANY, _ANY),
+        subjects.device(_ANY, _ANY),
+        subjects.scaling(_ANY, _ANY),
+    ),
     "client": (*_CLIENT_HEARS, subjects.stats(_ANY)),
 }
 

@@ -125,6 +125,7 @@ METRIC_EXECUTION_OUT = "stretto_execution_out"
 METRIC_EXECUTION_OWN = "stretto_execution_own"
 METRIC_EXECUTION_DEVICES = "stretto_execution_devices"
 METRIC_EXECUTION_WAIT = "stretto_execution_wait_seconds"
+METRIC_SCALING_WANTED = "stretto_scaling_wanted_workers"
 
 METRIC_MONITORING_EVENTS = "stretto_monitoring_events_total"
 METRIC_MONITORING_LAG = "stretto_monitoring_lag_frames"

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import sys
+from collections.abc import Sequence
 
 import click
 
+from stretto.bus.connection import connect
 from stretto.cli.calling import found_bus
 from stretto.cli.printing import note
 from stretto.client.client import DEFAULT_URL, URL_VARIABLE
 from stretto.dev.environment import OTLP_ENDPOINT
 from stretto.dev.plan import DEFAULT_DATA
 from stretto.dev.ready_file import read_ready
-from stretto.worker import load_workers, run_workers
+from stretto.testkit.process import launched
+from stretto.worker import Worker, load_workers, run_workers
+from stretto.worker.scaling import Crew, parse_range
+from stretto.worker.scaling import scale as keep_scaled
 
 
 @click.command("worker")
 @click.argument("target", metavar="MODULE")
 @click.option("--nats", envvar=URL_VARIABLE, metavar="URL", help="Where the bus is.")
-def worker_command(target: str, nats: str | None) -> None:
+@click.option("--scale", metavar="1..8", help="So many processes, as many as the queue wants.")
+@click.option("--number", type=int, hidden=True, help="Which of several processes this is.")
+def worker_command(target: str, nats: str | None, scale: str | None, number: int | None) -> None:
     """Run the workers of MODULE: `package.module`, `path/to/file.py`, either with `:name`.
 
     Ctrl-C lets the attempts that run end first; a second one does not.
@@ -32,9 +41,39 @@ def worker_command(target: str, nats: str | None) -> None:
         # The worker's spans belong with those of the services.
         os.environ.setdefault(OTLP_ENDPOINT, ready.otlp)
     workers = load_workers(target)
+    if scale is not None:
+        sys.exit(scaled(target, workers, scale, url or DEFAULT_URL))
+    for worker in workers if number is not None else ():
+        worker.name = f"{worker.name}-{number}"  # names are unique, also of those that are given
     for worker in workers:
         tasks = ", ".join(worker.tasks)
         note(
             f"worker on queue {worker.queue}, {worker.slots} slots: {tasks}  ({url or DEFAULT_URL})"
         )
     sys.exit(run_workers(workers))
+
+
+def scaled(target: str, workers: Sequence[Worker], text: str, url: str) -> int:
+    """Run as many processes of a module as its queues want, until Ctrl-C; the exit code."""
+    try:
+        range_ = parse_range(text)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+
+    def command(number: int) -> list[str]:
+        arguments = ("worker", target, "--nats", url, "--number", str(number))
+        started = [sys.executable, "-m", "stretto.cli.main", *arguments]
+        return launched(started, run_as=None, death_signal=signal.SIGTERM)
+
+    async def run() -> None:
+        stopping = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for signal_ in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signal_, stopping.set)
+        places = [(worker.namespace, worker.queue) for worker in workers]
+        crew = Crew(command, lambda count: note(f"{count} worker processes"))
+        async with await connect(url, "stretto-scale") as connection:
+            await keep_scaled(connection, places, range_, crew, stopping)
+
+    asyncio.run(run())
+    return 0
