@@ -1,18 +1,24 @@
-"""Lines of a world: who has a place among the runs of one key. Elsewhere the database says it."""
+"""Lines of a world: who has a place among the runs, or steps, of one key. Elsewhere the database
+says it."""
 
 import msgspec
 
 from services.workflow.core import Rejection
 from services.workflow.core.commands import Standing
+from services.workflow.core.state import Place, Run
 from stretto.contracts import events as ev
 from stretto.contracts.graph import Graph
 from stretto.contracts.ids import run_id_text
 from stretto.definition.concurrency import KeyProblem, compile_key
 
+Waiter = tuple[bytes, str]
+"""A run, or a step of it (its path)."""
+
 
 class _Claim:
-    def __init__(self, run_id: bytes, at: tuple[str, str], places: int) -> None:
+    def __init__(self, run_id: bytes, at: tuple[str, str], places: int, step: str = "") -> None:
         self.run_id = run_id
+        self.step = step
         self.at = at
         self.places = places
         self.granted = False
@@ -57,28 +63,37 @@ class VirtualLines:
             cancels=() if claim.granted else tuple(run_id_text(c.run_id) for c in spare),
         )
 
-    def join(self, run_id: bytes, event: ev.RunQueued) -> list[bytes]:
+    def join(self, run_id: bytes, event: ev.RunQueued) -> list[Waiter]:
         """Let a run wait that goes on after its end; who has a place now."""
-        if any(claim.run_id == run_id for claim in self._claims):
+        if any(claim.run_id == run_id and not claim.step for claim in self._claims):
             return []
         self._claims.append(_Claim(run_id, (event.line, event.key), event.limit))
         return self._grant((event.line, event.key))
 
-    def leave(self, run_id: bytes) -> list[bytes]:
-        """Take the place of a run that has ended; who has one now."""
-        mine = next((claim for claim in self._claims if claim.run_id == run_id), None)
+    def ask(self, run: Run, path: str, place: Place) -> tuple[list[Waiter], bool]:
+        """Let a step ask for a place; who has one now, and whether it is refused."""
+        at = (f"step {run.workflow}", place.key)
+        claim = _Claim(run.id, at, place.limit, path)
+        self._claims.append(claim)
+        granted = self._grant(at)
+        refused = place.when_full == "reject" and not claim.granted
+        return granted, refused
+
+    def leave(self, run_id: bytes, step: str = "") -> list[Waiter]:
+        """Take the place of a run, or a step of it, that has ended; who has one now."""
+        mine = next((c for c in self._claims if c.run_id == run_id and c.step == step), None)
         if mine is None:
             return []
         self._claims.remove(mine)
         return self._grant(mine.at)
 
-    def _grant(self, at: tuple[str, str]) -> list[bytes]:
+    def _grant(self, at: tuple[str, str]) -> list[Waiter]:
         line = [claim for claim in self._claims if claim.at == at]
         taken = sum(claim.granted for claim in line)
-        begun: list[bytes] = []
+        begun: list[Waiter] = []
         for claim in line:
             if not claim.granted and taken < claim.places:
                 claim.granted = True
                 taken += 1
-                begun.append(claim.run_id)
+                begun.append((claim.run_id, claim.step))
         return begun

@@ -72,7 +72,7 @@ class Recorded:
     """By path (empty: the output of the run), in order."""
     done: list[Done] = field(default_factory=list)
     standing: Standing | None = None
-    granted: list[tuple[int, int]] = field(default_factory=list)
+    granted: list[tuple[int, int, str]] = field(default_factory=list)
     """Instant and number of the events with which it got a place in its line."""
 
 
@@ -123,7 +123,9 @@ def _take(recorded: Recorded, event: ev.Event, fact: Fact) -> None:
                     line=event.line, key=event.key, limit=event.limit, admitted=True
                 )
             else:
-                recorded.granted.append((fact.at_us, fact.seq))
+                recorded.granted.append((fact.at_us, fact.seq, ""))
+        case ev.StepAdmitted():
+            recorded.granted.append((fact.at_us, fact.seq, event.step))
         case ev.RunCompleted() | ev.RunFailed() | ev.RunCancelled():
             recorded.closed = True
         case _:

@@ -128,8 +128,8 @@ class Again(World):
         recorded, start = self._recorded, self._recorded.start
         for done in recorded.done:
             self._at(done.at_us, partial(self._do, done), done.seq)
-        for at_us, seq in recorded.granted:
-            self._at(at_us, lambda: self._give(self.run, cm.Granted()), seq)
+        for at_us, seq, path in recorded.granted:
+            self._at(at_us, partial(self._give, self.run, cm.Granted(path=path)), seq)
         self._give(
             self.run,
             cm.Start(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from heapq import heappop, heappush
 from typing import Any
 
@@ -11,7 +12,7 @@ from services.decision.core.evaluate import ABSENT, FrameValues, evaluate
 from services.decision.core.plans import PlanCache
 from services.testing.builtin import builtin_reply
 from services.testing.fleet import virtual_devices
-from services.testing.lines import VirtualLines
+from services.testing.lines import VirtualLines, Waiter
 from services.workflow.core import CONTINUE, Rejection, Run, apply, decide, effects
 from services.workflow.core import commands as cm
 from services.workflow.core.effects import (
@@ -25,6 +26,7 @@ from services.workflow.core.effects import (
     Withdraw,
 )
 from services.workflow.core.lines import CancelRun
+from services.workflow.core.places import Turn, standing, turn
 from services.workflow.core.state import RunPhase
 from services.workflow.core.values import value_of
 from stretto.contracts import events as ev
@@ -249,6 +251,8 @@ class World:
         self._events += 1
         assert self._events <= MAX_EVENTS, f"expected at most {MAX_EVENTS} events"
         stored = decode_event(event.type, json_encode(event))
+        places = run.run.places
+        before = None if places is None else standing(run.run, stored)
         apply(run.run, stored, run.run.seq + 1, self.now_us)
         run.log.append((self.now_us, stored))
         node = run.run.nodes.get(getattr(stored, "step", ""))
@@ -256,8 +260,26 @@ class World:
             run.touched.append((node.plan, stored))
         if isinstance(stored, ev.RunQueued):
             self._granted(self._lines.join(run.run.id, stored))
+        if run.run.places is not None:
+            self._turn_place(run, stored, turn(run.run, stored, before))
+        elif places is not None:  # the run has ended
+            for path in places:
+                self._granted(self._lines.leave(run.run.id, path))
         for effect in effects(run.run, stored):
             self._act(run, effect)
+
+    def _turn_place(self, run: TestedRun, event: ev.Event, found: Turn | None) -> None:
+        """Let a step ask for its place, or give it away."""
+        if found is Turn.LEAVES:
+            self._granted(self._lines.leave(run.run.id, getattr(event, "step", "")))
+        elif isinstance(event, ev.StepQueued):
+            place = run.run.nodes[event.step].place
+            assert place is not None
+            granted, refused = self._lines.ask(run.run, event.step, place)
+            self._granted(granted)
+            if refused:
+                told = cm.Granted(path=event.step, refused=True)
+                self._at(self.now_us, partial(self._give, run, told))
 
     def _act(self, run: TestedRun, effect: Effect) -> None:
         match effect:
@@ -337,11 +359,11 @@ class World:
         result = cm.Result(path=parent.path, attempt=parent.attempt, failure=failure)
         self._give(self.runs[parent.run_id], result)
 
-    def _granted(self, run_ids: list[bytes]) -> None:
-        """There are places for runs that wait."""
-        for run_id in run_ids:
-            run = self.runs[run_id]
-            self._at(self.now_us, lambda run=run: self._give(run, cm.Granted()))  # type: ignore[misc]
+    def _granted(self, waiters: list[Waiter]) -> None:
+        """There are places for runs, or steps, that wait."""
+        for run_id, path in waiters:
+            told = partial(self._give, self.runs[run_id], cm.Granted(path=path))
+            self._at(self.now_us, told)
 
     def _cancel_child(self, child_id: bytes, request: ControlRequest) -> None:
         child = self.runs.get(child_id)

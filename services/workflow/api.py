@@ -7,8 +7,8 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from services.workflow.bindings import bindings_of
-from services.workflow.causes import Cause, causes, queued_cause
-from services.workflow.claims import Claims, LineKey
+from services.workflow.causes import Cause, causes, place_cause, queued_cause
+from services.workflow.claims import STEP_LINE, Claims, LineKey
 from services.workflow.decisions import asked_decision, asking_seq
 from services.workflow.loading import Loader
 from services.workflow.outgoing import MAX_ASK_BYTES
@@ -33,6 +33,9 @@ MAX_PAGE_BYTES = 4 * 1024 * 1024
 
 MAX_HOLDERS_TOLD = 10
 """Runs that have the places which another waits for: more are not named."""
+
+MAX_PLACES_TOLD = 10
+"""Steps of one run that wait for places, of which it is told who has them: two queries each."""
 
 Handler = Callable[[bytes], Awaitable[bytes]]
 
@@ -138,12 +141,30 @@ class Api:
         """Why a run is open; who has the places that it waits for is asked for now."""
         run, line = slot.run, slot.run.line
         pending = list(causes(run))
+        if run.places:
+            pending = await self._pending_places(slot, pending)
         if line is None or not run.queued:
             return pending
         at = LineKey(slot.row.namespace, line.name, line.key)
         holders = [run_id_text(i) for i in await self._claims.holders(at, MAX_HOLDERS_TOLD)]
         now = queued_cause(line, holders, await self._claims.ahead_of(at, run.id))
         return [now if cause.cause == "concurrency" else cause for cause in pending]
+
+    async def _pending_places(self, slot: Slot, pending: list[Cause]) -> list[Cause]:
+        """The causes of a run, those of its first steps that wait for places with who has them."""
+        left, run, found = MAX_PLACES_TOLD, slot.run, list[Cause]()
+        for cause in pending:
+            place = None if run.places is None else run.places.get(cause.step)
+            if cause.cause != "concurrency" or place is None or place.held or not left:
+                found.append(cause)
+                continue
+            left -= 1
+            at = LineKey(slot.row.namespace, f"{STEP_LINE}{slot.row.workflow}", place.key)
+            holders = await self._claims.placed(at, MAX_HOLDERS_TOLD)
+            told = [f"{path!r} of run {run_id_text(run_id)}" for run_id, path in holders]
+            before = await self._claims.ahead_of(at, run.id, cause.step)
+            found.append(place_cause(run.nodes[cause.step], told, before))
+        return found
 
     async def decision(self, data: bytes) -> bytes:
         """The last decision of a step: what was asked, with the values as they were."""

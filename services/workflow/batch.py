@@ -1,10 +1,14 @@
 """One round of the engine: what was decided for many runs, before and until it is committed."""
 
+from collections.abc import Iterator
+
 from services.workflow.claims import LineKey
 from services.workflow.core import CONTINUE, Rejection, apply, decide, effects
 from services.workflow.core.commands import Command
 from services.workflow.core.effects import Effect
-from services.workflow.core.state import Line, Run
+from services.workflow.core.places import standing
+from services.workflow.core.state import Line, Place, Run
+from services.workflow.placing import Placing
 from services.workflow.slots import Slot, Written, public_status
 from services.workflow.store import Append
 from stretto.bus.publisher import Outgoing
@@ -31,12 +35,13 @@ MAX_COMMIT_BYTES = 16 * 1024 * 1024
 class Touched:
     """A run that this round changed."""
 
-    __slots__ = ("effects", "slot", "written")
+    __slots__ = ("effects", "placing", "slot", "written")
 
     def __init__(self, slot: Slot) -> None:
         self.slot = slot
         self.written: list[Written] = []
         self.effects: list[Effect] = []
+        self.placing: Placing | None = None
 
 
 class Batch:
@@ -89,7 +94,11 @@ class Batch:
             touched = self.touched[run.id] = Touched(slot)
         assert touched.slot is slot, "a run is held once"
         seq = run.seq + 1
+        places = run.places
+        before = None if places is None else standing(run, event)
         apply(run, event, seq, self.now_us)
+        if run.places is not None or places is not None:
+            _note_places(touched, event, places, before)
         written = Written(seq, self.now_us, event)
         touched.written.append(written)
         touched.effects.extend(effects(run, event))
@@ -110,6 +119,8 @@ class Batch:
             closed = slot.run.closed
             if slot.run.line is not None:
                 _note_claims(rows, touched, slot.run.line)
+            if touched.placing is not None:
+                touched.placing.rows(run_id, rows)
             status = public_status(slot.run)
             if not slot.stored:
                 slot.row.status = status if closed else "running"
@@ -138,13 +149,27 @@ def _note_claims(rows: Append, touched: Touched, line: Line) -> None:
             rows.settled.append(run.id)
 
 
-def line_moved(touched: Touched) -> LineKey | None:
-    """The line in which a commit has freed a place, or asked for one."""
+def _note_places(
+    touched: Touched, event: Event, places: dict[str, Place] | None, before: Place | None
+) -> None:
+    """What an event means for the places of the run's steps; `places`: those before it."""
+    slot = touched.slot
+    if touched.placing is None:
+        touched.placing = Placing(slot.row.namespace, slot.row.workflow)
+    if slot.run.closed:
+        touched.placing.closed(places or {})
+    else:
+        touched.placing.note(slot.run, event, before)
+
+
+def lines_moved(touched: Touched) -> Iterator[LineKey]:
+    """The lines in which a commit has freed a place, or asked for one."""
     run = touched.slot.run
     line = run.line
-    if line is None or not (run.closed or run.queued):
-        return None
-    return LineKey(touched.slot.row.namespace, line.name, line.key)
+    if line is not None and (run.closed or run.queued):
+        yield LineKey(touched.slot.row.namespace, line.name, line.key)
+    if touched.placing is not None:
+        yield from touched.placing.lines
 
 
 def _too_long(run: Run) -> Event | None:

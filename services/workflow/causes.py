@@ -105,6 +105,25 @@ def queued_cause(line: Line, holders: list[str], before: int) -> Cause:
     )
 
 
+def place_cause(node: Node, holders: list[str], before: int) -> Cause:
+    """That a step waits for a place among those of its key, and who has it."""
+    place = node.place
+    assert place is not None
+    name = f"Step {node.path!r}"
+    if place.held:
+        return _cause(node, "concurrency", "workflow", f"{name} has a place, and begins.")
+    many = "step is" if place.limit == 1 else "steps are"
+    text = (
+        f"{name} waits for a place: at most {place.limit} {many} under way at once for the key "
+        f"{place.key!r}"
+    )
+    if holders:
+        text += f"; {', '.join(holders)} {'has the place' if place.limit == 1 else 'have places'}"
+    if before:
+        text += f", and {before} {'waits' if before == 1 else 'wait'} before this one"
+    return _cause(node, "concurrency", "run", f"{text}.", total_deadline_us(node))
+
+
 def cause_of(node: Node, run_deadline_us: int = 0) -> Cause | None:
     """What one open node waits for; None for a for_each or group, which waits for its parts.
 
@@ -120,6 +139,8 @@ def cause_of(node: Node, run_deadline_us: int = 0) -> Cause | None:
             return msgspec.structs.replace(_cause(node, "child", "workflow", text), child=child)
         case NodeStatus.SCHEDULED | NodeStatus.STARTED:
             return _attempt(node, name, run_deadline_us)
+        case NodeStatus.QUEUED:
+            return place_cause(node, [], 0)
         case NodeStatus.BLOCKED:
             return _cause(node, "compensation_failed", "person", _blocked(node))
         case NodeStatus.BACKOFF:

@@ -14,6 +14,10 @@ MAX_GRANTED_AT_ONCE = 1_000
 """Grants that one look tells again, and lines that it looks into."""
 
 
+STEP_LINE = "step "
+"""What the lines of steps begin with; the workflow follows."""
+
+
 class LineKey(NamedTuple):
     """One line."""
 
@@ -39,6 +43,15 @@ class Place(NamedTuple):
     others: list[bytes]
 
 
+class Grant(NamedTuple):
+    """A run, or the `step` of it, has a place from now on; `refused`: there is none for the
+    step."""
+
+    run_id: bytes
+    step: str
+    refused: bool = False
+
+
 class Claims:
     """The claims of an installation."""
 
@@ -60,18 +73,18 @@ class Claims:
         )
         return {r[0]: Place(r[1], list(r[2])) for r in rows}
 
-    async def grant(self, lines: Collection[LineKey], now_us: int) -> list[tuple[bytes, str]]:
-        """Give out what is free in some lines; (run id, step)s that have a place from now on."""
+    async def grant(self, lines: Collection[LineKey], now_us: int) -> list[Grant]:
+        """Give out what is free in some lines, and refuse those that do not wait for more."""
         rows = await self._db.fetch(
-            "select run_id, step from workflow.grant_places($1, $2, $3, $4)",
+            "select run_id, step, refused from workflow.give_places($1, $2, $3, $4)",
             [each.namespace for each in lines],
             [each.line for each in lines],
             [each.key for each in lines],
             now_us,
         )
-        return [(r[0], r[1]) for r in rows]
+        return [Grant(*r) for r in rows]
 
-    async def untold(self, before_us: int) -> list[tuple[bytes, str]]:
+    async def untold(self, before_us: int) -> list[Grant]:
         """Grants of before an instant that the log does not know of: they were lost on the way."""
         rows = await self._db.fetch(
             "select c.run_id, c.step from workflow.claim c join workflow.run r using (run_id) "
@@ -79,16 +92,19 @@ class Claims:
             f"limit {MAX_GRANTED_AT_ONCE}",
             before_us,
         )
-        return [(r[0], r[1]) for r in rows]
+        return [Grant(r[0], r[1]) for r in rows]
 
     async def overlooked(self) -> list[LineKey]:
-        """Lines in which somebody waits though a place is free."""
+        """Lines in which somebody waits though a place is free, or does not wait and was not
+        told."""
         rows = await self._db.fetch(
             "select w.namespace, w.line, w.key from ("
-            "select namespace, line, key, max(places) as places from workflow.claim "
+            "select namespace, line, key, max(places) as places, "
+            "bool_or(mode = 'reject') as impatient from workflow.claim "
             "where granted is null group by namespace, line, key) w "
             "where (select count(*) from workflow.claim h where h.namespace = w.namespace "
             "and h.line = w.line and h.key = w.key and h.granted is not null) < w.places "
+            "or w.impatient "
             f"limit {MAX_GRANTED_AT_ONCE}"
         )
         return [LineKey(*r) for r in rows]
@@ -114,13 +130,25 @@ class Claims:
         )
         return [r[0] for r in rows]
 
-    async def ahead_of(self, at: LineKey, run_id: bytes) -> int:
-        """How many runs wait in a line before a run."""
+    async def placed(self, at: LineKey, limit: int) -> list[tuple[bytes, str]]:
+        """The steps, (run id, path), that have the places of a line, those that have them longest
+        first."""
+        rows = await self._db.fetch(
+            "select run_id, step from workflow.claim where namespace = $1 and line = $2 "
+            "and key = $3 and granted is not null order by granted, run_id, step limit $4",
+            *at,
+            limit,
+        )
+        return [(r[0], r[1]) for r in rows]
+
+    async def ahead_of(self, at: LineKey, run_id: bytes, step: str = "") -> int:
+        """How many runs (or steps) wait in a line before a run (or a step of it)."""
         rows = await self._db.fetch(
             "select count(*) from workflow.claim c join workflow.claim m on m.run_id = $4 "
-            "and m.step = '' where c.namespace = $1 and c.line = $2 and c.key = $3 "
-            "and c.granted is null and (c.since, c.run_id) < (m.since, m.run_id)",
+            "and m.step = $5 where c.namespace = $1 and c.line = $2 and c.key = $3 "
+            "and c.granted is null and (c.since, c.run_id, c.step) < (m.since, m.run_id, m.step)",
             *at,
             run_id,
+            step,
         )
         return int(rows[0][0])

@@ -22,7 +22,7 @@ import logging
 from collections.abc import Callable, Iterable
 
 from services.workflow import answers
-from services.workflow.batch import Batch, Touched, line_moved
+from services.workflow.batch import Batch, Touched, lines_moved
 from services.workflow.claims import Claims, LineKey
 from services.workflow.core import Rejection
 from services.workflow.core.commands import TimerKind
@@ -336,7 +336,7 @@ class Engine:
             await self._sender.told(batch.touched.values(), batch.now_us)
             for touched in batch.touched.values():
                 self._settle(touched)
-            moved = [line for t in batch.touched.values() if (line := line_moved(t)) is not None]
+            moved = [line for t in batch.touched.values() for line in lines_moved(t)]
             if moved:
                 self.freed(moved)
         await self._sender.answers(batch.answers)

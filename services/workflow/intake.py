@@ -372,7 +372,7 @@ def read_inbox(message: Message) -> list[Item]:
     for run_id in (*(c.run_id for c in frame.controls), *(g.run_id for g in frame.grants)):
         _check_run_id(run_id)
     items.extend(_control(c.run_id, c.namespace, c.request, c.reply) for c in frame.controls)
-    items.extend(Addressed(g.run_id, Granted(path=g.path)) for g in frame.grants)
+    items.extend(Addressed(g.run_id, Granted(path=g.path, refused=g.refused)) for g in frame.grants)
     return items
 
 

@@ -3,8 +3,9 @@
     a run of a key ends ──► its claim goes with the commit ──► `freed` ──► grant ──► the run's owner
     a grant was lost, an instance died in between ──► the next look finds it (law 7)
 
-Any instance may give out the places of any line: the database counts. The run's owner records that
-it has one (`run.admitted`), and only then does it begin.
+Steps of a key have lines and claims of their own. Any instance may give out the places of any
+line: the database counts. The run's owner records that it has one (`run.admitted`,
+`step.admitted`), and only then does it begin.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable
 
-from services.workflow.claims import Claims, LineKey
+from services.workflow.claims import Claims, Grant, LineKey
 from services.workflow.core.commands import Granted
 from services.workflow.inbox import Addressed, Arrival, Inbox
 from stretto.bus.publisher import Outgoing, Publisher
@@ -116,17 +117,18 @@ class Lines:
         self.freed(await self._claims.overlooked())
         return len(untold) + await self.give()
 
-    async def _tell(self, granted: Iterable[tuple[bytes, str]]) -> None:
-        """Tell the owners of runs that these have a place."""
+    async def _tell(self, granted: Iterable[Grant]) -> None:
+        """Tell the owners of runs that these, or steps of theirs, have a place, or get none."""
         frames: dict[int, list[GrantRecord]] = {}
         mine: list[Addressed] = []
-        for run_id, path in granted:
-            self._granted.add()
+        for run_id, path, refused in granted:
+            if not refused:
+                self._granted.add()
             partition = partition_of(run_id, self._partitions)
             if partition in self._owned():
-                mine.append(Addressed(run_id, Granted(path=path)))
+                mine.append(Addressed(run_id, Granted(path=path, refused=refused)))
             else:
-                frames.setdefault(partition, []).append(GrantRecord(run_id, path))
+                frames.setdefault(partition, []).append(GrantRecord(run_id, path, refused))
         if mine:
             self._inbox.put_now([Arrival(items=mine)])
         for partition, records in frames.items():

@@ -41,7 +41,9 @@ RECONCILE_EVERY = 6
 LOOK_SLICE = 2_000
 """Runs looked at in one go before others have a turn."""
 
-_WAITING = (NodeStatus.WAITING, NodeStatus.OPEN, NodeStatus.BACKOFF, NodeStatus.BLOCKED)
+_WAITING = (
+    NodeStatus.WAITING, NodeStatus.OPEN, NodeStatus.BACKOFF, NodeStatus.BLOCKED, NodeStatus.QUEUED,
+)  # fmt: skip
 _HELD_BACK = (TimerKind.RETRY, TimerKind.WAIT)
 """What does not happen while a run is paused; these timers are set again when it is resumed."""
 

@@ -46,6 +46,12 @@ class Append:
     """Runs of which the log knows now that they have a place."""
     left: list[bytes] = field(default_factory=list)
     """Runs that have ended and give their place away."""
+    asking: list[tuple[bytes, str, str, str, str, int, int, str]] = field(default_factory=list)
+    """Steps that ask for a place: run, path, namespace, line, key, places, since (µs), mode."""
+    placed: list[tuple[bytes, str]] = field(default_factory=list)
+    """Steps of which the log knows now that they have a place."""
+    leaving: list[tuple[bytes, str]] = field(default_factory=list)
+    """Steps that give their place away, or do not ask for one any more."""
 
     def __len__(self) -> int:
         return len(self.run_ids)
@@ -53,7 +59,12 @@ class Append:
     @property
     def claims(self) -> bool:
         """Whether anything of it is about places in lines."""
-        return bool(self.claimed or self.settled or self.left)
+        return bool(self.claimed or self.settled or self.left) or self.places
+
+    @property
+    def places(self) -> bool:
+        """Whether anything of it is about places of steps."""
+        return bool(self.asking or self.placed or self.leaving)
 
 
 class RunRow(msgspec.Struct, kw_only=True):
@@ -104,16 +115,35 @@ where run.run_id = c.run_id
 
 _APPEND = _WRITE + _CLOSE
 
-_APPEND_AND_CLAIM = f"""{_WRITE}, u as ({_CLOSE}), n as (
+_CLAIM = f"""{_WRITE}, u as ({_CLOSE}), n as (
     insert into workflow.claim (run_id, namespace, line, key, places, since)
     select * from unnest($19::uuid[], $20::text[], $21::text[], $22::text[], $23::int[],
                          $24::timestamptz[])
     on conflict do nothing
 ), s as (
     update workflow.claim set settled = true, granted = coalesce(granted, now())
-    where run_id = any($25::uuid[])
+    where run_id = any($25::uuid[]) and step = ''
 )
-delete from workflow.claim where run_id = any($26::uuid[])
+"""
+
+_LEAVE = "delete from workflow.claim where run_id = any($26::uuid[])"
+
+_APPEND_AND_CLAIM = _CLAIM + _LEAVE
+
+_APPEND_AND_PLACE = f"""{_CLAIM}, l as ({_LEAVE}), a as (
+    insert into workflow.claim (run_id, step, namespace, line, key, places, since, mode)
+    select * from unnest($27::uuid[], $28::text[], $29::text[], $30::text[], $31::text[],
+                         $32::int[], $33::timestamptz[], $34::text[])
+    on conflict (run_id, step) do update  -- the step was made pending by the same commit
+    set key = excluded.key, places = excluded.places, since = excluded.since,
+        mode = excluded.mode, granted = null, settled = false
+), p as (
+    update workflow.claim c set settled = true, granted = coalesce(granted, now())
+    from unnest($35::uuid[], $36::text[]) x (run_id, step)
+    where c.run_id = x.run_id and c.step = x.step
+)
+delete from workflow.claim c using unnest($37::uuid[], $38::text[]) x (run_id, step)
+where c.run_id = x.run_id and c.step = x.step
 """
 
 _APPEND_EVENTS = """
@@ -149,8 +179,12 @@ class Store:
         claims: list[object] = []
         if rows.claims:
             claims = [*([c[i] for c in rows.claimed] for i in range(6)), rows.settled, rows.left]
+            if rows.places:
+                claims += _columns(rows.asking, 8)
+                claims += [*_columns(rows.placed, 2), *_columns(rows.leaving, 2)]
+        said = _APPEND_AND_PLACE if rows.places else _APPEND_AND_CLAIM
         await self._db.commit(
-            _APPEND_AND_CLAIM if claims else _APPEND,
+            said if claims else _APPEND,
             *events,
             [r.run_id for r in started],
             [r.shard for r in started],
@@ -411,6 +445,10 @@ class Store:
             limit,
         )
         return [(r[0], r[1]) for r in rows]
+
+
+def _columns(rows: Sequence[tuple[object, ...]], count: int) -> list[list[object]]:
+    return [[row[at] for row in rows] for at in range(count)]
 
 
 def shards_of(partitions: Iterable[int], count: int) -> list[int]:

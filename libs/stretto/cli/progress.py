@@ -180,6 +180,10 @@ def _change_inside(row: Row, event: RunEvent) -> None:
             _end(row, event, "completed")
         case "step.opened":
             row.status = "running"
+        case "step.queued":
+            row.status, row.note = "queued", f"for a place for the key {event.data['key']!r}"
+        case "step.admitted":
+            row.status, row.note = "running", ""
         case _:
             pass
 

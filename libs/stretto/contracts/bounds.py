@@ -12,5 +12,8 @@ MAX_DURATION_S = 10 * 366 * 86_400.0
 MIN_DURATION_S = 0.001
 """A limit of time below this is over before anything can begin."""
 
+MAX_KEY_CHARS = 256
+"""A key of concurrency is a column of an index, and part of sentences."""
+
 MIN_HEARTBEAT_S = 0.1
 """Heartbeats more often than this cost more than they tell."""

@@ -78,9 +78,39 @@ class RunAdmitted(Event, frozen=True, kw_only=True, omit_defaults=True):
     """How many runs of the key may be under way."""
 
 
+class StepQueued(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The step (an item of a `for_each`) asks for a place: as many steps of its `key` as may be
+    at once have one, over all runs of the workflow. It begins when it has one. `value`: what was
+    worked out for it, where `given`."""
+
+    type: ClassVar[str] = "step.queued"
+    step: str
+    key: str
+    """The key that was worked out for the step."""
+    limit: int
+    """How many steps of the key may have a place."""
+    when_full: str = "queue"
+    """What becomes of it when there is none: `queue` or `reject`."""
+    given: bool = False
+    """Whether something was worked out for it."""
+    value: msgspec.Raw = NULL
+    """What was worked out for it: its input."""
+
+
+class StepAdmitted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The step has a place among those of its `key`, and begins; the place is free when it ends."""
+
+    type: ClassVar[str] = "step.admitted"
+    step: str
+    key: str
+    """The key that was worked out for the step."""
+    limit: int
+    """How many steps of the key may have a place."""
+
+
 class StepLimited(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Timeouts, retry policy and priority that were worked out for a step, whole; left out: those of
-    its definition hold."""
+    """Timeouts, retry policy and priority that were worked out for a step, whole; left out: those
+    of its definition hold."""
 
     type: ClassVar[str] = "step.limited"
     step: str
@@ -534,4 +564,6 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     RolloutPaused,
     RolloutAdvanced,
     RolloutAborted,
+    StepQueued,
+    StepAdmitted,
 )

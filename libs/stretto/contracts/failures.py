@@ -25,6 +25,7 @@ class FailureType:
     INVALID_INPUT = "InvalidInput"
     INVALID_OUTPUT = "InvalidOutput"
     CANCELLED = "Cancelled"
+    CONCURRENCY_FULL = "ConcurrencyFull"
     FAILED_BY_STEP = "FailStep"
     ITEMS_FAILED = "ItemsFailed"
     ROLLOUT_ABORTED = "RolloutAborted"

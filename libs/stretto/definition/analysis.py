@@ -11,9 +11,10 @@ from typing import NamedTuple
 import msgspec
 
 from stretto.contracts.events import COMPENSATION_SUFFIX, HANDLER_SUFFIX
-from stretto.contracts.graph import DevicesPlan, Ref
+from stretto.contracts.graph import POLICY_CONCURRENCY, DevicesPlan, Ref
 from stretto.contracts.payload import NULL
 from stretto.definition.asks import AskText
+from stretto.definition.concurrency import check_nested
 from stretto.definition.dependencies import (
     Frame,
     cancelled_steps,
@@ -44,7 +45,7 @@ from stretto.definition.model import (
 )
 from stretto.definition.nodes import Json, Node, Path
 from stretto.definition.outputs import but_for, steps_shape
-from stretto.definition.policy_asks import policy_asks
+from stretto.definition.policy_asks import key_of, policy_asks
 from stretto.definition.reachability import (
     Fate,
     warn_of_dead_handlers,
@@ -110,6 +111,7 @@ class _Analysis:
         steps = self._scope(workflow.steps, spot, "", gives_all=False)
         output = self._output(workflow.output, spot, "")
         key = self._key(spot)
+        check_nested(workflow.steps, self.report)
         if self.report.full:
             return None
         if not self.report.count:
@@ -296,6 +298,9 @@ class _Analysis:
         asked = _asked(asking.condition)
         settled = template.json if template is not None and template.is_constant else None
         policies = policy_asks(step, self.expressions, into, self.report)
+        key = key_of(step, self.expressions, into)
+        if key is not None and not key.is_constant:
+            policies[POLICY_CONCURRENCY] = msgspec.Raw(key.json)
         ask = None
         dynamic = bool(policies) or (template is not None and settled is None)
         if asked is not None or asking.cases or dynamic or table is not None:
@@ -316,6 +321,7 @@ class _Analysis:
             value=None if is_task else settled,
             constant_input=settled if is_task and settled is not None else EMPTY_INPUT,
             route=self._route(step, step.body.task, asking.name, into),
+            key=NULL if key is None or not key.is_constant else msgspec.Raw(key.json),
             cases=tuple(
                 tuple(index[name] for name, _, _ in case.then if name in index)
                 for case in step.body.cases

@@ -120,7 +120,14 @@ class _Compiler:
             timeouts=self._timeouts(text),
             compensate=self._compensation(text.compensate, draft.undo),
             labels=text.labels,
+            concurrency=self._step_concurrency(draft),
         )
+
+    def _step_concurrency(self, draft: StepDraft) -> Concurrency | None:
+        text = draft.text.concurrency
+        if text is None:
+            return None
+        return Concurrency(key=draft.key, limit=text.limit, when_full=text.when_full)
 
     def _scope(self, drafts: tuple[StepDraft, ...]) -> ScopePlan:
         return ScopePlan(steps=tuple(self._step(draft) for draft in drafts))

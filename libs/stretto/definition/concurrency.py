@@ -1,16 +1,18 @@
-"""`concurrency: {key, limit, when_full}`: how many runs of one key may be under way at once."""
+"""`concurrency: {key, limit, when_full}`: how many runs of one key, or steps of one key of all runs
+of a workflow, may be under way at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
+from stretto.contracts.bounds import MAX_KEY_CHARS
 from stretto.contracts.graph import Concurrency
 from stretto.definition.container_shapes import Placed, Record
-from stretto.definition.limits import MAX_KEY_CHARS, MAX_PLACES
+from stretto.definition.limits import MAX_PLACES
 from stretto.definition.mistakes import Report
-from stretto.definition.model import ConcurrencyText
-from stretto.definition.nodes import Node, Path, Scalar
+from stretto.definition.model import ConcurrencyText, StepText
+from stretto.definition.nodes import Node, Path, Scalar, quoted
 from stretto.definition.scalar_shapes import Choice, Number
 from stretto.definition.shapes import Field, Schema, wrong_type
 from stretto.expression import EvaluationError, compile_template
@@ -54,6 +56,77 @@ CONCURRENCY = Record(
         ),
     },
 )
+
+
+class _WhenStepsAreFull(Choice):
+    """What becomes of one step more: nothing that holds a place is cancelled for it."""
+
+    def read(self, node: Node, path: Path, report: Report) -> str | None:
+        if isinstance(node, Scalar) and node.value == "cancel_running":
+            report.mistake(
+                node,
+                path,
+                "bad_value",
+                "expected queue or reject, but a step is not cancelled for another one: what "
+                "should become of its run?",
+                "give the workflow such a concurrency, and call it as a child run",
+            )
+            return None
+        return super().read(node, path, report)
+
+
+STEP_CONCURRENCY = Record(
+    "a limit of concurrency (a mapping with a key)",
+    ConcurrencyText,
+    {
+        "key": Field(
+            Placed(_Key()),
+            "Steps whose key is the same count together, over all runs of the workflow.",
+            required=True,
+        ),
+        "limit": Field(
+            Number("a number of steps", 1, MAX_PLACES, whole=True),
+            "How many may be under way at once. Default 1.",
+        ),
+        "when_full": Field(
+            _WhenStepsAreFull(
+                "what becomes of one step more",
+                {
+                    "queue": "It waits until there is a place; the oldest goes first.",
+                    "reject": "It fails with ConcurrencyFull; its retry policy may try again.",
+                },
+            ),
+            "What becomes of one step more. Default queue.",
+        ),
+    },
+)
+
+
+def check_nested(steps: Sequence[StepText], report: Report) -> None:
+    """Report steps that would hold a place and wait for another one: two runs that do so in
+    another order would wait for each other for ever."""
+    left = [(step, "") for step in steps]
+    while left:
+        step, holder = left.pop()
+        if step.concurrency is not None and holder:
+            report.mistake(
+                step.concurrency.key.node,
+                step.concurrency.key.path,
+                "nested",
+                f"expected {quoted(step.name)} to need no place, but it is inside of "
+                f"{quoted(holder)}, which holds one already",
+                "give one of them no concurrency",
+            )
+        inner = holder or ("" if step.concurrency is None else step.name)
+        left += [(each, inner) for each in _inside(step)]
+        for handler in step.catch:  # the place is free when a handler takes over
+            left += [(each, holder) for each in handler.inside.steps]
+
+
+def _inside(step: StepText) -> Iterator[StepText]:
+    if step.body.inside is not None:
+        yield from step.body.inside.steps
+
 
 _decode = msgspec.json.Decoder().decode
 

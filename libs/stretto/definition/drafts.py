@@ -3,6 +3,7 @@
 import msgspec
 
 from stretto.contracts.graph import CancelPlan, RunsOn, SomeOf
+from stretto.contracts.payload import NULL
 from stretto.definition.asks import AskText
 from stretto.definition.model import StepText, WorkflowText
 from stretto.definition.routes import RouteDraft
@@ -52,6 +53,8 @@ class StepDraft(msgspec.Struct, frozen=True, kw_only=True):
     until: AskText | None = None
     where: AskText | None = None
     catch: "tuple[CatchDraft, ...]" = ()
+    key: msgspec.Raw = NULL
+    """The key of its concurrency, where it is constant."""
 
 
 class CatchDraft(msgspec.Struct, frozen=True, kw_only=True):

@@ -54,10 +54,7 @@ MAX_LABEL_CHARS = 1_000
 """Labels are indexed for search; they are not a place for data."""
 
 MAX_PLACES = 10_000
-"""Runs of one key at once: whoever asks for a place counts those that have one."""
-
-MAX_KEY_CHARS = 256
-"""A key of concurrency is a column of an index, and part of sentences."""
+"""Runs, or steps, of one key at once: whoever asks for a place counts those that have one."""
 
 MAX_PARALLEL = 100_000
 """A `max_parallel` above any list that a run may hold."""

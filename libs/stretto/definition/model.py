@@ -269,6 +269,14 @@ class DevicesText(msgspec.Struct, frozen=True, kw_only=True):
     at_least: int = 0
 
 
+class ConcurrencyText(msgspec.Struct, frozen=True, kw_only=True):
+    """How many runs, or steps, of one key at once."""
+
+    key: Located[Node]
+    limit: int = 1
+    when_full: Literal["queue", "reject", "cancel_running"] = "queue"
+
+
 class StepText(msgspec.Struct, frozen=True, kw_only=True):
     """A step as written. `kind` None: the step has no kind that this version knows (reported)."""
 
@@ -292,14 +300,7 @@ class StepText(msgspec.Struct, frozen=True, kw_only=True):
     catch: tuple[CatchText, ...] = ()
     labels: dict[str, str] = {}
     description: str = ""
-
-
-class ConcurrencyText(msgspec.Struct, frozen=True, kw_only=True):
-    """How many runs of one key at once."""
-
-    key: Located[Node]
-    limit: int = 1
-    when_full: Literal["queue", "reject", "cancel_running"] = "queue"
+    concurrency: ConcurrencyText | None = None
 
 
 class WorkflowText(msgspec.Struct, frozen=True, kw_only=True):

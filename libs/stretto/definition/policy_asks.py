@@ -3,7 +3,6 @@
 import msgspec
 
 from stretto.contracts.graph import (
-    POLICY_CONCURRENCY,
     POLICY_PRIORITY,
     POLICY_RETRY,
     POLICY_TIMEOUT,
@@ -44,9 +43,6 @@ def policy_asks(
         template = _template("priority", task.priority, expressions, into, report)
         if template is not None:
             found[POLICY_PRIORITY] = msgspec.Raw(template)
-    key = key_of(step, expressions, into)
-    if key is not None and not key.is_constant:
-        found[POLICY_CONCURRENCY] = msgspec.Raw(key.json)
     return found
 
 

@@ -174,7 +174,7 @@ class Story:
             stretch.bound = now
         elif kind == "step.started":
             stretch.accepted, stretch.worker = now, data.get("worker")
-        elif kind == "step.waiting":
+        elif kind in ("step.waiting", "step.queued"):
             stretch.until(now, "wait")
         elif kind in _CONTAINS:
             stretch.until(now, None)

@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from services.workflow.core import lines, rolling, signals, undoing
+from services.workflow.core import lines, places, rolling, signals, undoing
 from services.workflow.core.forking import take_over
 from services.workflow.core.instants import micros
 from services.workflow.core.moving import move
@@ -166,6 +166,12 @@ def _apply_place_or_end(run: Run, event: ev.Event, at_us: int) -> None:
             ev.RolloutThrottled() | ev.RolloutPaused() | ev.RolloutAdvanced() | ev.RolloutAborted()
         ):
             rolling.roll(run, event, at_us)
+        case ev.StepQueued():
+            node = _begin(run, event.step, at_us)
+            places.queue(run, node, event, at_us)
+            _enter(run, node, NodeStatus.QUEUED, at_us)
+        case ev.StepAdmitted():
+            places.admit(run, run.node(event.step))
         case ev.RunQueued():
             lines.queue(run, event, at_us)
         case ev.RunAdmitted():
@@ -283,6 +289,8 @@ def _failed(run: Run, event: ev.StepFailed, at_us: int) -> None:
     node.failure = event.failure
     if event.worker is not None:  # else who had it stays known: the next attempt avoids it
         node.worker = event.worker
+    if node.place is not None:
+        places.after_failure(run, node, event)
     if event.retry_at is not None:
         _enter(run, node, NodeStatus.BACKOFF, at_us)
         node.until_us = micros(event.retry_at)
@@ -369,5 +377,6 @@ def _chosen(run: Run, event: ev.StepChosen, at_us: int) -> None:
 def _close(run: Run, phase: RunPhase) -> None:
     run.phase = phase
     run.queued = False
+    run.places = None
     run.todo.clear()
     run.open.clear()

@@ -103,9 +103,11 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Granted(msgspec.Struct, frozen=True, kw_only=True):
-    """There is a place in the line for the run."""
+    """There is a place in the line for the run, or the step `path` of it; `refused`: there is
+    none, and the step does not wait."""
 
     path: str = ""
+    refused: bool = False
 
 
 class TimerFired(msgspec.Struct, frozen=True, kw_only=True):

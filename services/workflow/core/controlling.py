@@ -5,7 +5,7 @@ import msgspec
 from services.workflow.core import lines, returning, rolling
 from services.workflow.core.commands import Rejection
 from services.workflow.core.failing import failed
-from services.workflow.core.following import open_inside, schedule
+from services.workflow.core.following import next_try, open_inside
 from services.workflow.core.rewinding import closure
 from services.workflow.core.signals import MAX_BUFFERED, buffered
 from services.workflow.core.state import OUT, Node, NodeStatus, Role, Run, RunPhase
@@ -181,7 +181,7 @@ def _hasten(run: Run, request: ControlRequest, nodes: list[Node], now_us: int) -
     out: list[ev.Event] = []
     for node in nodes:
         out.append(ev.StepHastened(step=node.path, by=request.by, reason=request.reason))
-        out.append(schedule(node, now_us, None))
+        out.append(next_try(node, now_us))
     return out
 
 

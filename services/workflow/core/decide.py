@@ -15,7 +15,7 @@ from services.workflow.core.following import (
     begin_item,
     follow,
     immediate,
-    schedule,
+    next_try,
     timed_out,
 )
 from services.workflow.core.instants import instant
@@ -26,6 +26,7 @@ from services.workflow.core.state import OUT, Node, NodeStatus, Role, Run, RunPh
 from stretto.contracts import events as ev
 from stretto.contracts.failures import Failure, FailureType
 from stretto.contracts.frames import DecidedRecord
+from stretto.contracts.graph import POLICY_CONCURRENCY
 from stretto.contracts.ids import run_id_text
 from stretto.contracts.payload import NULL
 
@@ -57,7 +58,7 @@ def decide(run: Run, command: cm.Command, now_us: int) -> Outcome:
         case cm.Migrate():
             return migrate(run, command)
         case cm.Granted():
-            return granted(run)
+            return granted(run, command, now_us)
         case cm.Start():
             return _start(run, command, now_us)
         case _:
@@ -217,7 +218,8 @@ def _limited(node: Node, record: DecidedRecord, now_us: int) -> Outcome:
     limits = limits_of(node, record.values)
     if isinstance(limits, Failure):
         return [failed(node, limits)]
-    event = immediate(node, record.output, now_us, limits)
+    key = record.values.get(POLICY_CONCURRENCY)
+    event = immediate(node, record.output, now_us, limits, key)
     return [event] if limits is None else [limits, event]
 
 
@@ -266,7 +268,7 @@ def _timer(run: Run, command: cm.TimerFired, now_us: int) -> Outcome:
         case TimerKind.RETRY | TimerKind.WAIT | TimerKind.WAVE if paused:
             return stale  # set again when the run is resumed
         case TimerKind.RETRY if node.status is NodeStatus.BACKOFF and node.until_us <= now_us:
-            return [schedule(node, now_us, None)]
+            return [next_try(node, now_us)]
         case TimerKind.WAIT if node.status is NodeStatus.WAITING and 0 < node.until_us <= now_us:
             return [_waited(node, now_us)]
         case TimerKind.QUEUE if 0 < node.queue_deadline_us <= now_us and node.status in OUT:

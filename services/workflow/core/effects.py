@@ -136,6 +136,8 @@ def _effects_on_run(run: Run, event: ev.Event) -> list[Effect]:
             return [effect for effect in open_effects(run) if isinstance(effect, Timer | Ask)]
         case ev.RunQueued():
             return list(making_room(run))
+        case ev.StepQueued():
+            return list(_step_timer(run.nodes[event.step]))
         case ev.RunResumed():
             return [effect for effect in open_effects(run) if isinstance(effect, Timer)]
         case _:
@@ -169,6 +171,8 @@ def _open_effects_of(node: Node) -> Iterator[Effect]:
             yield Timer(node.until_us, node.path, TimerKind.RETRY, node.attempt)
         case NodeStatus.WAITING | NodeStatus.OPEN:
             yield from _wait_timers(node)
+        case NodeStatus.QUEUED:
+            yield from _step_timer(node)
         case NodeStatus.BLOCKED:
             return
         case status:

@@ -12,6 +12,8 @@ from stretto.contracts.failures import MAX_MESSAGE_CHARS, Failure, FailureType
 def attempt_failed(run: Run, node: Node, failure: Failure, now_us: int) -> ev.StepFailed:
     """The event of a failed attempt: with the instant of the next one, if there is to be one."""
     tries = node.attempt - node.base
+    if node.place is not None:  # to be refused a place counts as a try
+        tries += node.place.refused + (not node.place.held)
     if not node.stop and may_retry(node.retry, failure, tries):
         key = run.id + f":{node.path}:{node.attempt}".encode()
         retry_at = instant(now_us, backoff_s(node.retry, tries, key))

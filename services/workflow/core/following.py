@@ -2,7 +2,7 @@
 
 import msgspec
 
-from services.workflow.core import rolling
+from services.workflow.core import places, rolling
 from services.workflow.core.failing import failed, failure_of_items
 from services.workflow.core.instants import instant, wait_until
 from services.workflow.core.state import OUT, Node, NodeStatus, Role, Run, RunPhase, Scope
@@ -38,6 +38,9 @@ def _node_step(run: Run, path: str, now_us: int) -> list[ev.Event]:
         return [_open_step(run, node, now_us)]
     if node.stop:
         return [cancelled(run, node)]
+    if node.status is NodeStatus.QUEUED:
+        assert node.place is not None and node.place.held
+        return [immediate(node, node.place.value, now_us)]
     if node.status is NodeStatus.WAITING and node.plan.signal is not None:
         asked = node.plan.signal.where is not None
         return [ev.StepSignalled(step=path, index=node.candidate, asked=asked)]
@@ -118,12 +121,18 @@ def skip_reason(scope: Scope, index: int) -> str | None:
 
 
 def immediate(
-    node: Node, value: bytes | None, now_us: int, limits: ev.StepLimited | None = None
+    node: Node,
+    value: bytes | None,
+    now_us: int,
+    limits: ev.StepLimited | None = None,
+    key: bytes | None = None,
 ) -> ev.Event:
     """What a node does when there is nothing (more) to decide; `value` is what was decided, with
-    the policies `limits`."""
+    the policies `limits` and the `key` of its concurrency."""
     if node.role is Role.COMPENSATION:
         return schedule(node, now_us, value, limits)
+    if node.plan.concurrency is not None and places.wants(node):
+        return places.ask(node, value, key)
     if node.is_group or node.is_loop:
         return ev.StepOpened(step=node.path)
     plan = node.plan
@@ -276,6 +285,13 @@ def schedule(
         input=msgspec.Raw(constant if value is None else value) if first else NULL,
         queue_deadline=None if queue_s is None else instant(now_us, queue_s),
     )
+
+
+def next_try(node: Node, now_us: int) -> ev.Event:
+    """The event of the next try of a step that waits for one: at its task, or at a place."""
+    if node.place is not None and not node.place.held:
+        return places.again(node)
+    return schedule(node, now_us, None)
 
 
 def timed_out(node: Node) -> list[ev.Event]:

@@ -6,7 +6,8 @@ the core records it: `run.queued` (nothing begins until there is a place) and `r
 
 import msgspec
 
-from services.workflow.core.commands import Rejection, Standing
+from services.workflow.core import places
+from services.workflow.core.commands import Granted, Rejection, Standing
 from services.workflow.core.state import Line, Run
 from stretto.contracts import events as ev
 from stretto.contracts.ids import parse_run_id
@@ -32,8 +33,10 @@ def stands(standing: Standing) -> ev.Event:
     )
 
 
-def granted(run: Run) -> list[ev.Event] | Rejection:
-    """What a free place means for a run."""
+def granted(run: Run, command: Granted, now_us: int) -> list[ev.Event] | Rejection:
+    """What a free place means for a run, or for a step of it."""
+    if command.path:
+        return places.granted(run, command.path, now_us, refused=command.refused)
     line = run.line
     if line is None or not run.queued:
         return Rejection(code="not_queued", message="expected a run that waits for a place")

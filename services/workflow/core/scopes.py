@@ -29,6 +29,8 @@ def end(run: Run, node: Node, status: NodeStatus, at_us: int, hurt: str | None =
     node.status = status
     node.since_us = at_us
     run.open.pop(node.path, None)
+    if run.places is not None:
+        run.places.pop(node.path, None)
     if status is not NodeStatus.COMPLETED:
         drop_inside(run, node)
     match node.role:

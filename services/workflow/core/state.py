@@ -20,10 +20,11 @@ class NodeStatus(IntEnum):
     WAITING = 5
     OPEN = 6
     BLOCKED = 7
-    COMPLETED = 8
-    FAILED = 9
-    SKIPPED = 10
-    CANCELLED = 11
+    QUEUED = 8
+    COMPLETED = 9
+    FAILED = 10
+    SKIPPED = 11
+    CANCELLED = 12
 
     @property
     def word(self) -> str:
@@ -61,6 +62,24 @@ OUT = (NodeStatus.SCHEDULED, NodeStatus.STARTED)
 """An attempt is out with execution or a worker."""
 
 
+class Place:
+    """The place of a step among those of its key: that it asks for, or has."""
+
+    __slots__ = ("held", "key", "limit", "refused", "since_us", "value", "when_full")
+
+    def __init__(self, key: str, limit: int, when_full: str, since_us: int) -> None:
+        self.key = key
+        self.limit = limit
+        self.when_full = when_full
+        self.since_us = since_us
+        self.held = False
+        """It has one."""
+        self.refused = 0
+        """How often there was none."""
+        self.value: bytes | None = None
+        """What was worked out for the step: its input."""
+
+
 class Node:
     """One step, item, round, for_each or compensation of a run."""
 
@@ -68,7 +87,7 @@ class Node:
         "attempt", "avoid", "base", "body", "candidate", "child_run", "deadline_us", "each",
         "escalated",
         "failure", "finishing", "first_us", "handler", "index", "input", "limits", "listens",
-        "output", "path", "plan", "queue_deadline_us", "role", "round", "rounds", "scope",
+        "output", "path", "place", "plan", "queue_deadline_us", "role", "round", "rounds", "scope",
         "since_us", "status", "stop", "target", "turn", "until_us", "worker",
     )  # fmt: skip
 
@@ -119,6 +138,8 @@ class Node:
         self.escalated = False
         self.limits: StepLimited | None = None
         """What expressions have worked out of its timeouts and retry policy."""
+        self.place: Place | None = None
+        """Its place among the steps of a key: that it asks for, or has."""
         self.stop = False
         """To be cancelled: the run or what the node belongs to has failed or is settled."""
 
@@ -283,6 +304,7 @@ class Run:
         "paused_us",
         "paused_why",
         "phase",
+        "places",
         "queued",
         "rollback",
         "root",
@@ -315,10 +337,8 @@ class Run:
         self.ending = ""
         self.by: str | None = None
         self.phase = RunPhase.RUNNING
-        self.seq = 0
-        self.turn = 0
-        self.started_us = 0
-        self.touched_us = 0
+        self.seq = self.turn = 0
+        self.started_us = self.touched_us = 0
         self.deadline_us = 0
         self.traceparent: str | None = None
         self.caller_traceparent: str | None = None
@@ -350,6 +370,8 @@ class Run:
         self.queued = False
         """Nothing begins until there is a place in the `line`."""
         self.line: Line | None = None
+        self.places: dict[str, Place] | None = None
+        """Of steps with a limit of concurrency: those that ask for a place or have one."""
         self.signals: dict[str, list[bytes]] = {}
         """Signals that no step has taken yet, by name, oldest first."""
         self.listeners: dict[str, dict[str, None]] = {}

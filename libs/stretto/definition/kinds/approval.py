@@ -8,7 +8,7 @@ from typing import Any
 from stretto.contracts.graph import ApprovalPlan
 from stretto.definition.container_shapes import ListOf, Record
 from stretto.definition.durations import Duration
-from stretto.definition.kinds.spec import ANY_STEP, CATCHING, PER_ITEM, KindSpec
+from stretto.definition.kinds.spec import ANY_STEP, CATCHING, PER_ITEM, PLACED, KindSpec
 from stretto.definition.limits import MAX_NAME_CHARS, MAX_PEOPLE
 from stretto.definition.mistakes import Report
 from stretto.definition.model import Body
@@ -93,6 +93,6 @@ APPROVAL = KindSpec(
     name="approval",
     description="Wait until a person approves.",
     shape=_SHAPE,
-    fields=ANY_STEP | PER_ITEM | CATCHING,
+    fields=ANY_STEP | PER_ITEM | PLACED | CATCHING,
     body=_body,
 )

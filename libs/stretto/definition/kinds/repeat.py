@@ -10,7 +10,7 @@ from typing import Any
 from stretto.definition.container_shapes import Placed, Record
 from stretto.definition.durations import Duration
 from stretto.definition.inside import OUTPUT, STEPS, inside_of
-from stretto.definition.kinds.spec import ANY_STEP, CATCHING, PER_ITEM, TIMED, KindSpec
+from stretto.definition.kinds.spec import ANY_STEP, CATCHING, PER_ITEM, PLACED, TIMED, KindSpec
 from stretto.definition.limits import MAX_ROUNDS
 from stretto.definition.model import Body, RepeatText
 from stretto.definition.scalar_shapes import Number
@@ -57,6 +57,6 @@ REPEAT = KindSpec(
     name="repeat",
     description="Do the steps inside again and again, until a condition is true.",
     shape=_RECORD,
-    fields=ANY_STEP | PER_ITEM | CATCHING | TIMED,
+    fields=ANY_STEP | PER_ITEM | PLACED | CATCHING | TIMED,
     body=_body,
 )

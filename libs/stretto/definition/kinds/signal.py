@@ -6,7 +6,7 @@ Its payload is the step's output. One signal is taken by one step.
 from typing import Any
 
 from stretto.definition.container_shapes import Placed, Record, Short
-from stretto.definition.kinds.spec import ANY_STEP, CATCHING, PER_ITEM, TIMED, KindSpec
+from stretto.definition.kinds.spec import ANY_STEP, CATCHING, PER_ITEM, PLACED, TIMED, KindSpec
 from stretto.definition.model import Body, SignalText
 from stretto.definition.policies import SIGNAL_NAME
 from stretto.definition.scalar_shapes import Flag
@@ -40,6 +40,6 @@ SIGNAL = KindSpec(
     name="signal",
     description="Wait for a signal; its payload is the step's output.",
     shape=_SHAPE,
-    fields=ANY_STEP | PER_ITEM | CATCHING | TIMED,
+    fields=ANY_STEP | PER_ITEM | PLACED | CATCHING | TIMED,
     body=_body,
 )

@@ -28,6 +28,9 @@ CHILD = frozenset({"with", "retry"})
 WORK = CHILD | TIMED | {"queue", "route", "priority", "resources"}
 """Fields of kinds that ask a worker."""
 
+PLACED = frozenset({"concurrency"})
+"""Fields of kinds that are under way for a while."""
+
 GROUP = frozenset({"output"})
 """Fields of groups."""
 

@@ -4,7 +4,15 @@ ended, with its `output`."""
 from typing import Any
 
 from stretto.definition.inside import STEPS
-from stretto.definition.kinds.spec import ANY_STEP, CATCHING, GROUP, PER_ITEM, TIMED, KindSpec
+from stretto.definition.kinds.spec import (
+    ANY_STEP,
+    CATCHING,
+    GROUP,
+    PER_ITEM,
+    PLACED,
+    TIMED,
+    KindSpec,
+)
 from stretto.definition.model import Body, InsideText, StepText
 
 
@@ -16,6 +24,6 @@ GROUP_OF_STEPS = KindSpec(
     name="steps",
     description="Do the steps inside; a group of steps is a step.",
     shape=STEPS,
-    fields=ANY_STEP | PER_ITEM | CATCHING | TIMED | GROUP,
+    fields=ANY_STEP | PER_ITEM | PLACED | CATCHING | TIMED | GROUP,
     body=_body,
 )

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from stretto.definition.durations import Duration
-from stretto.definition.kinds.spec import ANY_STEP, CATCHING, PER_ITEM, UNDOABLE, KindSpec
+from stretto.definition.kinds.spec import ANY_STEP, CATCHING, PER_ITEM, PLACED, UNDOABLE, KindSpec
 from stretto.definition.mistakes import Report
 from stretto.definition.model import Body
 from stretto.definition.nodes import (
@@ -118,6 +118,6 @@ WAIT = KindSpec(
     name="wait",
     description="Wait for a time, or until an instant.",
     shape=_Wait(),
-    fields=ANY_STEP | PER_ITEM | UNDOABLE | CATCHING,
+    fields=ANY_STEP | PER_ITEM | PLACED | UNDOABLE | CATCHING,
     body=_body,
 )

@@ -23,6 +23,7 @@ from stretto.definition.kinds.spec import (
     CATCHING,
     CHILD,
     PER_ITEM,
+    PLACED,
     TIMED,
     UNDOABLE,
     KindSpec,
@@ -141,6 +142,6 @@ WORKFLOW = KindSpec(
     name="workflow",
     description="Start a run of a workflow; what it gives is the step's output.",
     shape=_SHAPE,
-    fields=ANY_STEP | PER_ITEM | CATCHING | UNDOABLE | CHILD | TIMED,
+    fields=ANY_STEP | PER_ITEM | PLACED | CATCHING | UNDOABLE | CHILD | TIMED,
     body=_body,
 )

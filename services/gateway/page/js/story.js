@@ -47,6 +47,8 @@ const TELL = {
   "step.completed": (d, s) => [s, " completed", d.worker ? [" on ", code(d.worker)] : "", cut(d.output) ? [" with ", cut(d.output)] : "", "."],
   "step.chosen": (d, s) => [s, d.then?.length ? [" chose ", d.then.join(", ")] : " chose nothing", "."],
   "step.limited": (d, s) => [s, " has limits that were worked out: ", cut({ ...d.timeouts, ...d.retry }), "."],
+  "step.queued": (d, s) => [s, " asks for a place for the key ", code(d.key), "."],
+  "step.admitted": (d, s) => [s, " has a place for the key ", code(d.key), "."],
   "step.waiting": (d, s) => [s, d.until ? ` waits until ${moment(d.until)}.` : " waits."],
   "step.failed": (d, s) => [s, " failed", because(d.failure), d.by ? [" by ", h("b", {}, d.by)] : "", d.retry_at ? `; tried again at ${moment(d.retry_at)}.` : d.blocked ? "; a person has to decide." : "."],
   "step.skipped": (d, s) => [s, d.reason === "by_request" ? [" was skipped", who({ by: d.by, reason: d.why }), "."] : ` was skipped (${(d.reason || "").replaceAll("_", " ")}).`],
