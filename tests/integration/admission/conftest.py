@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,19 +16,21 @@ from ..running import COMMAND, Dev, end, wait_for
 from ..whole.conftest import Whole
 
 WORKERS = Path(__file__).with_name("workers.py")
+MODULES = ("workers.py", "slow_workers.py")
 SETTINGS = {
     "STRETTO_RESOURCES": '{"gpu": 2, "licence/cad": 1}',
     "STRETTO_RATES": '{"admission-slow": "10/s"}',
 }
 
 
-@pytest.fixture(scope="package")
-def limited() -> Iterator[Dev]:
+@contextmanager
+def developing(settings: dict[str, str]) -> Iterator[Dev]:
+    """Run `stretto dev` with these settings until the block ends."""
     data = Path(tempfile.mkdtemp(prefix="stretto-admission-"))
     ready_file = data / "ready.json"
     process = subprocess.Popen(
         [*COMMAND, "dev", "--data", str(data / "state"), "--ready-file", str(ready_file)],
-        env={**os.environ, **SETTINGS},
+        env={**os.environ, **settings},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -41,12 +44,19 @@ def limited() -> Iterator[Dev]:
 
 
 @pytest.fixture(scope="package")
+def limited() -> Iterator[Dev]:
+    with developing(SETTINGS) as dev:
+        yield dev
+
+
+@pytest.fixture(scope="package")
 def worker(limited: Dev) -> Iterator[None]:
-    process = limited.begin("worker", str(WORKERS))
+    workers = [limited.begin("worker", str(WORKERS.with_name(name))) for name in MODULES]
     try:
         yield
     finally:
-        end(process)
+        for process in workers:
+            end(process)
 
 
 @pytest.fixture

@@ -47,6 +47,17 @@ steps:
     with: {seconds: 0.1, n: "${{ item }}"}
 output: ${{ steps.work.output }}
 """
+RATED = """
+workflow: adm-rated
+input: {type: object, properties: {items: {type: array, items: {type: integer}}}}
+steps:
+  work:
+    for_each: ${{ input.items }}
+    task: admission.hold
+    queue: admission-slow
+    with: {seconds: 0.0, n: "${{ item }}"}
+output: ${{ steps.work.output }}
+"""
 RING = """
 workflow: adm-ring
 input: {type: object, properties: {depth: {type: integer}}}
@@ -104,6 +115,7 @@ def test_what_workers_bring_is_given_and_too_much_is_told_and_fails(whole: Whole
 
     assert [cause["step"] for cause in causes] == ["more"]
     assert "It needs 2 scope, there is 1 in all" in causes[0]["sentence"]
+    assert "scope: 0 of 1 taken; 1 wait" in whole.dev.call("queues").stderr
     events = whole.ended(run, expect=1)
     assert events[-1]["data"]["failure"]["type"] == "ResourceShortage"
     assert "needs 2 scope, there is 1 in all" in events[-1]["data"]["failure"]["message"]
@@ -139,3 +151,11 @@ def test_a_child_that_waits_for_its_parent_is_found_told_and_failed(whole: Whole
     assert scheduled["step"] == "again"
     later = whole.dev.call("start", "adm-ring", "-i", "depth=1").stdout.strip()
     assert whole.ended(later)[-1]["type"] == "run.completed"
+
+
+def test_a_queue_with_a_rate_begins_no_more_than_that(whole: Whole) -> None:
+    spans = output(whole.ended(whole.start(RATED, items=list(range(25)))))
+
+    began = sorted(each["began"] for each in spans)
+    # Ten at once, the others at ten a second.
+    assert began[-1] - began[0] >= 1.4

@@ -190,3 +190,33 @@ def test_a_rewound_step_is_limited_anew() -> None:
 
     seconds = [limit.queue_s for limit in timeouts(run)]
     assert seconds == [1, 2]
+
+
+@pytest.mark.parametrize(("said", "sent"), [("9", 9), ("input.rank", 2), ("2.0", 2)])
+def test_a_priority_is_worked_out_with_the_input_and_goes_with_the_attempt(
+    said: str, sent: int
+) -> None:
+    world = World(
+        HEAD + f'steps: {{a: {{task: t, with: {{x: 1}}, priority: "${{{{ {said} }}}}"}}}}\n',
+        tasks={"t": Held()},
+    )
+
+    run = world.start(value={"rank": 2})
+
+    [limited] = limits(run)
+    assert limited.priority == sent
+    assert (limited.retry, limited.timeouts) == (None, None)
+
+
+@pytest.mark.parametrize("rank", [10, -1, 1.5, "high", True])
+def test_a_priority_that_is_none_fails_the_step(rank: object) -> None:
+    world = World(
+        HEAD + 'steps: {a: {task: t, with: {x: 1}, priority: "${{ input.rank }}"}}\n',
+        tasks={"t": Held()},
+    )
+
+    run = world.start(value={"rank": rank})
+    world.finish(run)
+
+    assert run.failure is not None
+    assert "priority: expected" in run.failure.message

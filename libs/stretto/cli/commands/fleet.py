@@ -35,6 +35,9 @@ async def queues_command(call: Call) -> None:
         ],
         "No queues. `stretto worker FILE` serves one.",
     )
+    for each in page.resources:
+        waiting = f"; {each.waiting} wait" if each.waiting else ""
+        note(f"{each.name}: {each.used} of {each.capacity} taken{waiting}")
     for task in page.unknown_tasks:
         if task.namespace == call.namespace:
             note(_unknown(task), "yellow")
