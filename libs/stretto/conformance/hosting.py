@@ -33,7 +33,9 @@ async def own_bus() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def worker_process(command: Sequence[str], nats: str) -> AsyncIterator[None]:
+async def worker_process(
+    command: Sequence[str], nats: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run the command of a worker until the block ends; what it prints goes where ours does.
 
     Raises:
@@ -49,7 +51,7 @@ async def worker_process(command: Sequence[str], nats: str) -> AsyncIterator[Non
         reason = f"expected to start {words[0]!r}, but: {error.strerror}"
         raise PermanentError("check.not_started", reason) from error
     try:
-        yield
+        yield process
         if process.returncode is not None:
             raise PermanentError(
                 "check.worker_ended",

@@ -10,7 +10,7 @@ from typing import Any
 
 from stretto.bus.connection import Connection, connect
 from stretto.bus.publisher import Publisher
-from stretto.conformance.checker import Target
+from stretto.conformance import Target
 from stretto.contracts import subjects
 from stretto.payloads import Carrier
 
