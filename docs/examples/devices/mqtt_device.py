@@ -18,6 +18,9 @@ from collections.abc import Iterator
 EVERY_S = 3.0
 """How often it says that it is there; after 9 s of silence it counts as gone."""
 
+MAX_SEEN = 1_000
+"""Answers that are kept for tasks that come again."""
+
 CONNECT, PUBLISH, PUBACK, SUBSCRIBE, PING = 1, 3, 4, 8, 12
 
 
@@ -105,9 +108,16 @@ class Device:
         reply, id_ = str(task["reply"]), str(task["id"])
         if task.get("accept"):
             self.publish(reply, {"accepted": id_, "worker": self.name})
+        if len(self.seen) > MAX_SEEN:
+            self.seen.clear()
         if id_ not in self.seen:
             output = {"value": 20.25, "by": self.name}
-            done = {"id": id_, "status": "completed", "output": output, "worker": self.name}
+            done: dict[str, object] = {
+                "id": id_,
+                "status": "completed",
+                "output": output,
+                "worker": self.name,
+            }
             self.seen[id_] = done
         self.publish(reply, {"results": [self.seen[id_]]})
 

@@ -27,6 +27,10 @@ const TELL = {
   "step.approved": (d, s) => [s, " was approved", who(d), "."],
   "step.escalated": (d, s) => [s, ` may be approved by ${(d.to || []).join(", ")} now, too.`],
   "step.hastened": (d, s) => [s, " is tried again at once", who(d), "."],
+  "rollout.throttled": (d, s) => [s, `: as many as may have begun; the next ones begin at ${moment(d.until)}.`],
+  "rollout.paused": (d, s) => [s, `: wave ${d.wave} of ${d.waves} was a success (${d.completed} of ${d.size}); the next one begins `, d.signal ? ["with the signal ", code(d.signal)] : d.until ? `at ${moment(d.until)}` : "when a person approves", "."],
+  "rollout.advanced": (d, s) => [s, `: wave ${d.wave} of ${d.waves} begins, up to ${d.upto}`, d.signal ? [", by the signal ", code(d.signal)] : who(d), "."],
+  "rollout.aborted": (d, s) => [s, ` is stopped in wave ${d.wave}`, who({ by: d.by }), because(d.failure), "."],
   "step.opened": (d, s) => [s, " begins: its steps may run."],
   "step.finishing": (d, s) => [s, ": its steps have ended; what it gives is worked out."],
   "step.repeated": (d, s) => [s, d.at ? ` goes round again at ${moment(d.at)}.` : " goes round again."],
@@ -56,7 +60,7 @@ const TELL = {
   "compensation.started": (d) => ["What was done is undone: ", (d.steps || []).join(", "), "."],
 };
 
-const TONE = { completed: "ok", failed: "bad", failing: "warn", cancelled: "bad", terminated: "bad", started: "run", scheduled: "run", waiting: "warn", paused: "warn", queued: "warn", admitted: "run", resumed: "run", rewound: "warn", rolling_back: "warn", rolled_back: "run", forked: "run", migrated: "run", retried: "run", received: "run", approved: "ok", hastened: "run", escalated: "warn" };
+const TONE = { completed: "ok", failed: "bad", failing: "warn", cancelled: "bad", terminated: "bad", started: "run", scheduled: "run", waiting: "warn", paused: "warn", queued: "warn", admitted: "run", resumed: "run", rewound: "warn", rolling_back: "warn", rolled_back: "run", forked: "run", migrated: "run", retried: "run", received: "run", approved: "ok", hastened: "run", escalated: "warn", throttled: "warn", advanced: "run", aborted: "bad" };
 
 export function sentence(event, start) {
   const step = h("b", {}, event.step || event.data.step || "");
