@@ -83,8 +83,7 @@ def look(files: Sequence[SourceFile], call: Call) -> Looked:
     read_ = [made for one in local if (made := _read(one.source, file=str(one.file))) is not None]
     library = Library(read_)
     uses = tuple(reference for one in files for reference in one.sketch.uses)
-    if library.wanted(uses, {}):
-        asyncio.run(_ask(library, uses, call))
+    asyncio.run(ask(library, uses, call))
     loaded = {one.file: load_template(one.source, str(one.file), library) for one in local}
     broken = {str(file) for file, found in loaded.items() if found.template is None}
     marked = [msgspec.structs.replace(t, broken=t.file in broken) for t in read_]
@@ -100,11 +99,13 @@ def _read(
     return None if made is None else msgspec.structs.replace(made, pins=pins or {})
 
 
-async def _ask(library: Library, uses: tuple[str, ...], call: Call) -> None:
-    """Put the registered templates that are wanted into the library."""
+async def ask(library: Library, uses: tuple[str, ...], call: Call) -> None:
+    """Put the registered templates that `uses` want, and theirs, into the library."""
     # The mistake says it; the bus' own log lines would say it again.
     logging.getLogger("stretto").addHandler(logging.NullHandler())
     wanted = library.wanted(uses, {})
+    if not wanted:
+        return
     try:
         async with Client.connect(
             found_bus(call.url), call.namespace, name="stretto-cli", timeout_s=CONNECT_S

@@ -129,6 +129,15 @@ def test_what_comes_of_a_definition_is_printed(dev: Dev, tmp_path: Path, name: s
     assert "expected one definition" in dev.call("expand", template, expect=2).stderr
 
 
+def test_a_definition_is_replayed_with_the_registered_templates(
+    dev: Dev, tmp_path: Path, name: str
+) -> None:
+    apply(dev, tmp_path, "template.yaml", "uses.yaml")
+    run = dev.json("start", f"{name}-greets", "--wait")["run_id"]
+    replayed = dev.json("replay", str(tmp_path / "uses.yaml"), run)
+    assert replayed["counts"] == {"same": 1}
+
+
 def test_versions_are_labelled_compared_and_started(dev: Dev, tmp_path: Path, name: str) -> None:
     workflow = f"{name}-greets"
     first = (tmp_path / "uses.yaml").read_text()

@@ -16,9 +16,11 @@ from stretto.cli.commands.definitions import read_source
 from stretto.cli.commands.past import fact_of
 from stretto.cli.exits import EXIT_OK, EXIT_RUN_FAILED, EXIT_USAGE
 from stretto.cli.printing import note, out, print_json
+from stretto.cli.template_files import ask
 from stretto.client import Client
 from stretto.contracts.answers import MAX_PAGE
 from stretto.definition import compile_graph
+from stretto.definition.templates import outline
 from stretto.history.document import Damaged, read_document
 from stretto.testing.definitions import Text, library_of, read_definition, written_out
 from stretto.testing.outline import paths_in
@@ -51,7 +53,7 @@ _SIGNS = {"same": "[green]✓[/]", "otherwise": "[red]≠[/]", "refused": "[red]
     "templates",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="The file of a template that FILE uses.",
+    help="The file of a template that FILE uses, in place of the registered one.",
 )
 @click.option("--workflow", help="Whose runs; else those of the workflow in FILE.")
 @click.option("--version", type=click.IntRange(min=1), help="Only runs of this version.")
@@ -78,6 +80,7 @@ async def replay_command(
     """
     text = Text(str(file), read_source(file))
     library, mistakes = library_of(Text(str(each), read_source(each)) for each in templates)
+    await ask(library, outline(text.source).uses, call)
     loaded = read_definition(text, library)
     mistakes += loaded.mistakes
     if loaded.definition is None or mistakes:
