@@ -120,6 +120,8 @@ class StepLimited(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The limits of time."""
     priority: int | None = None
     """Of the step's attempts: 0 to 9."""
+    escalate_s: float | None = None
+    """Of an approval: the seconds after which others may decide, too."""
 
 
 class RunFailing(Event, frozen=True, kw_only=True, omit_defaults=True):

@@ -95,6 +95,7 @@ POLICY_RETRY = "retry"
 POLICY_TIMEOUT = "timeout"
 POLICY_PRIORITY = "priority"
 POLICY_CONCURRENCY = "concurrency"
+POLICY_ESCALATE = "escalate"
 """Among the `values` of a plan, the fields of a step's policies that are expressions."""
 
 

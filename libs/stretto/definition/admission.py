@@ -13,11 +13,12 @@ from stretto.contracts.admission import (
 )
 from stretto.definition.container_shapes import MapOf
 from stretto.definition.mistakes import Report
-from stretto.definition.model import StepText
-from stretto.definition.nodes import Mapping, Node, Path
+from stretto.definition.model import StepText, WorkflowText
+from stretto.definition.nodes import Mapping, Node, Path, Scalar
 from stretto.definition.retry_timeout import OrExpression
 from stretto.definition.scalar_shapes import Name, Number
 from stretto.definition.shapes import Field
+from stretto.definition.texts import MARK
 
 PRIORITY = Number("a priority", 0, MAX_PRIORITY, whole=True)
 """Of defaults and compensations: a constant."""
@@ -94,3 +95,31 @@ def _check(
                 f"expected an amount that there is, but needs {amount} {name}, and there "
                 f"{'is' if there == 1 else 'are'} {there} in all",
             )
+
+
+def warn_of_rings(workflow: WorkflowText, report: Report) -> None:
+    """Warn of a run that waits for a child of the same workflow, which waits for its only place."""
+    limit = workflow.concurrency
+    if limit is None or limit.limit > 1 or limit.when_full != "queue":
+        return
+    key = limit.key.node
+    if isinstance(key, Scalar) and MARK not in str(key.value):
+        _warn_of_rings(workflow.steps, workflow.workflow, report)
+
+
+def _warn_of_rings(steps: Iterable[StepText], name: str, report: Report) -> None:
+    for step in steps:
+        child = step.body.child
+        if child is not None and child.wait and child.workflow == name:
+            report.warn(
+                step.node,
+                (*step.path, "workflow"),
+                "deadlock",
+                "expected a child that can begin, but it needs the only place (`concurrency`), "
+                "which this run has until the child ends",
+                "do not wait for it (wait: false), or give the key an expression",
+            )
+        if step.body.inside is not None:
+            _warn_of_rings(step.body.inside.steps, name, report)
+        for handler in step.catch:
+            _warn_of_rings(handler.inside.steps, name, report)

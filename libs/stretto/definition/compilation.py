@@ -27,7 +27,7 @@ from stretto.definition.drafts import CatchDraft, Draft, StepDraft, TaskDraft
 from stretto.definition.model import CompensateText, Defaults, StepText, TaskText
 from stretto.definition.nodes import Node
 from stretto.definition.routes import RouteDraft
-from stretto.definition.shapes import json_of
+from stretto.definition.shapes import Located, json_of
 
 
 class Definition(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,8 +138,9 @@ class _Compiler:
     def _timeouts(self, text: StepText) -> Timeouts:
         if text.body.task is not None:
             return text.timeout.over(self.defaults.timeout)
-        if text.body.total is not None:
-            return Timeouts(total_s=text.body.total)
+        total = text.body.total
+        if total is not None:
+            return Timeouts(total_s=None if isinstance(total, Located) else total)
         return text.timeout.whole()
 
     def _repeat(self, draft: StepDraft) -> Repeat | None:

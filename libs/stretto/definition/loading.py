@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from stretto.definition.admission import check_capacities
+from stretto.definition.admission import check_capacities, warn_of_rings
 from stretto.definition.analysis import analyse
 from stretto.definition.compilation import Definition
 from stretto.definition.document import read_document
@@ -52,6 +52,7 @@ def load(
         return _failed(report)
     if capacities:
         check_capacities(workflow.steps, capacities, report)
+    warn_of_rings(workflow, report)
     draft = analyse(workflow, report)
     if draft is None or report.count:
         return _failed(report)

@@ -3,6 +3,7 @@
 import msgspec
 
 from stretto.contracts.graph import (
+    POLICY_ESCALATE,
     POLICY_PRIORITY,
     POLICY_RETRY,
     POLICY_TIMEOUT,
@@ -29,7 +30,7 @@ def policy_asks(
     found: dict[str, msgspec.Raw] = {}
     for name, fields in (
         (POLICY_RETRY, step.retry.asked()),
-        (POLICY_TIMEOUT, step.timeout.asked(plain)),
+        (POLICY_TIMEOUT, _timeouts(step, plain)),
     ):
         parts: list[bytes] = []
         for field, expression in fields.items():
@@ -39,11 +40,19 @@ def policy_asks(
         if parts:
             found[name] = msgspec.Raw(b"{" + b",".join(parts) + b"}")
     task = step.body.task
-    if task is not None and isinstance(task.priority, Located):
-        template = _template("priority", task.priority, expressions, into, report)
-        if template is not None:
-            found[POLICY_PRIORITY] = msgspec.Raw(template)
+    priority = None if task is None else task.priority
+    for name, said in ((POLICY_PRIORITY, priority), (POLICY_ESCALATE, step.body.escalate)):
+        if isinstance(said, Located):
+            template = _template(name, said, expressions, into, report)
+            if template is not None:
+                found[name] = msgspec.Raw(template)
     return found
+
+
+def _timeouts(step: StepText, plain: str) -> dict[str, Expression]:
+    """The limits of time that are expressions: of `timeout`, or of the kind's own field."""
+    total = step.body.total
+    return {"total": total} if isinstance(total, Located) else step.timeout.asked(plain)
 
 
 def key_of(step: StepText, expressions: Expressions, into: Gathering) -> Template | None:

@@ -261,9 +261,12 @@ def _wait_timers(node: Node) -> Iterator[Timer]:
         yield Timer(node.until_us, node.path, TimerKind.WAIT, node.attempt)
     if node.each is not None and node.each.rollout is not None and node.each.rollout.until_us:
         yield Timer(node.each.rollout.until_us, node.path, TimerKind.WAVE, node.attempt)
-    approval = node.plan.approval
-    if approval is not None and approval.escalate_s is not None and not node.escalated:
-        due_us = node.since_us + int(approval.escalate_s * 1_000_000)
+    approval, limits = node.plan.approval, node.limits
+    escalate_s = None if approval is None else approval.escalate_s
+    if limits is not None and limits.escalate_s is not None:
+        escalate_s = limits.escalate_s
+    if escalate_s is not None and not node.escalated:
+        due_us = node.since_us + int(escalate_s * 1_000_000)
         yield Timer(due_us, node.path, TimerKind.ESCALATE, node.attempt)
     yield from _step_timer(node)
 

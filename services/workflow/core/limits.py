@@ -17,7 +17,14 @@ from stretto.contracts.bounds import (
 )
 from stretto.contracts.durations import parse_duration
 from stretto.contracts.failures import Failure, FailureType
-from stretto.contracts.graph import POLICY_PRIORITY, POLICY_RETRY, POLICY_TIMEOUT, Retry, Timeouts
+from stretto.contracts.graph import (
+    POLICY_ESCALATE,
+    POLICY_PRIORITY,
+    POLICY_RETRY,
+    POLICY_TIMEOUT,
+    Retry,
+    Timeouts,
+)
 
 _decode = msgspec.json.Decoder().decode
 _SHOWN_CHARS = 80
@@ -30,7 +37,7 @@ class _Wrong(ValueError):
 def limits_of(node: Node, values: dict[str, bytes]) -> ev.StepLimited | Failure | None:
     """The event that records what was worked out for a node; the failure where that does not fit;
     None where nothing was."""
-    retry = timeouts = priority = None
+    retry = timeouts = priority = escalate_s = None
     try:
         if POLICY_RETRY in values:
             retry = _retry(node.work.retry, _decode(values[POLICY_RETRY]))
@@ -38,11 +45,17 @@ def limits_of(node: Node, values: dict[str, bytes]) -> ev.StepLimited | Failure 
             timeouts = _timeouts(node.work.timeouts, _decode(values[POLICY_TIMEOUT]))
         if POLICY_PRIORITY in values:
             priority = _whole("priority", _decode(values[POLICY_PRIORITY]), 0, MAX_PRIORITY)
+        if POLICY_ESCALATE in values:
+            escalate_s = _duration(
+                "approval.escalate.after", _decode(values[POLICY_ESCALATE]), MIN_DURATION_S
+            )
     except _Wrong as wrong:
         return Failure(type=FailureType.EXPRESSION, message=str(wrong), retryable=False)
-    if retry is None and timeouts is None and priority is None:
+    if retry is None and timeouts is None and priority is None and escalate_s is None:
         return None
-    return ev.StepLimited(step=node.path, retry=retry, timeouts=timeouts, priority=priority)
+    return ev.StepLimited(
+        step=node.path, retry=retry, timeouts=timeouts, priority=priority, escalate_s=escalate_s
+    )
 
 
 def _retry(base: Retry, said: dict[str, Any]) -> Retry:

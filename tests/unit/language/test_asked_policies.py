@@ -220,3 +220,37 @@ def test_a_priority_that_is_none_fails_the_step(rank: object) -> None:
 
     assert run.failure is not None
     assert "priority: expected" in run.failure.message
+
+
+def test_an_approval_may_take_as_long_and_is_escalated_as_soon_as_the_input_says() -> None:
+    world = World(
+        HEAD + "steps:\n  a:\n    approval:\n      by: [ann]\n"
+        '      timeout: "${{ input.limit }}"\n'
+        '      escalate: {after: "${{ input.soon_s }}", to: [boss]}\n'
+    )
+    told = {"limit": "1h", "soon_s": 60}
+    first, second = world.start(value=told), world.start(value=told)
+
+    world.advance(59.9)
+    world.control(first, "approve", by="boss")
+    assert first.rejections[-1].code == "not_allowed"
+    world.advance(0.2)
+    world.control(first, "approve", by="boss")
+    world.finish(second)
+
+    assert first.status == "completed"
+    assert second.failure is not None and second.failure.type == "RunTimeout"
+    assert second.at("run.failed") == 3600
+
+
+@pytest.mark.parametrize("said", ["soon", 0, None, True])
+def test_an_escalation_after_no_duration_fails_the_step(said: object) -> None:
+    world = World(
+        HEAD + "steps:\n  a:\n    approval:\n      by: [ann]\n"
+        '      escalate: {after: "${{ input.soon }}", to: [boss]}\n'
+    )
+
+    run = world.start(value={"soon": said})
+
+    assert run.failure is not None and run.failure.type == "ExpressionError"
+    assert "approval.escalate.after" in run.failure.message

@@ -11,10 +11,11 @@ from stretto.definition.durations import Duration
 from stretto.definition.kinds.spec import ANY_STEP, CATCHING, PER_ITEM, PLACED, KindSpec
 from stretto.definition.limits import MAX_NAME_CHARS, MAX_PEOPLE
 from stretto.definition.mistakes import Report
-from stretto.definition.model import Body
+from stretto.definition.model import Body, Expression
 from stretto.definition.nodes import Mapping, Path
+from stretto.definition.retry_timeout import OrExpression
 from stretto.definition.scalar_shapes import Text
-from stretto.definition.shapes import Field
+from stretto.definition.shapes import Field, Located
 
 PEOPLE = ListOf("a name or a list of names", Text("a name", MAX_NAME_CHARS), MAX_PEOPLE, lone=True)
 
@@ -22,16 +23,18 @@ PEOPLE = ListOf("a name or a list of names", Text("a name", MAX_NAME_CHARS), MAX
 class _Escalation:
     """After how many seconds who else may decide."""
 
-    def __init__(self, after: float, to: list[str]) -> None:
+    def __init__(self, after: float | Expression, to: list[str]) -> None:
         self.after = after
         self.to = tuple(to)
 
+
+_LIMIT = OrExpression(Duration())
 
 _ESCALATE = Record(
     "an escalation (a mapping of after and to)",
     _Escalation,
     {
-        "after": Field(Duration(), "How long only those in by may decide.", required=True),
+        "after": Field(_LIMIT, "How long only those in by may decide.", required=True),
         "to": Field(PEOPLE, "Who may decide then, too.", required=True),
     },
 )
@@ -43,14 +46,17 @@ class _Approval:
     def __init__(
         self,
         by: list[str] | None = None,
-        timeout: float | None = None,
+        timeout: float | Expression | None = None,
         escalate: _Escalation | None = None,
     ) -> None:
         self.timeout = timeout
         self.escalate = escalate
+        after = None if escalate is None else escalate.after
+        self.later = after if isinstance(after, Located) else None
+        """When it is escalated, where that is an expression."""
         self.plan = ApprovalPlan(
             by=tuple(by or ()),
-            escalate_s=None if escalate is None else escalate.after,
+            escalate_s=after if isinstance(after, float) else None,
             escalate_to=() if escalate is None else escalate.to,
         )
 
@@ -60,11 +66,12 @@ def _check(approval: _Approval, node: Mapping, path: Path, report: Report) -> No
     if escalate is None:
         return
     place = (*path, "escalate")
-    if timeout is not None and escalate.after >= timeout:
+    after = escalate.after
+    if isinstance(timeout, float) and isinstance(after, float) and after >= timeout:
         report.mistake(
             node.entries["escalate"], place, "out_of_range",
             f"expected an escalation before the timeout of {timeout:g} seconds, but it comes after "
-            f"{escalate.after:g}",
+            f"{after:g}",
         )  # fmt: skip
     if not approval.plan.by:
         report.mistake(
@@ -78,7 +85,7 @@ _SHAPE = Record(
     _Approval,
     {
         "by": Field(PEOPLE, "Who may decide. Default: anybody."),
-        "timeout": Field(Duration(), "The step fails (RunTimeout) when nobody has decided."),
+        "timeout": Field(_LIMIT, "The step fails (RunTimeout) when nobody has decided."),
         "escalate": Field(_ESCALATE, "Who may decide too, after a while."),
     },
     _check,
@@ -86,7 +93,7 @@ _SHAPE = Record(
 
 
 def _body(approval: _Approval, _fields: dict[str, Any]) -> Body:
-    return Body(approval=approval.plan, total=approval.timeout)
+    return Body(approval=approval.plan, total=approval.timeout, escalate=approval.later)
 
 
 APPROVAL = KindSpec(
