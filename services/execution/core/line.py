@@ -88,8 +88,8 @@ class Line:
             return many
         if not crew.workers:
             return LEAST_AHEAD if self._mixed else many
-        ahead = crew.slots * (1 + int(AHEAD_US / mean_us)) if mean_us else 2 * crew.slots
-        return min(many, max(LEAST_AHEAD, ahead + crew.workers))
+        ahead = int(crew.slots * AHEAD_US / mean_us) if mean_us else crew.slots
+        return min(many, max(LEAST_AHEAD, crew.slots + ahead + crew.workers))
 
     def learn(self, took_us: int) -> None:
         """Take how long an attempt took as a sample."""

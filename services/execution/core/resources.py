@@ -204,24 +204,27 @@ class Pool:
         ]
         return "; ".join(short) or None
 
+    def is_hopeless(self, attempt: Attempt) -> bool:
+        """Whether an attempt asks for more than there is, and will be: by the configuration."""
+        return any(
+            name in self._configured and amount > self.capacity(name)
+            for name, amount in attempt.demand or ()
+        )
+
     def hopeless(self, now_us: int, known: Callable[[], list[Attempt]]) -> list[Shortage]:
         """Find attempts that wait for more than there is, and will be."""
-        short: dict[Demand, tuple[str, bool]] = {}
+        short: dict[Demand, str] = {}
         for _, demand in self._groups:
             reason = self.shortage(demand)
             if reason is not None:
-                firm = any(
-                    name in self._configured and amount > self.capacity(name)
-                    for name, amount in demand
-                )
-                short[demand] = reason, firm
+                short[demand] = reason
         if not short:
             return []
         found = []
         for attempt in known():
             if attempt.demand in short and attempt.state is State.HELD:
-                reason, firm = short[attempt.demand]
-                if firm or now_us - attempt.arrived_us >= PATIENCE_US:
+                reason = short[attempt.demand]
+                if self.is_hopeless(attempt) or now_us - attempt.arrived_us >= PATIENCE_US:
                     found.append(Shortage(attempt, reason))
         return found
 

@@ -193,6 +193,8 @@ class Routes:
         namespace = routed.attempt.namespace
         lacking = self._lacking(routed.attempt)
         if lacking is not None:
+            if self._pool is not None and self._pool.is_hopeless(routed.attempt):
+                return [self._fail(routed, lacking)]
             self._wait(routed, now_us, lacking)
             return []
         for candidate in answer.candidates:

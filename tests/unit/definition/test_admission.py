@@ -73,3 +73,41 @@ def test_inside_groups_demands_are_checked_too_and_unknown_names_may_come_from_d
     [mistake] = load(text, capacities={"gpu": 2}).mistakes
     assert mistake.path == "steps.g.steps.x.resources.gpu"
     assert load(text).mistakes == []
+
+
+RING = """\
+workflow: w
+concurrency: {key: KEY, limit: LIMIT}
+steps:
+  g:
+    steps:
+      again: {workflow: CHILD}
+"""
+
+
+@pytest.mark.parametrize(
+    ("key", "limit", "child", "warned"),
+    [
+        ("all", 1, "w", True),
+        ("all", 1, "{name: w, wait: false}", False),
+        ("all", 1, "other", False),
+        ("all", 2, "w", False),
+        ('"${{ run.id }}"', 1, "w", False),
+    ],
+)
+def test_a_run_that_waits_for_a_child_that_waits_for_it_is_warned_of(
+    key: str, limit: int, child: str, warned: bool
+) -> None:
+    text = RING.replace("KEY", key).replace("LIMIT", str(limit)).replace("CHILD", child)
+    loaded = load(text)
+    assert loaded.mistakes == []
+    found = [each.path for each in loaded.warnings if each.code == "deadlock"]
+    assert found == (["steps.g.steps.again.workflow"] if warned else [])
+
+
+def test_a_handler_that_waits_for_it_is_warned_of_too() -> None:
+    text = (
+        "workflow: w\nconcurrency: {key: all}\nsteps:\n  a:\n    task: t\n"
+        "    catch: [{steps: {x: {workflow: w}}}]\n"
+    )
+    assert [each.code for each in load(text).warnings] == ["deadlock"]

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from services.execution.core.attempt import Attempt
+from services.execution.core.attempt import Attempt, Demand
+from services.execution.core.resources import Pool
 from services.execution.core.roster import Roster
 from services.execution.core.routed import (
     LOOK_AGAIN_US,
@@ -30,10 +31,10 @@ S = 1_000_000
 class Story:
     """Routes, a roster, and a clock that is moved."""
 
-    def __init__(self, *devices: str, slots: int = 1) -> None:
+    def __init__(self, *devices: str, slots: int = 1, pool: Pool | None = None) -> None:
         self.roster = Roster()
         self.rung = 0
-        self.routes = Routes(self.roster, self._ring)
+        self.routes = Routes(self.roster, self._ring, pool)
         self.now = 10 * S
         for device in devices:
             self.present(device, slots=slots)
@@ -45,11 +46,17 @@ class Story:
         self.roster.hear("default", device, Presence(**{"tasks": ["t"], **said}), self.now)
 
     def admit(
-        self, id_: str, *otherwise: Otherwise, avoid: str | None = None, device: str | None = None
+        self,
+        id_: str,
+        *otherwise: Otherwise,
+        avoid: str | None = None,
+        device: str | None = None,
+        demand: Demand | None = None,
     ) -> list[RouteEffect]:
         attempt = Attempt(
-            id_=id_, namespace="default", task="t", queue=None, payload=b"{}", reply="r"
-        )
+            id_=id_, namespace="default", task="t", queue=None, payload=b"{}", reply="r",
+            demand=demand,
+        )  # fmt: skip
         route = RouteRecord(b"{}", (), avoid, device)
         return self.routes.admit(Routed(attempt, route, otherwise, self.now), self.now)
 
@@ -283,3 +290,35 @@ def test_a_free_slot_is_nothing_for_those_that_nobody_fits() -> None:
     story.rank()
     story.routes.finished("1")
     assert story.at("2") is At.WAITING
+
+
+def test_resources_come_with_the_device_and_go_with_the_result() -> None:
+    pool = Pool({"dock": 1}, dict)
+    story = Story("d1", "d2", pool=pool)
+    story.admit("a", demand=(("dock", 1),))
+    story.admit("b", demand=(("dock", 1),))
+    [sent] = story.rank("d1", "d2")
+    assert isinstance(sent, Send) and sent.routed.attempt.id == "a"
+    assert (pool.used, story.at("b")) == ({"dock": 1}, At.WAITING)
+    routed = story.routes.get("b")
+    assert routed is not None and routed.reason == "for resources (taken by others)"
+    story.routes.finished("a")
+    assert pool.used == {}
+    story.tick(LOOK_AGAIN_US)
+    [sent] = story.rank("d1", "d2")
+    assert isinstance(sent, Send) and sent.routed.attempt.id == "b"
+    story.routes.withdraw("b")
+    assert pool.used == {}
+
+
+def test_more_than_there_is_is_said_of_an_attempt_with_a_route() -> None:
+    story = Story("d1", pool=Pool({"dock": 1}, lambda: {"scope": 1}))
+    story.admit("a", demand=(("scope", 2),))
+    assert story.rank("d1") == []
+    routed = story.routes.get("a")
+    assert routed is not None
+    assert routed.reason == "for resources (needs 2 scope, there is 1 in all)"
+    story.admit("b", demand=(("dock", 2),))
+    [failed] = story.rank("d1")
+    assert isinstance(failed, NoDevice)
+    assert failed.reason == "for resources (needs 2 dock, there is 1 in all)"
