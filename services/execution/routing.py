@@ -220,9 +220,14 @@ def _sending(routed: Routed) -> bytes:
 def _telling(routed: Routed) -> bytes:
     """What the workflow service is told of a binding; lost, only the story of the run misses it."""
     assert routed.device is not None
-    bound = Bound(
-        id=routed.attempt.id, device=routed.device, ranked=routed.ranked, reason=routed.reason
+    ranked = msgspec.structs.replace(
+        routed.ranked,
+        candidates=[
+            each if each.device == routed.device else msgspec.structs.replace(each, features=None)
+            for each in routed.ranked.candidates
+        ],
     )
+    bound = Bound(id=routed.attempt.id, device=routed.device, ranked=ranked, reason=routed.reason)
     data = json_encode(Results(bound=[bound]))
     return publish_command(routed.attempt.reply.encode(), b"", b"", data)
 

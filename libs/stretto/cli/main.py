@@ -64,6 +64,7 @@ _COMMANDS: dict[str, _Entry] = {
     "cancel": _Entry("control", "End a run in order: what was done is undone."),
     "terminate": _Entry("control", "End a run at once: nothing is undone."),
     "stats": _Entry("stats", "Show counts and latencies; how decisions came out."),
+    "decisions": _Entry("decisions", "Export the choices of routes, to learn from them."),
     "queues": _Entry("fleet", "List the queues: what waits, who serves them."),
     "devices": _Entry("fleet", "List the workers and devices that are present."),
     "learned": _Entry("learned", "Show, freeze or reset what routes have learned."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import AsyncIterator, Generator, Iterable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -14,6 +14,8 @@ from stretto.bus.publisher import Outgoing
 from stretto.client.answered import define, store
 from stretto.client.carrying import export_run, import_run
 from stretto.client.catalogue import Catalogue
+from stretto.client.choices import MAX_RUNS as MAX_EXPORTED
+from stretto.client.choices import Choice, choices
 from stretto.client.errors import Rejected
 from stretto.client.feed import RunEvent
 from stretto.client.feed import history as read_history
@@ -430,6 +432,28 @@ class Client:
     def migrations(self) -> Migrations:
         """Let running runs follow another version: try it, one by one, or all that may."""
         return Migrations(self._link)
+
+    def choices(
+        self,
+        *,
+        workflow: str | None = None,
+        step: str | None = None,
+        task: str | None = None,
+        since_s: float | None = None,
+        limit: int = MAX_EXPORTED,
+    ) -> AsyncIterator[Choice]:
+        """Read the choices of routes from the log of the latest runs: what was known of a device,
+        that it was chosen, what came of it. Only of a workflow, a step, a task, of runs that
+        started in the last `since_s` seconds, of at most `limit` runs."""
+        return choices(
+            self._link.asks,
+            self.namespace,
+            workflow=workflow,
+            step=step,
+            task=task,
+            since_s=since_s,
+            limit=limit,
+        )
 
     @property
     def learned(self) -> Learned:

@@ -32,6 +32,10 @@ MAX_CANDIDATES = 16
 """Of the devices that fit, so many are told, the best first: execution asks again when all of them
 are gone."""
 
+FEATURES = ("load", "slots", "time_ms", "cost_ms")
+"""What choices are learned from: the share of slots that is taken, the number of slots, the
+smoothed time of the task there, the cost that `learned` expects. None: not known."""
+
 MAX_QUESTIONS = 256
 """Attempts of one request."""
 
@@ -111,6 +115,9 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     why: str = ""
     last: bool = False
     """Only when no other fits."""
+    features: list[float | None] | None = None
+    """What was known of it, by the names of `FEATURES`; the log has it of the one that was taken.
+    """
 
 
 class Ranked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

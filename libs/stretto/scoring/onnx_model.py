@@ -1,8 +1,8 @@
 """A scorer that is an ONNX model: `STRETTO_DECISION_SCORER=onnx`, `STRETTO_SCORER_MODEL=file.onnx`.
 
 The model has one input, a matrix of 32-bit floats with a row for each device and the columns of
-`FEATURES` (what is not known is -1), and its first output has a number for each row. Needs the
-extra `ml`.
+`FEATURES` (what is not known is -1), and its first output has a number for each row. The columns of
+`stretto decisions export` are called the same. Needs the extra `ml`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from stretto.contracts.routes import FEATURES
 from stretto.scoring.scorer import ScorerError, Situation
 
-FEATURES = ("load", "slots", "time_ms", "cost_ms")
-"""The columns; those of an export of decisions are called the same."""
+__all__ = ["FEATURES", "MODEL_VARIABLE", "OnnxScorer", "from_environment"]
 
 MODEL_VARIABLE = "STRETTO_SCORER_MODEL"
 UNKNOWN = -1.0

@@ -126,9 +126,20 @@ class Ranker:
                 other = fit[1 + int(_unit(id_, "other") * (len(fit) - 1))]
                 best = _in_front(best, other)
                 explored = True
+        told = [_candidate(r, self._features(r.member, namespace, task)) for r in best]
         if best:
             self._chosen(best[0].member, namespace, plan.step or task)
-        return Chosen([_candidate(r) for r in best], explored, aside)
+        return Chosen(told, explored, aside)
+
+    def _features(self, member: Member, namespace: str, task: str) -> list[float | None]:
+        """What is known of a member, by the names of `FEATURES`."""
+        known = (
+            member.load,
+            float(member.slots),
+            self._observed.time_ms(namespace, member.name, task),
+            self._bandit.cost_ms(namespace, task, member.name, member.load),
+        )
+        return [None if value is None else round(value, 3) for value in known]
 
     def _chosen(self, member: Member, namespace: str, step: str) -> None:
         member.assigned += 1
@@ -276,9 +287,10 @@ def _in_front(best: list[_Rated], first: _Rated) -> list[_Rated]:
     return [first, *rest][:MAX_CANDIDATES]
 
 
-def _candidate(rated: _Rated) -> Candidate:
+def _candidate(rated: _Rated, features: list[float | None]) -> Candidate:
     score = round(rated.points + 1 - rated.value, 4)
-    return Candidate(device=rated.member.name, score=score, why=rated.why, last=rated.last)
+    name = rated.member.name
+    return Candidate(device=name, score=score, why=rated.why, last=rated.last, features=features)
 
 
 def _join(why: str, liked: list[str]) -> str:

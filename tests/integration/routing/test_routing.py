@@ -1,5 +1,7 @@
 """Attempts go to devices that fit; what a device does not finish, another one does."""
 
+import csv
+import io
 import json
 from collections import Counter
 from pathlib import Path
@@ -179,3 +181,20 @@ def test_a_route_is_explained_afterwards_and_while_it_waits(
     lines = dev.call("explain", waiting, "--step", "read[0]").stdout.splitlines()
     assert any("attempt 1: it waits for a device that fits" in line for line in lines), lines
     dev.call("cancel", waiting)
+
+
+def test_choices_are_exported_with_what_was_known_and_what_came_of_them(
+    dev: Dev, fleet: Fleet, tmp_path: Path
+) -> None:
+    fleet.start("rt-1", site="r-export")
+    history(dev, begin(dev, tmp_path, "route-export", 5, site="r-export", prefer="learned"))
+    told = dev.call("decisions", "export", "-w", "route-export", "--since", "1h").stdout
+    rows = list(csv.DictReader(io.StringIO(told)))
+    assert [row["device"] for row in rows] == ["rt-1"] * 5
+    assert {row["outcome"] for row in rows} == {"completed"}
+    assert {row["strategy"] for row in rows} == {"learned"}
+    assert all(float(row["load"]) >= 0 and float(row["slots"]) > 0 for row in rows)
+    file = tmp_path / "choices.parquet"
+    dev.call("decisions", "export", "--format", "parquet", "-o", str(file), "--step", "none")
+    assert file.stat().st_size > 0
+    dev.call("decisions", "export", "-o", str(tmp_path / "choices.csv"), "--limit", "1")
