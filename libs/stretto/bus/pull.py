@@ -61,6 +61,8 @@ HEARTBEAT_S = 5.0
 _SILENCE = 2.5
 _BACKOFF_FIRST_S = 0.05
 _BACKOFF_MAX_S = 2.0
+# Whether the consumer is there is asked for so long at least, however short the caller's time is.
+_ASK_AT_LEAST_S = 1.0
 
 
 class PullLoop:
@@ -133,6 +135,7 @@ class PullLoop:
         self._parked: list[bytes] = []
         self._dropped_acks = 0
         self._failures = 0
+        self._retry_at = 0.0
 
         self._heard = 0.0
         self._waiter: asyncio.Future[None] | None = None
@@ -268,9 +271,11 @@ class PullLoop:
                 f"expected to pull from {self.consumer} of {self.stream}, but the server says: "
                 f"{self._refused}",
             )
-        if self._failures > 1:
-            # It ended without a message or a heartbeat since: do not ask in a hot loop.
-            await self._pause(None, deadline)
+        now = self._loop.time()
+        if now < self._retry_at:
+            await asyncio.sleep(self._until(deadline, self._retry_at - now))
+            if self._loop.time() < self._retry_at:
+                return  # the caller's time is up; the next call goes on waiting
         try:
             if self._missing and self._on_missing is not None:
                 await self._on_missing()
@@ -280,19 +285,17 @@ class PullLoop:
                 None,
                 ConsumerAnswer,
                 asked=f"pull from {self.consumer} of {self.stream}",
-                timeout_s=self._until(deadline, API_TIMEOUT_S),
+                timeout_s=max(self._until(deadline, API_TIMEOUT_S), _ASK_AT_LEAST_S),
             )
             generation = self._connection.generation
             await self._drop_inbox()
             await self._new_inbox()
         except (Missing, NotReachable) as error:
-            await self._pause(error, deadline)
             self._missing = True
-            self._failures += 1
+            self._failed(error)
             return
         except TransientError as error:
-            await self._pause(error, deadline)
-            self._failures += 1
+            self._failed(error)
             return
         if not self._connection.is_connected or generation != self._connection.generation:
             return  # lost again meanwhile
@@ -314,14 +317,20 @@ class PullLoop:
         self._parked.clear()
         self._top_up()
 
-    async def _pause(self, error: TransientError | None, deadline: float | None) -> None:
+    def _failed(self, error: TransientError) -> None:
         if self._failures == 0:
             logger.warning(
                 "cannot pull, trying again",
                 extra={LOG_CONSUMER: self.consumer, LOG_REASON: str(error)},
             )
+        self._back_off()
+        self._failures += 1
+
+    def _back_off(self) -> None:
+        """Say when to try again. It outlives the call: who takes with a short time, again and
+        again, must not spend all of it on waiting, and never come to ask."""
         wait_s = min(_BACKOFF_FIRST_S * 2 ** min(self._failures, 10), _BACKOFF_MAX_S)
-        await asyncio.sleep(self._until(deadline, wait_s))
+        self._retry_at = self._loop.time() + wait_s
 
     def _until(self, deadline: float | None, seconds: float) -> float:
         """Return the seconds, or less when the deadline is nearer."""
@@ -381,6 +390,9 @@ class PullLoop:
                     "pull request ended", extra={LOG_CONSUMER: self.consumer, LOG_REASON: text}
                 )
                 self._failures += 1
+                if self._failures > 1:
+                    # It ended without a message or a heartbeat since: do not ask in a hot loop.
+                    self._back_off()
                 self._lost()
             case _:
                 assert_never(meaning)

@@ -13,7 +13,7 @@ import pytest
 
 from stretto.bus.connection import Connection, connect
 from stretto.bus.ensure import delete_consumer, delete_stream, ensure
-from stretto.bus.message import ack_all, ack_up_to, in_progress_all
+from stretto.bus.message import Message, ack_all, ack_up_to, in_progress_all
 from stretto.bus.publisher import Outgoing, Publisher
 from stretto.bus.pull import PullLoop
 from stretto.bus.request import Reply
@@ -240,6 +240,21 @@ async def test_a_stream_deleted_under_the_loop_is_made_again(bus: Connection) ->
                 [message] = await taking
             assert int(message.data) == number
             message.ack()
+
+
+async def test_who_takes_with_a_short_time_finds_a_consumer_that_was_long_missing(
+    bus: Connection,
+) -> None:
+    async with PullLoop(bus, "WORK", "workers") as loop:
+        for _ in range(12):  # the time between two tries grows beyond that of a call
+            assert await loop.next_batch(timeout_s=0.05) == []
+        await ensure(bus, [MEMORY], [CONSUMER])
+        await publish(bus, 0, 1)
+        found: list[Message] = []
+        async with asyncio.timeout(10):
+            while not found:
+                found = await loop.next_batch(timeout_s=0.05)
+        assert found[0].data == b"0"
 
 
 async def test_a_request_that_the_server_refuses_is_a_permanent_error(bus: Connection) -> None:
