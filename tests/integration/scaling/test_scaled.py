@@ -94,3 +94,9 @@ async def test_processes_come_with_the_backlog_and_go_after_it(data_dir: Path) -
         assert max(each.workers for each in said) == 3
         assert any(each.mean_ms > 150 and each.wait_ms for each in said)
         assert process.returncode == 0
+
+
+async def test_a_range_that_is_none_is_refused() -> None:
+    async with scaled("nats://127.0.0.1:1", "8..1") as process:
+        _, said = await process.communicate()
+    assert process.returncode == 2 and b"expected a range" in said

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,11 +15,10 @@ from stretto.worker import scaling
 from stretto.worker.scaling import Advised, Crew, Range, parse_range
 
 WAITS = (sys.executable, "-c", "import signal; signal.pause()")
-STUBBORN = (
-    sys.executable,
-    "-c",
-    "import signal\nsignal.signal(15, lambda *_: None)\nwhile 1: signal.pause()",
-)
+DEAF = "import signal, sys; signal.signal(15, lambda *_: 0); open(sys.argv[1], 'x')"
+STUBBORN = (sys.executable, "-c", f"{DEAF}\nwhile 1: signal.pause()")
+"""Makes a file when it does not hear SIGTERM any more."""
+
 ENDS = (sys.executable, "-c", "")
 
 
@@ -88,11 +89,15 @@ async def test_one_that_ended_before_it_was_asked_to_is_no_trouble() -> None:
     assert len(crew) == 0
 
 
-async def test_one_that_does_not_drain_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_that_does_not_drain_is_killed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(scaling, "END_S", 0.2)
-    crew = Crew(lambda _: STUBBORN)
-    await crew.become(1, 0)
-    process = crew._members[0].process
-    await asyncio.sleep(0)
+    crew = Crew(lambda number: WAITS if number == 1 else (*STUBBORN, str(tmp_path / "deaf")))
+    await crew.become(2, 0)
+    drains, process = (member.process for member in crew._members)
+    async with asyncio.timeout(10):
+        while not (tmp_path / "deaf").exists():  # noqa: ASYNC110 - another process makes it
+            await asyncio.sleep(0.01)
     await crew.end()
-    assert process.returncode is not None
+    assert process.returncode == -signal.SIGKILL and drains.returncode == -signal.SIGTERM
