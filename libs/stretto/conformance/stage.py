@@ -121,14 +121,21 @@ class Stage:
 
     async def until(self, condition: Callable[[], object], timeout_s: float) -> bool:
         """Wait until something has come; whether it has in time."""
+        over = False
+
+        def expire() -> None:
+            nonlocal over
+            over = True
+            self._changed.set()
+
+        timer = self._loop.call_later(timeout_s, expire)
         try:
-            async with asyncio.timeout(timeout_s):
-                while not condition():
-                    self._changed.clear()
-                    await self._changed.wait()
-        except TimeoutError:
-            return False
-        return True
+            while not condition() and not over:
+                self._changed.clear()
+                await self._changed.wait()
+        finally:
+            timer.cancel()
+        return bool(condition())
 
     async def result(self, id_: str, timeout_s: float) -> Said | None:
         """The first result of an attempt; None when none came in time."""

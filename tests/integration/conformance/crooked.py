@@ -160,6 +160,8 @@ class Crooked:
                 raise RuntimeError("what is this?")
             if self.fault == "other reference" and b"$payload" in data:
                 return {"text": "z"}
+            if self.fault == "nowhere" and b"$payload" in data:
+                return {"$payload": "0" * 64, "bytes": 1}
             if self.fault == "lost reference" and b"$payload" in data:
                 return {"text": {"$payload": "0" * 64}}
             return json.loads(await self.carrier.receive(data, task["run_id"]))

@@ -12,6 +12,7 @@ from stretto.bus.connection import connect
 from stretto.conformance import Target, Verdict, check_worker, payload_trials, trials
 from stretto.conformance.findings import Finding
 from stretto.conformance.stage import Stage, on_stage, prepare
+from stretto.payloads import Carrier
 
 from .crooked import crooked
 
@@ -114,6 +115,32 @@ async def test_what_only_costs_something_is_a_warning(
 async def test_a_device_must_say_that_it_is_there(nats_url: str) -> None:
     async with tried(nats_url, "no presence", device=True) as ours:
         assert "but none came" in told(await trials.presence(ours), Verdict.WRONG)
+
+
+async def test_acknowledgements_of_others_are_not_noted(nats_url: str) -> None:
+    async with tried(nats_url, "") as ours:
+        for subject in (
+            b"$JS.ACK",
+            b"$JS.ACK.OTHER.consumer.1.2.3.4.5",
+            b"$JS.ACK.a.b.c.d.e.f.g.h",
+        ):
+            ours.hear_ack(subject, b"", b"", b"+ACK")
+        assert ours.acks == []
+
+
+async def test_an_input_that_cannot_be_stored_is_not_tried(nats_url: str) -> None:
+    async with tried(nats_url, "") as ours:
+        ours.carrier = Carrier(ours.connection, ours.publisher, limit=0)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("stretto.payloads.carrier.MAX_STORED_BYTES", 10)
+            assert "does not take it" in told(
+                await payload_trials.large_input(ours), Verdict.NOT_TRIED
+            )
+
+
+async def test_an_output_that_cannot_be_read_is_said(nats_url: str) -> None:
+    async with tried(nats_url, "nowhere") as ours:
+        assert "that can be read" in told(await payload_trials.large_input(ours), Verdict.WRONG)
 
 
 async def test_an_output_that_names_a_lost_payload_is_said(nats_url: str) -> None:
