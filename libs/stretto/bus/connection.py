@@ -75,6 +75,7 @@ class Connection:
         self._last_error: Exception | None = None
         self._bugs: list[Exception] = []
         self._starting = True
+        self._give_up_at = float("inf")
         self._requests = Requests(self)
 
     # --- how it is
@@ -342,6 +343,10 @@ class Connection:
                 "bus.not_authorized",
                 "expected the server to accept our credentials, but it refused them",
             ) from error
+        # A cancellation that meets a refused connection is lost in `asyncio.wait_for` (before
+        # Python 3.12), and with it the timeout around `_dial`: the next try is then the last one.
+        if self._starting and asyncio.get_running_loop().time() >= self._give_up_at:
+            raise TimeoutError from error
 
     def _bug(self, error: Exception) -> None:
         """A sink raised: close, and let ``wait_closed`` raise it."""
@@ -371,6 +376,7 @@ async def connect(
         PermanentError: it refused our credentials, or the URL is wrong.
     """
     connection = Connection(name, inbox_prefix)
+    connection._give_up_at = asyncio.get_running_loop().time() + timeout_s
     try:
         async with asyncio.timeout(timeout_s):
             await connection._dial(url, credentials or Credentials())

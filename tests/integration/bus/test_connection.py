@@ -32,6 +32,25 @@ async def test_nobody_at_the_address_is_not_reachable_within_the_timeout() -> No
     assert time.monotonic() - began < 3
 
 
+async def test_a_timeout_that_is_lost_between_two_tries_ends_the_next_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tries = 0
+
+    async def refused(_: object) -> None:
+        nonlocal tries
+        tries += 1
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise ConnectionRefusedError("Connect call failed") from None
+
+    monkeypatch.setattr(Client, "_select_next_server", refused)
+    with pytest.raises(NotReachable, match="Connect call failed"):
+        await connect(f"nats://127.0.0.1:{free_port()}", "test", timeout_s=0.1)
+    assert tries == 1
+
+
 async def test_wrong_credentials_are_refused_at_once(nats_url: str) -> None:
     url = nats_url.replace(nats_url.split("//")[1].split("@", maxsplit=1)[0] + "@", "")
     with pytest.raises(PermanentError) as caught:
