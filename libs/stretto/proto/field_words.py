@@ -47,6 +47,7 @@ WORDS = {
     "last_seq": "The last event that is shown here.",
     "limit": "How many at most.",
     "mean_ms": "The average.",
+    "completed": "How many have completed.",
     "message": "A sentence for people.",
     "mistakes": "What is wrong with it, each with its place; empty: nothing.",
     "name": "The name of the signal.",

@@ -28,6 +28,9 @@ def unlisten(run: Run, node: Node) -> None:
     if node.plan.signal is not None:
         node.listens = False
         run.listeners.get(node.plan.signal.name, {}).pop(node.path, None)
+    rollout = None if node.each is None else node.each.rollout
+    if rollout is not None and rollout.plan.halt is not None:
+        run.listeners.get(rollout.plan.halt.signal or "", {}).pop(node.path, None)
 
 
 def offer(run: Run, name: str) -> None:

@@ -1,9 +1,15 @@
 """Rollouts in virtual time: waves, thresholds, pauses, rates, what is undone, what is told."""
 
+import msgspec
 import pytest
 
 from services.workflow.causes import causes
+from services.workflow.core import Rejection, apply, decide
+from services.workflow.core.commands import Migrate
+from services.workflow.core.rolling import each_of, name_of, progress
+from services.workflow.core.state import Node, Role, Scope
 from stretto.contracts import events as ev
+from stretto.contracts.graph import Amount, Ask, ForEach, RolloutPlan, ScopePlan, StepPlan
 from stretto.contracts.public import ControlRequest
 
 from .fleets import begun, scheduled, told, update
@@ -221,3 +227,80 @@ def test_two_paused_rollouts_have_to_be_named(command: str) -> None:
     assert "2 steps wait; name one" in run.rejections[-1].message
     assert ControlRequest(command=command).step is None
     assert len([c for c in causes(run.run) if c.cause == "rollout"]) == 2
+
+
+def test_going_back_to_a_rollout_that_is_paused_begins_it_anew() -> None:
+    world, run = begun(update("{waves: [1, 100%], pause_after: {signal: go}}"), 2)
+    world.advance(20)
+    world.control(run, "rewind", step="install")
+    assert not run.run.listeners["go"]
+    world.signal(run, "go")
+    assert len(scheduled(run)) == 2, "the first device again"
+    world.finish(run)
+    assert run.status == "completed" and len(scheduled(run)) == 3
+
+
+def test_a_rollout_that_is_skipped_hears_no_signal() -> None:
+    world, run = begun(update("{waves: [1, 100%], pause_after: {signal: go}}"), 2)
+    world.advance(20)
+    world.control(run, "skip", step="install")
+    world.signal(run, "go")
+    world.finish(run)
+    assert run.step("install") == "skipped" and len(scheduled(run)) == 1
+
+
+def test_a_run_that_moves_while_its_signal_has_come_goes_on() -> None:
+    definition = update("{waves: [1, 100%], pause_after: {signal: go}}")
+    world, run = begun(definition, 2)
+    world.advance(20)
+    world.control(run, "pause")
+    world.signal(run, "go")
+    graph = msgspec.structs.replace(run.run.graph, version=2)
+    run.run.graphs = {2: graph}
+    asked = ControlRequest(command="migrate", version=2)
+    outcome = decide(run.run, Migrate(request=asked, graph=graph), world.now_us)
+    assert not isinstance(outcome, Rejection), outcome
+    for event in outcome:
+        apply(run.run, event, run.run.seq + 1, world.now_us)
+    world.control(run, "resume")
+    assert len(scheduled(run)) == 2
+
+
+def test_a_signal_that_two_rollouts_wait_for_lets_one_go_on() -> None:
+    definition = update("{waves: [1, 100%], pause_after: {signal: go}}")
+    other = definition.split("steps:")[1].replace("install:", "again:", 1)
+    world, run = begun(definition + other, 2)
+    world.advance(20)
+    world.signal(run, "go")
+    assert len(scheduled(run)) == 3
+    world.signal(run, "go")
+    assert len(scheduled(run)) == 4
+
+
+def test_items_without_names_are_called_by_their_numbers() -> None:
+    definition = update("{waves: [1, 100%], abort: 1}").replace(
+        "{devices: \"${{ device.attributes.site == 'north' }}\"}", "[5, {name: d-001}, d-009]"
+    ).replace('"${{ item.name }}"', '"d-000"')  # fmt: skip
+    world, run = begun(definition, 1, [0])
+    world.advance(5)
+    assert told(run).sentence.endswith("1 under way; goes on when the wave has ended.")
+    world.finish(run)
+    assert run.failure is not None and "the 1 items of wave 1" in run.failure.message
+    assert "1 failed (number 0)" in run.failure.message
+    assert [name_of(b'{"name":"x"}', 1), name_of(b'"d"', 2)] == ["x", "d"]
+
+
+def test_a_rollout_that_was_stopped_says_so_while_others_are_waited_for() -> None:
+    world, run = begun(update("{waves: [100%]}"), 3, [0])
+    world.advance(3)
+    world.fail(run, "install[0]")
+    assert "2 under way; it was stopped" in told(run).sentence
+    world.finish(run)
+    assert run.step("install[1]~compensate") == "completed"
+
+
+def test_a_rollout_over_nothing_says_so() -> None:
+    node = Node("a", StepPlan(name="a", kind="task"), Scope(ScopePlan(steps=())), 0, Role.EACH)
+    plan = RolloutPlan(waves=(Amount(share=1.0),))
+    node.each = each_of(ForEach(ask=Ask(plan=b"{}"), rollout=plan), [])
+    assert progress(node) == "there are no items"
