@@ -122,7 +122,9 @@ def _approval(run: Run, request: ControlRequest) -> Outcome:
         return rolling.decided_by(request, paused[0])
     if len(waiting) + len(paused) != 1:
         count = len(waiting) + len(paused)
-        which = "no step waits" if not count else f"{count} steps wait; name one"
+        which = f"{count} steps wait; name one"
+        if not count:
+            which = "no step waits" if request.step is None else f"{request.step!r} does not wait"
         return Rejection(
             code="approval_not_open",
             message=f"expected one step that waits for approval, but {which}",

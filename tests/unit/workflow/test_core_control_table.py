@@ -177,6 +177,12 @@ def test_a_command_with_wrong_fields_is_refused(
     assert code in REMEDIES
 
 
+def test_an_approval_of_a_step_that_does_not_wait_names_it() -> None:
+    world, run = begun()
+    world.control(run, "approve", step="tolt")
+    assert run.rejections[-1].message.endswith("but 'tolt' does not wait")
+
+
 @pytest.mark.parametrize("command", ["pause", "resume", "rewind", "rollback"])
 def test_a_run_on_its_way_back_is_left_alone(command: str) -> None:
     world = World(
