@@ -36,12 +36,8 @@ class VirtualLines:
         limit = graph.concurrency
         if limit is None:
             return None
-        about = {
-            "id": run_id_text(run_id), "key": None, "namespace": "default",
-            "workflow": graph.name, "version": graph.version, "labels": graph.labels,
-        }  # fmt: skip
         try:
-            key = compile_key(limit)({"input": msgspec.json.decode(value), "run": about})
+            key = compile_key(limit)(scope_of(run_id, graph, value))
         except KeyProblem as problem:
             return Rejection(code="concurrency_key_invalid", message=str(problem))
         at = (f"run {graph.name}", key)
@@ -97,3 +93,12 @@ class VirtualLines:
                 taken += 1
                 begun.append((claim.run_id, claim.step))
         return begun
+
+
+def scope_of(run_id: bytes, graph: Graph, value: bytes) -> dict[str, object]:
+    """What is known of a run that has not begun."""
+    about = {
+        "id": run_id_text(run_id), "key": None, "namespace": "default",
+        "workflow": graph.name, "version": graph.version, "labels": graph.labels,
+    }  # fmt: skip
+    return {"input": msgspec.json.decode(value), "run": about}

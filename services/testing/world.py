@@ -12,7 +12,7 @@ from services.decision.core.evaluate import ABSENT, FrameValues, evaluate
 from services.decision.core.plans import PlanCache
 from services.testing.builtin import builtin_reply
 from services.testing.fleet import virtual_devices
-from services.testing.lines import VirtualLines, Waiter
+from services.testing.lines import VirtualLines, Waiter, scope_of
 from services.workflow.core import CONTINUE, Rejection, Run, apply, decide, effects
 from services.workflow.core import commands as cm
 from services.workflow.core.effects import (
@@ -37,6 +37,7 @@ from stretto.contracts.graph import Graph, StepPlan
 from stretto.contracts.ids import AttemptId, parse_attempt_id, uuid7
 from stretto.contracts.public import ControlRequest, Presence
 from stretto.definition import compile_graph, load, validate_input
+from stretto.definition.run_timeout import TimeoutProblem, compile_timeout
 from stretto.testing.replies import Attempt, Fails, Held, Reply, Takes, reply_to
 
 BEGIN_US = 1_900_000_000_000_000
@@ -164,14 +165,29 @@ class World:
         problems = validate_input(graph.input_schema)(value)
         assert not problems, problems
         run = self.runs[run_id] = TestedRun(Run(run_id, graph))
-        standing = self._lines.enter(run_id, graph, value)
-        if isinstance(standing, Rejection):
-            run.rejections.append(standing)
+        place = self._lines.enter(run_id, graph, value)
+        if isinstance(place, Rejection):
+            run.rejections.append(place)
             if parent is not None:
-                self._child_refused(parse_attempt_id(parent), standing.message)
+                self._child_refused(parse_attempt_id(parent), place.message)
             return run
+        timeout_s = None
+        if bytes(graph.timeout) != b"null":
+            try:
+                timeout_s = compile_timeout(graph.timeout)(scope_of(run_id, graph, value))
+            except TimeoutProblem as problem:
+                text = str(problem)
+                run.rejections.append(Rejection(code="timeout_invalid", message=text))
+                if parent is not None:
+                    self._child_refused(parse_attempt_id(parent), text)
+                return run
         start = cm.Start(
-            namespace="default", input=value, parent=parent, depth=depth, standing=standing
+            namespace="default",
+            input=value,
+            parent=parent,
+            depth=depth,
+            standing=place,
+            timeout_s=timeout_s,
         )
         self._give(run, start)
         return run

@@ -21,6 +21,7 @@ from stretto.contracts.public import Defined, Refused
 from stretto.contracts.versions import LATEST
 from stretto.definition import Definition, Loaded, canonical, compile_graph, load, validate_input
 from stretto.definition.concurrency import KeyOf, compile_key
+from stretto.definition.run_timeout import TimeoutOf, compile_timeout
 from stretto.definition.shapes import json_of
 from stretto.definition.templates import LoadedTemplate, load_template, outline
 from stretto.postgres import Database
@@ -40,7 +41,7 @@ MAX_TRIES = 10
 class Registered:
     """One version of one workflow, ready to be used."""
 
-    __slots__ = ("_check", "_key", "graph")
+    __slots__ = ("_check", "_key", "graph", "timeout")
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -50,6 +51,9 @@ class Registered:
         )
         limit = graph.concurrency
         self._key: KeyOf | None = None if limit is None else compile_key(limit)
+        dynamic = bytes(graph.timeout) != b"null"
+        self.timeout: TimeoutOf | None = compile_timeout(graph.timeout) if dynamic else None
+        """What gives the timeout of a run, where it is an expression."""
 
     def key_of(self, value: bytes, run: dict[str, object]) -> str:
         """The key of a run of a workflow that limits its concurrency; raises KeyProblem."""

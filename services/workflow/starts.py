@@ -18,6 +18,7 @@ from stretto.contracts.graph import Graph
 from stretto.contracts.ids import run_id_text
 from stretto.contracts.payload import MAX_STORED_BYTES, REFERENCE_MARK
 from stretto.definition.concurrency import KeyProblem
+from stretto.definition.run_timeout import TimeoutProblem
 from stretto.runtime.clock import Clock
 from stretto.telemetry.tracing import Tracer
 
@@ -177,7 +178,7 @@ class Starts:
         if problems:
             return _unfit(item, registered, problems)
         self._graphs[id(item)] = registered.graph
-        return Start(
+        start = Start(
             namespace=item.namespace,
             input=began.input,
             caller_id=item.id,
@@ -188,6 +189,7 @@ class Starts:
             caller_traceparent=item.traceparent,
             fork=began.event,
         )
+        return start if registered.timeout is None else _timed(item, start, registered, value)
 
     async def _began(self, item: StartRecord) -> Beginning | Rejection:
         """What a run begins with: what its start says, or where another run stood."""
@@ -239,6 +241,22 @@ def run_facts(item: StartRecord, start: Start, graph: Graph) -> dict[str, object
         "version": graph.version,
         "labels": {**graph.labels, **start.labels},
     }
+
+
+def _timed(
+    item: StartRecord, start: Start, registered: Registered, value: bytes
+) -> Start | Rejection:
+    """Work out the timeout of a run whose workflow says it by an expression."""
+    assert registered.timeout is not None
+    run = run_facts(item, start, registered.graph)
+    try:
+        seconds = registered.timeout({"input": msgspec.json.decode(value), "run": run})
+    except TimeoutProblem as problem:
+        return Rejection(
+            code="timeout_invalid",
+            message=f"expected a timeout for {item.workflow!r}: {problem}",
+        )
+    return msgspec.structs.replace(start, timeout_s=seconds)
 
 
 def standing(claim: Claim, place: Place) -> Standing:

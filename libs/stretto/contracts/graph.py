@@ -399,3 +399,5 @@ class Graph(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     on_failure: Literal["compensate", "stop"] = "stop"
     labels: dict[str, str] = msgspec.field(default_factory=dict)
     concurrency: Concurrency | None = None
+    timeout: msgspec.Raw = NULL
+    """Instead of `timeout_s`: a template over `input` and `run`, worked out at the start."""

@@ -110,7 +110,7 @@ class _Analysis:
         spot = self._knowing(workflow.steps, spot)
         steps = self._scope(workflow.steps, spot, "", gives_all=False)
         output = self._output(workflow.output, spot, "")
-        key = self._key(spot)
+        key, timeout = self._key(spot), self._timeout(spot)
         check_nested(workflow.steps, self.report)
         if self.report.full:
             return None
@@ -120,20 +120,29 @@ class _Analysis:
                 warn_of_dead_handlers(scope.steps, self.report)
                 if not scope.gives_all:
                     warn_of_unused(scope.steps, scope.frame.used, self.report)
-        return Draft(text=workflow, steps=steps, output=output, key=key)
+        return Draft(text=workflow, steps=steps, output=output, key=key, timeout=timeout)
 
     def _key(self, spot: Spot) -> bytes:
-        """Check the key of concurrency: it is worked out before there are steps."""
         concurrency = self.workflow.concurrency
         if concurrency is None:
             return b"null"
+        return self._before_steps(concurrency.key, spot, "a key")
+
+    def _timeout(self, spot: Spot) -> bytes:
+        timeout = self.workflow.timeout
+        if not isinstance(timeout, Located):
+            return b"null"
+        return self._before_steps(timeout, spot, "a timeout")
+
+    def _before_steps(self, value: Located[Node], spot: Spot, what: str) -> bytes:
+        """Check what is worked out at the start of a run, before there are steps."""
         into = Gathering(spot)
-        node, _, path = concurrency.key
+        node, _, path = value
         template = self.expressions.template(node, path, into)
         if any(ref.root == "step" for ref in into.refs.values()):
             self.report.mistake(
                 node, path, "not_known_here",
-                "expected a key over input and run, but it refers to a step: it is worked out "
+                f"expected {what} over input and run, but it refers to a step: it is worked out "
                 "before there are any",
             )  # fmt: skip
         return b"null" if template is None else template.json

@@ -16,7 +16,7 @@ from stretto.definition.policies import (
     WORKFLOW_NAME,
 )
 from stretto.definition.records import read_fields, record_schema, unknown_keys
-from stretto.definition.retry_timeout import RETRY, TIMEOUT
+from stretto.definition.retry_timeout import RETRY, TIMEOUT, OrExpression
 from stretto.definition.scalar_shapes import Choice
 from stretto.definition.shapes import Field, Schema, wrong_type
 from stretto.definition.step_schema import step_schema
@@ -38,7 +38,7 @@ FIELDS: dict[str, Field] = {
     "workflow": Field(WORKFLOW_NAME, "The name of the workflow.", required=True),
     "description": Field(DESCRIPTION, "What the workflow is for."),
     "input": Field(Placed(Value("a JSON Schema (a mapping)")), "The JSON Schema of a run's input."),
-    "timeout": Field(Duration(), "How long a run may take altogether."),
+    "timeout": Field(OrExpression(Duration()), "How long a run may take altogether."),
     "defaults": Field(DEFAULTS, "Policies of every task that does not say otherwise."),
     "on_failure": Field(
         Choice(

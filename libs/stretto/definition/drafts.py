@@ -73,3 +73,5 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     output: OutputDraft = OutputDraft()
     key: bytes = b"null"
     """The key of concurrency: a template, as JSON."""
+    timeout: bytes = b"null"
+    """The timeout of a run, where it is no constant: a template, as JSON."""

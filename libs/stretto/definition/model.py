@@ -246,8 +246,8 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
 
     `template` is filled in when the step runs and is its output (or what it waits for, what a child
     is given, or how it fails); `task` is the work it asks for; `cases` are its ways out; `inside`
-    are the steps of a group, or of each round with `repeat`; `total` limits the whole step; `escalate`:
-    after how long an approval is escalated, where an expression says it.
+    are the steps of a group, or of each round with `repeat`; `total` limits the whole step;
+    `escalate`: after how long an approval is escalated, where an expression says it.
     """
 
     template: Located[Node] | None = None
@@ -312,7 +312,7 @@ class WorkflowText(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
     input: Located[Node] | None = None
     output: Located[Node] | None = None
-    timeout: float | None = None
+    timeout: float | Expression | None = None
     defaults: Defaults = Defaults()
     on_failure: Literal["compensate", "stop"] = "stop"
     labels: dict[str, str] = {}

@@ -64,6 +64,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     caller_traceparent: str | None = None
     standing: Standing | None = None
     fork: RunForked | None = None
+    timeout_s: float | None = None
+    """Where the graph's own is an expression: what that gave."""
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):

@@ -71,7 +71,7 @@ def _start(run: Run, command: cm.Start, now_us: int) -> Outcome:
             code="run_exists",
             message=f"expected run {run_id_text(run.id)} to be new, but it was started before",
         )
-    timeout = run.graph.timeout_s
+    timeout = run.graph.timeout_s if command.timeout_s is None else command.timeout_s
     return [
         ev.RunStarted(
             namespace=command.namespace,
@@ -310,6 +310,8 @@ def _run_timed_out(run: Run, now_us: int) -> Outcome:
     settled = run.rollback is not None and run.rollback.failing is not None
     if run.failing or settled or not 0 < run.deadline_us <= now_us:
         return Rejection(code="timer_stale", message="the run does not wait for its deadline")
-    text = f"expected the run to end within {run.graph.timeout_s} s, but it did not"
+    limit = run.graph.timeout_s
+    seconds = (run.deadline_us - run.started_us) / 1e6 if limit is None else limit
+    text = f"expected the run to end within {seconds} s, but it did not"
     failure = Failure(type=FailureType.WORKFLOW_TIMEOUT, message=text, retryable=False)
     return [ev.RunFailing(ending="failed", failure=failure)]

@@ -48,7 +48,8 @@ def migrate(run: Run, command: Migrate) -> list[ev.Event] | Rejection:
             message=f"expected a run that can follow version {graph.version}, but {told}{more}",
         )
     deadline_us = run.deadline_us
-    if graph.timeout_s != run.graph.timeout_s:
+    said = bytes(graph.timeout) == b"null"  # else it was worked out at the start
+    if said and graph.timeout_s != run.graph.timeout_s:
         deadline_us = run.started_us + int((graph.timeout_s or 0) * 1e6) if graph.timeout_s else 0
     return [
         ev.RunMigrated(
