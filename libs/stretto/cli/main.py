@@ -73,6 +73,16 @@ _COMMANDS: dict[str, _Entry] = {
     "bench": _Entry("bench", "Measure latency and throughput."),
 }
 
+_SECTIONS = {
+    "dev": "Try it",
+    "validate": "Write workflows",
+    "run": "Run them",
+    "history": "Understand runs",
+    "signal": "Steer runs",
+    "stats": "Operate",
+}
+"""The headings of the help, each by the first command under it."""
+
 
 class _Commands(click.Group):
     """Knows the names and one-line helps; loads a command when it is asked for."""
@@ -89,8 +99,15 @@ class _Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.help) for name, entry in _COMMANDS.items()])
+        width = max(map(len, _COMMANDS))
+        rows: dict[str, list[tuple[str, str]]] = {}
+        heading = ""
+        for name, entry in _COMMANDS.items():
+            heading = _SECTIONS.get(name, heading)
+            rows.setdefault(heading, []).append((name.ljust(width), entry.help))
+        for heading, commands_ in rows.items():
+            with formatter.section(heading):
+                formatter.write_dl(commands_)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

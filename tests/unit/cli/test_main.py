@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from stretto import __version__
-from stretto.cli.main import _COMMANDS, commands, main
+from stretto.cli.main import _COMMANDS, _SECTIONS, commands, main
 
 
 @pytest.mark.parametrize("name", [name for name in _COMMANDS if name != "bench"])
@@ -19,6 +19,7 @@ def test_the_help_lists_every_command_without_importing_it() -> None:
     result = CliRunner().invoke(commands, ["--help"])
     assert result.exit_code == 0
     assert all(f"  {name} " in result.output for name in _COMMANDS)
+    assert all(f"\n{heading}:\n  {name} " in result.output for name, heading in _SECTIONS.items())
     result = CliRunner().invoke(commands, ["--version"])
     assert __version__ in result.output
 
