@@ -20,7 +20,7 @@ from functools import partial
 import msgspec
 
 from services.execution.core.admission import OWN_PREFIX, Admission, Counts
-from services.execution.core.attempt import Attempt
+from services.execution.core.attempt import Attempt, State
 from services.execution.core.effects import Effect, Short, Silent, StopOwn
 from services.execution.core.line import Sending
 from services.execution.core.roster import Roster
@@ -259,6 +259,9 @@ class Desk:
             if routed is not None:
                 self.router.repeated(routed, again=record.again)
                 continue
+            if known is not None and record.again and known.state is State.OWN:
+                own.append(known)  # where it has ended, its result was lost with the stream
+                continue
             if known is not None:
                 self._do(core.repeated(known, record.queue, now_us, again=record.again))
                 continue
@@ -392,7 +395,7 @@ class Desk:
                     self._not_sent(sending, error)
                     continue
                 future.add_done_callback(partial(self._was_sent, sending))
-            pause_us = self._core.pause_us()
+            pause_us = self._core.pause_us(self._context.clock.now_us())
             if pause_us is not None:
                 pause_s = max(pause_us / 1_000_000, LEAST_PAUSE_S)
                 asyncio.get_running_loop().call_later(pause_s, self._changed.set)

@@ -183,13 +183,17 @@ class Admission:
             self._ready_later()
         return messages
 
-    def pause_us(self) -> int | None:
+    def pause_us(self, now_us: int) -> int | None:
         """How long until a rate lets something out that is held now; None: no rate is in the
         way."""
         if not self._rates:
             return None
-        limited = [line for line in self._lines.values() if line.rate is not None and line.waiting]
-        return min((line.rate.wait_us() for line in limited if line.rate), default=None)
+        waits = [
+            line.rate.wait_us(now_us)
+            for line in self._lines.values()
+            if line.rate is not None and line.waiting
+        ]
+        return min((wait for wait in waits if wait is not None), default=None)
 
     def learn(self, attempt: Attempt, took_us: int) -> None:
         """Take how long an attempt took as a sample."""

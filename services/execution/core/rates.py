@@ -73,9 +73,16 @@ class LineRate:
         """Count an attempt that goes out."""
         self._bucket(workflow if self.by_workflow else "").take(1)
 
-    def wait_us(self) -> int:
-        """How long until one more may go out, as of the last `room`; 0: at once."""
-        return min((bucket.wait_us() for bucket in self._buckets.values()), default=0)
+    def wait_us(self, now_us: int) -> int | None:
+        """How long until one more may go out of those that may not now; None: nobody is kept
+        back."""
+        waits: list[int] = []
+        for key, bucket in list(self._buckets.items()):
+            if not bucket.whole(now_us):
+                waits.append(bucket.wait_us())
+            elif bucket.is_full:
+                del self._buckets[key]
+        return min(waits, default=None)
 
     def _bucket(self, key: str) -> Bucket:
         bucket = self._buckets.get(key)

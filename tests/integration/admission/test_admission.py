@@ -68,6 +68,22 @@ steps:
     workflow: adm-ring
     with: {depth: "${{ input.depth + 1 }}"}
 """
+CROSSED = """
+workflow: adm-{own}
+input: {{type: object, properties: {{deep: {{type: boolean}}}}}}
+concurrency: {{key: all, limit: 1}}
+steps:
+  first: {{task: admission.hold, queue: admission, with: {{seconds: 4.0}}}}
+  other:
+    needs: first
+    if: ${{{{ !input.deep }}}}
+    workflow: adm-{other}
+    with: {{deep: true}}
+    catch:
+      - on: [Deadlock]
+        output: ${{{{ error.message }}}}
+output: ${{{{ steps.other.output }}}}
+"""
 NESTED = """
 workflow: adm-parent
 steps:
@@ -159,3 +175,18 @@ def test_a_queue_with_a_rate_begins_no_more_than_that(whole: Whole) -> None:
     began = sorted(each["began"] for each in spans)
     # Ten at once, the others at ten a second.
     assert began[-1] - began[0] >= 1.4
+
+
+def test_a_ring_over_two_workflows_gives_way_at_one_place(whole: Whole) -> None:
+    for own, other in (("left", "right"), ("right", "left")):
+        whole.apply(CROSSED.format(own=own, other=other))
+    runs = [
+        whole.dev.call("start", f"adm-{name}", "-i", "deep=false").stdout.strip()
+        for name in ("left", "right")
+    ]
+    said = [str(whole.ended(run)[-1]["data"]["output"]) for run in runs]
+
+    told = [text for text in said if "wait for each other" in text]
+    assert len(told) == 1
+    assert all(run in told[0] for run in runs)
+    assert told[0].count("waits for a place of key 'all'") == 2

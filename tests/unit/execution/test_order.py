@@ -1,8 +1,8 @@
 """Who is next: priority with ageing, turns of workflows, age; and what it costs."""
 
 from services.execution.core.admission import Admission
-from services.execution.core.attempt import Attempt
-from services.execution.core.order import AGEING_US
+from services.execution.core.attempt import Attempt, State
+from services.execution.core.order import AGEING_US, Order
 from services.execution.core.roster import Roster
 
 from .given import T0, S, admission, admit, attempt, ids, present, send
@@ -134,3 +134,28 @@ def test_nobody_present_is_sent_a_few_where_the_order_matters() -> None:
     admit(core, *[attempt(f"{n}", priority=1) for n in range(10)])
     send(core)
     assert core.counts.out == 2
+
+
+def test_a_line_of_many_that_are_gone_is_cleared() -> None:
+    core = admission()
+    admit(core, *[attempt(f"{n}", workflow="ab"[n % 2]) for n in range(3_000)])
+    send(core)
+    core.withdraw([f"{n}" for n in range(10, 2_990)])
+    (line,) = core.lines
+    assert line._order is not None and line._order.size <= 2 * line.waiting + 64
+
+
+def test_one_workflow_that_may_not_go_on_does_not_make_others_places_pile_up() -> None:
+    order = Order(lambda each: each.state is State.HELD)
+    for number in range(1_000):
+        one = attempt(f"{number}", workflow="b" if number else "a")
+        one.become(State.HELD)
+        order.add(one)
+        if number:
+            found = order.take(lambda workflow: workflow == "b")
+            assert found is one
+            found.become(State.SENDING)
+    (level,) = order._levels.values()
+    assert len(level.ages) < 200
+    assert order.take(lambda _: False) is None
+    assert order.oldest_us() == 0

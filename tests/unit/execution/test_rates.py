@@ -26,7 +26,7 @@ def test_a_queue_lets_out_its_burst_and_then_by_its_rate() -> None:
     admit(core, *[attempt(f"{n}") for n in range(100)])
     assert _went(core, T0) == 5
     assert _went(core, T0) == 0
-    assert core.pause_us() == 100_000
+    assert core.pause_us(T0) == 100_000
     assert _went(core, T0 + 100_000) == 1
     total = sum(_went(core, T0 + 100_000 + n * 10_000) for n in range(1, 401))
     assert total == 40
@@ -37,7 +37,7 @@ def test_a_rate_of_a_namespaces_queue_holds_there_only() -> None:
     core = _core(other_q=Rate(1.0, 1.0))
     admit(core, *[attempt(f"{n}") for n in range(100)])
     assert _went(core, T0) == 100
-    assert core.pause_us() is None
+    assert core.pause_us(T0) is None
 
 
 def test_each_workflow_may_have_a_rate_of_its_own() -> None:
@@ -61,13 +61,14 @@ def test_lanes_share_a_rate() -> None:
     rate = LineRate(Rate(1.0, 1.0), lanes=4)
     assert rate.room(T0) == 1
     rate.take("w")
-    assert rate.wait_us() == 4 * S
+    assert rate.wait_us(T0) == 4 * S
+    assert rate.wait_us(T0 + 4 * S) is None
 
 
 def test_buckets_of_workflows_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.execution.core.rates.MAX_BUCKETS", 10)
     rate = LineRate(Rate(1.0, 1.0, "workflow"), lanes=1)
-    assert rate.wait_us() == 0
+    assert rate.wait_us(T0) is None
     assert rate.room(T0) is None
     for number in range(30):
         assert rate.allows(f"{number}")
@@ -110,3 +111,11 @@ def test_rates_that_are_none_are_refused(text: str) -> None:
 def test_resources_that_are_none_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         parse_resources(text)
+
+
+def test_a_queue_that_waits_for_slots_is_not_looked_at_again_for_its_rate() -> None:
+    core = _core(q=Rate(1_000.0, 1_000.0))
+    present(core, "w", slots=1)
+    admit(core, *[attempt(f"{n}", priority=1) for n in range(100)])
+    assert 0 < _went(core, T0) < 100
+    assert core.pause_us(T0 + S) is None
