@@ -123,6 +123,10 @@ class Ledger:
             self._open[delivery] = None
         return again
 
+    def holds(self, id_: str) -> bool:
+        """Whether an attempt is here: it waits, runs, or its result is not safe yet."""
+        return id_ in self._here
+
     def next(self) -> Attempt | None:
         """Take the next attempt out of the queue; it has a slot until `finish`."""
         if not self._queue:

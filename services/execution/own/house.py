@@ -55,8 +55,11 @@ class House:
         )
 
     def run(self, attempts: list[Attempt]) -> None:
-        """Run attempts, those above `SLOTS` when there is room."""
+        """Run attempts, those above `SLOTS` when there is room. One that is here already goes on;
+        of one that has ended here the result is given again."""
         for attempt in attempts:
+            if self._ledger.holds(attempt.id):
+                continue
             task = decode_task(attempt.payload)
             for reply, result in self._ledger.take(Delivery(None), [task]):
                 self._outbox.add(reply, result)

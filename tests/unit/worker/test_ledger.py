@@ -90,6 +90,20 @@ def test_what_was_finished_is_answered_from_memory() -> None:
     assert ledger.stored(["a"]) == [delivery]
 
 
+def test_an_attempt_is_held_until_its_result_is_stored_and_then_answered_from_memory() -> None:
+    ledger = Ledger()
+    assert not ledger.holds("a")
+    ledger.take(Delivery(None), [task("a")])
+    assert ledger.holds("a")
+    attempt = ledger.next()
+    assert attempt is not None
+    ledger.finish(attempt, result("a"))
+    assert ledger.holds("a")
+    ledger.stored(["a"])
+    assert not ledger.holds("a")
+    assert [r for _, r in ledger.take(Delivery(None), [task("a")])] == [result("a")]
+
+
 def test_memory_is_bounded_by_number_and_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MAX_REMEMBERED", 2)
     ledger = Ledger()
