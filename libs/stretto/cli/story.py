@@ -87,6 +87,8 @@ def _of_step(event: RunEvent, data: dict[str, Any]) -> str:
             output = f": {short(data['output'])}" if data.get("output") is not None else ""
             return f"completed{_by(data)}{output}"
         case "step.chosen":
+            if data["branch"] < 0:
+                return "took no branch: no case fits"
             then = ", ".join(data.get("then", ())) or "nothing"
             return f"took branch {data['branch'] + 1}: {then}"
         case "step.failed":

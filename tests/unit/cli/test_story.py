@@ -37,7 +37,7 @@ WAVE = {"wave": 1, "waves": 4, "upto": 10, "size": 10, "completed": 9}
         (completed("a", [1]), "completed by wk: [1]"),
         (("step.completed", "a", {}), "completed"),
         (("step.chosen", "a", {"branch": 1, "then": ["b"]}), "took branch 2: b"),
-        (("step.chosen", "a", {"branch": -1}), "took branch 0: nothing"),
+        (("step.chosen", "a", {"branch": -1}), "took no branch: no case fits"),
         (("step.waiting", "a", {"until": "later"}), "waits until later"),
         (failed("a"), "attempt 1 failed: Broken: no luck"),
         (("step.failed", "a", {"failure": BROKEN}), "failed: Broken: no luck"),
