@@ -174,7 +174,8 @@ steps:
         (
             (
                 "3:6: steps.a: expected a step (a mapping with one of task, set, "
-                "switch, decide, wait, signal, approval, workflow, steps, repeat, emit, cancel, fail), "
+                "switch, decide, wait, signal, approval, workflow, steps, repeat, "
+                "emit, cancel, fail), "
                 'but got "do it"'
             ),
         ),
@@ -189,7 +190,8 @@ steps:
         (
             (
                 "3:5: steps.a: expected a step (a mapping with one of task, set, "
-                "switch, decide, wait, signal, approval, workflow, steps, repeat, emit, cancel, fail), "
+                "switch, decide, wait, signal, approval, workflow, steps, repeat, "
+                "emit, cancel, fail), "
                 "but got nothing"
             ),
         ),
