@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ..routing.conftest import kill_service
 from ..running import Dev
 from .conftest import Fleet, begin, events, present, told, until
 
@@ -74,3 +75,18 @@ def test_nobody_there_is_said(dev: Dev, tmp_path: Path) -> None:
     failure = events(dev, run)[-1]["data"]["failure"]
     assert failure["type"] == "TooFewDevices"
     assert failure["message"].startswith("expected at least 1 devices that fit, but none do")
+
+
+def test_a_decision_service_that_has_just_begun_forgets_nobody(
+    dev: Dev, fleet: Fleet, tmp_path: Path
+) -> None:
+    fleet.start("fd-1", site="fleet-d")
+    fleet.start("fd-2", site="fleet-d")
+    until(lambda: {"fd-1", "fd-2"} <= present(dev))
+    text = UPDATE.format(name="fleet-d", rollout="{waves: [100%]}")
+
+    kill_service(dev, "decision")
+    run = begin(dev, tmp_path, text)
+    dev.call("watch", run)
+
+    assert [output["by"] for output in events(dev, run)[-1]["data"]["output"]] == ["fd-1", "fd-2"]
