@@ -201,6 +201,7 @@ class Answering:
         answers: dict[int, list[DecidedRecord]] = {}
         slice_began = marked = perf_counter_ns()
         now = now_us()
+        holds = not self._knows_devices
         for _, frame in frames:
             self._measures.frames.add()
             self._measures.frame_records.observe(len(frame.records))
@@ -209,7 +210,7 @@ class Answering:
             plans = [self._cache.get(plan) for plan in frame.plans]
             values = FrameValues(frame.values)
             for record in frame.records:
-                if not self._knows_devices and self._asks_for_devices(plans, record):
+                if holds and self._asks_for_devices(plans, record):
                     self._held.take(frame, record)
                     continue
                 answer, ended = self._answer(plans, values, record)
