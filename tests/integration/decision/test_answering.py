@@ -153,10 +153,12 @@ async def test_a_surprise_is_answered_with_an_error_and_logged(
 ) -> None:
     evaluate = answering_module.evaluate
 
-    def surprising(plan: object, values: object, record: DecideRecord) -> DecidedRecord:
+    def surprising(
+        plan: object, values: object, record: DecideRecord, devices: object
+    ) -> DecidedRecord:
         if record.path == "boom":
             raise RuntimeError("nobody thought of this")
-        return evaluate(plan, values, record)  # type: ignore[arg-type]
+        return evaluate(plan, values, record, devices)  # type: ignore[arg-type]
 
     monkeypatch.setattr(answering_module, "evaluate", surprising)
     frame = asks([1, 2])
