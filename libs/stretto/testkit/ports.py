@@ -29,15 +29,26 @@ def is_free(port: int) -> bool:
         return True
 
 
+_REMEMBERED = 2_000
+"""Ports that were given lately: whoever has one may not have taken it yet."""
+
+_given: set[int] = set()
+
+
 def free_port() -> int:
     """Return a port of the loopback address that is free now; another process may still be faster.
+
+    Never the same one twice in a process, as long as there are others.
 
     Raises:
         TransientError: no free port was found in a bounded number of attempts.
     """
     for _ in range(_ATTEMPTS):
         port = _random.randrange(LOWEST_PORT, HIGHEST_PORT)
-        if is_free(port):
+        if port not in _given and is_free(port):
+            if len(_given) >= _REMEMBERED:
+                _given.clear()
+            _given.add(port)
             return port
     raise TransientError(
         "testkit.no_free_port",
