@@ -29,8 +29,9 @@ CONTRACT = {
     "stretto.progress.{namespace}.{run_id}",
     "stretto.alert.{namespace}.{severity}",
     "stretto.dlq.{service}",
-    # Beyond the table: how far a run is.
+    # Beyond the table: how far a run is, how many workers a queue wants.
     "stretto.estimate.{namespace}.{run_id}",
+    "stretto.scaling.{namespace}.{queue}",
 }
 
 

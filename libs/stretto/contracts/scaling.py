@@ -8,6 +8,7 @@ class Scaling(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attempts: the sum over the instances counts, for at most a few seconds."""
 
     instance: str
+    """Who says it: one of the execution service's."""
     wanted: int
     """Workers that the queue wants; steady: it falls only when fewer were enough for a while."""
     waiting: int = 0

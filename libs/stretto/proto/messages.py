@@ -6,6 +6,7 @@ import msgspec
 
 from stretto.contracts import public, schedules
 from stretto.contracts.events import EVENT_TYPES
+from stretto.contracts.scaling import Scaling
 from stretto.proto.operations import OPERATIONS
 
 _UPPER = re.compile(r"(?<!^)(?=[A-Z])")
@@ -30,6 +31,7 @@ PUBLIC: tuple[type[msgspec.Struct], ...] = (
     public.Closed,
     public.DeadLetter,
     public.Alert,
+    Scaling,
 )
 
 
