@@ -11,6 +11,7 @@ import pytest
 from stretto.contracts import public, schedules
 from stretto.contracts.codec import json_encode
 from stretto.contracts.failures import Failure, Reason
+from stretto.contracts.scaling import Scaling
 from stretto.proto.documents import schemas
 from stretto.proto.messages import file_name
 
@@ -53,6 +54,7 @@ SAMPLES: list[msgspec.Struct] = [
     public.Presence(device="w-1", tasks=["payment.charge"], attributes={"site": 3}, slots=8),
     public.Presence(gone=True),
     public.Alert(code="run_without_cause", message="look", at="2026-11-22T12:00:00Z", run_id=RUN),
+    Scaling(instance="execution-1", wanted=2, waiting=5),
     public.Progress(id=ATTEMPT, progress=0.4),
     public.EventsMessage(
         run=public.RunHead(
