@@ -120,7 +120,7 @@ async def test_definitions_are_registered_checked_and_read(
     assert (await site.http.get("/api/v1/definitions/new")).json()["source"] == source
     assert (await site.http.get("/api/v1/definitions/new/1")).json()["version"] == 1
     problem(await site.http.get("/api/v1/definitions/new/2"), 404, "workflow_unknown")
-    problem(await site.http.get("/api/v1/definitions/new/X"), 422, "request_invalid")
+    problem(await site.http.get("/api/v1/definitions/new/X"), 422, "version_invalid")
     problem(await site.http.get("/api/v1/definitions/No.Name"), 422, "name_invalid")
     wrong = await site.http.post("/api/v1/definitions", json={"source": "workflow: new"})
     mistakes = problem(wrong, 422, "definition_invalid")["errors"]
