@@ -21,3 +21,7 @@ pulling in batches, dead letters, request/reply, discoverable services.
 nats-py keeps what is hard and rare (TLS, credentials, reconnects, clusters); what is frequent
 (parsing messages, publishing, acknowledging) is ours, because its way costs several times more.
 """
+
+from stretto.bus.websocket import hold_off
+
+hold_off()

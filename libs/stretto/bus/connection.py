@@ -18,6 +18,7 @@ from nats.protocol.parser import AUTHORIZATION_VIOLATION
 from stretto.runtime.errors import NotReachable, PermanentError, TransientError
 from stretto.telemetry.names import LOG_CONNECTION, LOG_GENERATION, LOG_REASON
 
+from . import websocket
 from .nats_core import CoreClient, Sink
 from .request import REQUEST_TIMEOUT_S, Reply, Requests
 from .wire import header_block, publish_command, subject_bytes
@@ -373,8 +374,11 @@ async def connect(
 
     Raises:
         NotReachable: no server answered in time.
-        PermanentError: it refused our credentials, or the URL is wrong.
+        PermanentError: it refused our credentials, or the URL is wrong, or of a kind (``ws://``)
+            that needs a package which is not installed.
     """
+    if websocket.is_wanted(url):
+        websocket.allow()
     connection = Connection(name, inbox_prefix)
     connection._give_up_at = asyncio.get_running_loop().time() + timeout_s
     try:
