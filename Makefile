@@ -55,6 +55,10 @@ proto: $(VENV)/.local ## write anew what is made from the code: proto/, deploy/n
 test: $(VENV)/.dev ## run all tests on real servers, with coverage; TESTS=path runs some, without
 	@scripts/test.sh $(TESTS)
 
+.PHONY: test-long
+test-long: $(VENV)/.dev ## the tests that take a minute each, which `make test` has in short
+	@scripts/test.sh -m long
+
 .PHONY: check
 check: $(VENV)/.dev ## look for mistakes without running anything: format, lint, types, boundaries
 	$(BIN)/ruff format --check

@@ -10,7 +10,7 @@ from stretto.bench.rig import RigOptions, rig
 from stretto.bench.sizes import SHORT
 from stretto.bench.workloads.steady import steady
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 GROWTH = replace(SMALL, history_events=3, payload_bytes=20_000)
 

@@ -201,6 +201,8 @@ class Queues(msgspec.Struct, frozen=True, kw_only=True):
     queues: list[answers.QueueView]
     unknown_tasks: list[answers.UnknownTask] = []
     """Tasks that attempts wait for and that nobody who is present does."""
+    resources: list[answers.ResourceView] = []
+    """What there is of named resources, what is in use, what waits."""
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):

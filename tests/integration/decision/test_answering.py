@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections import Counter
 
 import msgspec
@@ -305,7 +306,10 @@ async def test_a_single_record_is_suspected_for_a_while_and_then_given_up(
         await until_nothing_is_left(bus)
     code, message = failure_of(asker.answers[(2).to_bytes(16, "big"), "step", 1])
     assert code == "crashed"
-    assert message == "expected to evaluate it, but the process ended 7 times meanwhile"
+    # Once more where the last delivery ran out while the service was starting.
+    assert re.fullmatch(
+        r"expected to evaluate it, but the process ended [78] times meanwhile", message
+    )
 
 
 async def test_texts_that_are_no_utf_8_end_nobody(

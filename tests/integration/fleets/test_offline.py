@@ -113,6 +113,7 @@ async def test_what_was_sent_to_a_device_that_is_away_is_done_once_when_it_is_ba
     assert {e["data"]["attempt"] for e in events(dev, run) if e["type"] == "step.bound"} == {1}
 
 
+@pytest.mark.long
 async def test_a_device_that_was_cut_off_while_it_worked_reconciles_when_it_is_back(
     house: House, devices: Fleet, tmp_path: Path
 ) -> None:
@@ -137,6 +138,7 @@ async def test_a_device_that_was_cut_off_while_it_worked_reconciles_when_it_is_b
     assert completed(dev, run) == ["install[0]", "install"]
 
 
+@pytest.mark.long
 async def test_a_device_that_never_comes_back_is_not_waited_for_past_its_deadline(
     house: House, devices: Fleet, tmp_path: Path
 ) -> None:

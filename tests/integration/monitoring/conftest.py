@@ -29,11 +29,13 @@ FAIL = "workflow: fail\nsteps:\n  breaks: {task: fail}\n"
 WITHIN_S = 15.0
 
 
-async def eventually(ask: Callable[[], Awaitable[T]], wanted: Callable[[T], bool]) -> T:
+async def eventually(
+    ask: Callable[[], Awaitable[T]], wanted: Callable[[T], bool], within_s: float = WITHIN_S
+) -> T:
     """Ask until the answer is as wanted; an AssertionError shows the last one."""
     last: T | None = None
     try:
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(within_s):
             while True:
                 last = await ask()
                 if wanted(last):

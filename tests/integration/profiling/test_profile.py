@@ -54,6 +54,7 @@ def asked(dev: Dev, path: str) -> Any:
         return json.load(answer)
 
 
+@pytest.mark.long
 def test_a_mosaic_of_300_steps_takes_as_long_as_its_longest_chain(
     dev: Dev, workers: None, tmp_path: Path
 ) -> None:

@@ -151,7 +151,7 @@ async def test_a_run_keeps_its_version_and_a_start_may_choose_one(world: World) 
     assert missing["rejected"]["code"] == "workflow_unknown"
     assert "workflow 'one'" in missing["rejected"]["message"]
     assert "version 7" in missing["rejected"]["message"]
-    assert absurd["rejected"]["code"] == "value_invalid"
+    assert absurd["rejected"]["code"] == "message_unreadable"
 
 
 async def test_what_cannot_be_started_is_refused_to_who_asked_and_for_all_to_see(
