@@ -10,7 +10,7 @@ from stretto.bench.rig import RigOptions, rig
 from stretto.bench.sizes import SHORT
 from stretto.bench.workloads.steady import steady
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 
 GROWTH = replace(SMALL, history_events=3, payload_bytes=20_000)
 
