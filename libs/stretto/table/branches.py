@@ -65,10 +65,9 @@ class Split(NamedTuple):
 
 
 class Whole(NamedTuple):
-    """A case that is asked as it is; `evaluate` None: the `else`."""
+    """A case that is asked as it is, or the `else`."""
 
     number: int
-    evaluate: Getter | None
 
 
 class CompiledBranches:
@@ -100,21 +99,22 @@ class CompiledBranches:
         self.asked += 1
         known: list[bool | EvaluationError | None] = [None] * len(self.terms)
         measuring = bool(self.terms) and not self.asked % SAMPLE_EVERY
+        found = _NONE
         for part in self.parts:
             match part:
-                case Whole(number, evaluate):
-                    if evaluate is None or self._one(number, evaluate, scope):
-                        return number
+                case Whole(number):
+                    if self._one(number, scope):
+                        found = number
                 case Chain():
                     found = self._of_chain(part, scope)
-                    if found != _NONE:
-                        return found
-                case Split(number, terms):
-                    if self._of_terms(number, terms, scope, known, measuring=measuring):
-                        return number
+                case _:
+                    if self._of_terms(part, scope, known, measuring=measuring):
+                        found = part.number
+            if found != _NONE:
+                break
         if measuring:
             self._reorder()
-        return _NONE
+        return found
 
     def _one_by_one(self, scope: Mapping[str, Any]) -> int:
         number = _NONE
@@ -126,9 +126,10 @@ class CompiledBranches:
             raise error.at(f"switch[{number}].if") from error
         return _NONE
 
-    def _one(self, number: int, evaluate: Getter, scope: Mapping[str, Any]) -> bool:
+    def _one(self, number: int, scope: Mapping[str, Any]) -> bool:
+        evaluate = self._getters[number]
         try:
-            return bool(evaluate(scope))
+            return evaluate is None or bool(evaluate(scope))
         except EvaluationError as error:
             raise error.at(f"switch[{number}].if") from error
 
@@ -139,24 +140,19 @@ class CompiledBranches:
             raise error.at(f"switch[{chain.first}].if") from error
         if _is_simple(value):
             return chain.cases.get((type(value) is bool, value), _NONE)
-        for number in range(chain.first, chain.last + 1):
-            evaluate = self._getters[number]
-            assert evaluate is not None
-            if self._one(number, evaluate, scope):
-                return number
-        return _NONE
+        cases = range(chain.first, chain.last + 1)
+        return next((number for number in cases if self._one(number, scope)), _NONE)
 
     def _of_terms(
         self,
-        number: int,
-        terms: list[_Term],
+        split: Split,
         scope: Mapping[str, Any],
         known: list[bool | EvaluationError | None],
         *,
         measuring: bool,
     ) -> bool:
         failed = False
-        for term in terms:
+        for term in split.terms:
             answer = known[term.number]
             if answer is None:
                 began = perf_counter_ns() if measuring else 0
@@ -170,10 +166,8 @@ class CompiledBranches:
             if answer is False:
                 return False
             failed = failed or answer is not True
-        evaluate = self._getters[number]
-        assert evaluate is not None
         # Asked as a whole it fails in the words of the language.
-        return self._one(number, evaluate, scope) if failed else True
+        return not failed or self._one(split.number, scope)
 
     def _reorder(self) -> None:
         for part in self.parts:
@@ -195,7 +189,7 @@ class CompiledBranches:
             if read is not None and any(term.form in self.shared for term in read.terms):
                 parts.append(Split(number, self._terms_of(number, read, programs)))
             else:
-                parts.append(Whole(number, self._getters[number]))
+                parts.append(Whole(number))
             number += 1
         return parts
 
@@ -223,10 +217,9 @@ class CompiledBranches:
                 case Split(number, terms):
                     texts = ", then ".join(f"`{term.source}`" for term in terms)
                     told.append(f"case {number}: {texts}")
-                case Whole(number, None):
-                    told.append(f"case {number}: else")
-                case Whole(number):
-                    told.append(f"case {number}: `{self.cases[number]}`")
+                case _:
+                    case = self.cases[part.number]
+                    told.append(f"case {part.number}: {'else' if case is None else f'`{case}`'}")
         return told
 
     def changes(self) -> list[str]:

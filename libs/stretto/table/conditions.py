@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from stretto.expression.errors import ExpressionError
 from stretto.expression.interpolation import is_template, split
@@ -123,6 +123,8 @@ def _form(node: Node) -> Form:
             names = (node.item_name, node.second_name, node.result_name)
             parts = (node.over, node.start, node.condition, node.step, node.result)
             return ("loop", names, *map(_form, parts))
+        case _:
+            assert_never(node)
 
 
 def _equality(node: Node) -> Equality | None:

@@ -10,14 +10,18 @@ from stretto.contracts.codec import json_encode
 from stretto.table.compiled import CompiledTable
 from stretto.table.index import numbers_in
 from stretto.table.values import (
+    BOOL_KIND,
     EVERYTHING,
+    NULL_KIND,
     NUMBER_KIND,
     OF_TYPE,
     TEXT_KIND,
+    Cut,
     Interval,
     ValueSet,
     common,
     complement,
+    contains,
     cuts_of,
     example,
     united,
@@ -184,11 +188,13 @@ def _listed(values: ValueSet) -> str:
     return ", ".join([*parts, *more])
 
 
-def _interval(low: tuple[int, Any, int], high: tuple[int, Any, int]) -> str:
+def _interval(low: Cut, high: Cut) -> str:
     kind = low[0]
-    if (high[0], high[1], low[2], high[2]) == (kind, low[1], 0, 1):
-        names = {0: "null", 1: "true" if low[1] else "false"}
-        return names.get(kind) or _literal(low[1])
+    if (high[0], high[1], low[2], high[2]) == (kind, low[1], 0, 1) and kind != BOOL_KIND:
+        return "null" if kind == NULL_KIND else _literal(low[1])
+    if kind == high[0] == BOOL_KIND:
+        told = [(False, "false"), (True, "true")]
+        return ", ".join(name for value, name in told if contains((Interval(low, high),), value))
     if kind not in (NUMBER_KIND, TEXT_KIND) or high[0] > kind + 1:
         return "any other"
     unbound_low = low[1] in (float("-inf"), "")

@@ -19,9 +19,6 @@ NULL_KIND, BOOL_KIND, NUMBER_KIND, TEXT_KIND, OTHER_KIND, END_KIND = range(6)
 class _Other:
     """Stands for every list and map."""
 
-    def __repr__(self) -> str:
-        return "a list or map"
-
 
 OTHER = _Other()
 
@@ -147,8 +144,6 @@ def example(of: ValueSet, *, whole: bool = False) -> Any:
     """
     for interval in of:
         for value in _candidates(interval, whole=whole):
-            if whole and isinstance(value, float) and not value.is_integer():
-                continue
             if contains((interval,), value):
                 return value
     raise LookupError("expected a value, but the set is empty")
@@ -192,22 +187,14 @@ def _candidates(interval: Interval, *, whole: bool) -> Iterator[Any]:
 def _numbers(low: float, high: float, *, whole: bool) -> Iterator[float]:
     if math.isinf(low) and math.isinf(high):
         yield 0
-        return
-    if math.isinf(low):
-        yield from (_tidy(high, math.floor), _tidy(high, math.floor) - 1, high)
-        return
-    # A value inside first: the bounds of a gap belong to its neighbours.
-    if not math.isinf(high):
-        middle = low + (high - low) / 2
-        yield from (math.floor(middle), math.ceil(middle))
-    yield from (_tidy(low, math.ceil), _tidy(low, math.floor) + 1)
-    if not whole:
-        yield low
-        if not math.isinf(high):
-            yield from (round(middle, 2), middle, high)
-    elif not math.isinf(high):
-        yield _tidy(high, math.floor)
-
-
-def _tidy(number: float, rounding: Any) -> float:
-    return int(rounding(number)) if math.isfinite(number) else number
+    elif math.isinf(low):
+        yield from (math.floor(high), math.floor(high) - 1)
+    elif math.isinf(high):
+        yield from (math.ceil(low), math.floor(low) + 1)
+    else:
+        # A value inside first: the bounds of a gap belong to its neighbours. Halved before they
+        # are added: the distance of two numbers may be more than a number can hold.
+        middle = low / 2 + high / 2
+        yield from (math.floor(middle), math.ceil(middle), math.ceil(low), math.floor(low) + 1)
+        if not whole:
+            yield from (low, round(middle, 2), middle, high)

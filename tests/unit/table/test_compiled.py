@@ -190,3 +190,28 @@ def test_counters_are_bounded() -> None:
     assert seen.asked <= MAX_COUNTED
     assert seen.cost_ns == pytest.approx(100, rel=0.1)
     assert seen.share_kept == pytest.approx(0.5, rel=0.1)
+
+
+def test_a_condition_of_two_rules_has_the_same_answer_for_both() -> None:
+    same = {"x": "${{ 6 / value > 1 }}"}
+    twice = table(NUMBER, (same, "a"), (same, "b"), ({"x": "> 1"}, "c"), hit="collect")
+
+    assert ask(twice, x=3) == (["a", "b", "c"], [0, 1, 2])
+    assert ask(twice, x=6) == (["c"], [2])
+    assert refusal(twice, x=0).startswith("decide.rules[0].when.x: ")
+
+
+def test_for_first_a_rule_whose_expression_says_no_leaves_the_next_to_count() -> None:
+    first = table(NUMBER, ({"x": "${{ value > 5 }}"}, "a"), ({"x": "> 1"}, "b"), hit="first")
+
+    assert [ask(first, x=x) for x in (6, 2)] == [("a", [0]), ("b", [1])]
+
+
+def test_an_output_sees_the_inputs_that_can_be_worked_out() -> None:
+    known = table(
+        {"x": "number", "y": "any"},
+        ({"x": "1"}, {"y": "${{ has(inputs.y) ? inputs.y : 'none' }}"}),
+    )
+
+    assert ask(known, x=1, y=2) == ({"y": 2}, [0])
+    assert ask(known, x=1) == ({"y": "none"}, [0])
