@@ -2,17 +2,13 @@
 
 import ast
 import re
-import subprocess
-import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).resolve().parents[2]
-SERVICES = ("workflow", "decision", "execution", "monitoring", "gateway")
+from tests.deployed import SERVICES
+from tests.tree import ROOT, imports, sources, tracked, within
+
 MAX_LINES = 600
 """Past it a file is split."""
 MAX_MAIN_LINES = 40
@@ -25,54 +21,6 @@ IMPURE = frozenset(
         "pathlib", "logging", "asyncpg", "nats", "httpx", "uuid",
     }
 )  # fmt: skip
-
-
-def tracked() -> list[Path]:
-    """The files of the project: what git knows, and what it would take."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if listed.returncode == 0:
-        return [ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
-    kept = (ROOT / name for name in ("libs", "services", "scripts", "tests", "docs", "deploy"))
-    return [path for folder in kept for path in folder.rglob("*") if path.is_file()]
-
-
-def sources(*folders: str) -> list[Path]:
-    return [
-        path
-        for path in tracked()
-        if path.suffix == ".py" and any(path.is_relative_to(ROOT / f) for f in folders)
-    ]
-
-
-def imports(path: Path) -> Iterator[str]:
-    """The absolute names of all modules that a file imports, wherever in it."""
-    package = module_name(path).split(".")
-    if path.name != "__init__.py":
-        package = package[:-1]
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (name.name for name in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            above = package[: len(package) - node.level + 1] if node.level else []
-            start = ".".join([*above, *([node.module] if node.module else [])])
-            yield start
-            yield from (f"{start}.{name.name}" for name in node.names)
-
-
-def module_name(path: Path) -> str:
-    relative = path.relative_to(ROOT / "libs" if path.is_relative_to(ROOT / "libs") else ROOT)
-    parts = list(relative.with_suffix("").parts)
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def within(name: str, package: str) -> bool:
-    return name == package or name.startswith(package + ".")
 
 
 def test_contracts_import_nothing_of_ours() -> None:
@@ -176,13 +124,3 @@ def test_no_tracked_file_names_a_place_of_one_machine() -> None:
         if path != Path(__file__) and (found := private.search(text)):
             wrong.append((str(path.relative_to(ROOT)), found.group()))
     assert not wrong
-
-
-def test_the_lock_pins_every_dependency_and_names_no_place() -> None:
-    lock = (ROOT / "requirements.lock").read_text()
-    assert not re.search(r"https?://|file:|--hash|--index|--find-links", lock)
-    pinned = {canonicalize_name(Requirement(line).name) for line in lock.splitlines()}
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lists = [project["dependencies"], *project["optional-dependencies"].values()]
-    wanted = {canonicalize_name(Requirement(line).name) for some in lists for line in some}
-    assert not wanted - pinned - {"stretto"}

@@ -7,6 +7,7 @@ from typing import Any, get_args
 import pytest
 import yaml
 
+from scripts.configuration import CLASSES, variable
 from stretto.contracts.frames import ServiceName
 from stretto.runtime.access import USERS, inbox_prefix
 from tests.deployed import ROOT, SERVICES, compose, variables
@@ -30,6 +31,12 @@ def test_a_process_logs_in_to_the_bus_as_itself(service: str) -> None:
     assert environment["STRETTO_NATS_INBOX_PREFIX"] == inbox_prefix(service)  # type: ignore[arg-type]
     password = f"STRETTO_NATS_PASSWORD_{service.upper()}"
     assert environment["STRETTO_NATS_PASSWORD"] == passwords[password]
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_a_process_is_told_only_what_it_knows(service: str) -> None:
+    known = {variable(*field) for field in CLASSES[service].model_fields.items()}
+    assert set(COMPOSE[service]["environment"]) <= known
 
 
 def test_the_bus_has_a_password_of_its_own_for_each_user() -> None:
