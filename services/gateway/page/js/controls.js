@@ -1,9 +1,10 @@
 // What a person can tell a run: a button, a dialog that says what will happen, who and why.
 
 import { api } from "./api.js";
-import { h, replace, toast } from "./dom.js";
+import { field, jsonOf, openDialog } from "./dialog.js";
+import { h, toast } from "./dom.js";
+import { whoAndWhy } from "./who.js";
 
-const WHO = "stretto-by";
 const ENDED = new Set(["completed", "failed", "cancelled", "skipped"]);
 
 // `says`: what happens. `tone`: how the button of the dialog looks. `fields`: what is asked besides.
@@ -57,51 +58,27 @@ export function controlButton(command, run, done, fixed = {}, label = "") {
 }
 
 function controlDialog(command, run, done, fixed) {
-  const { title, says, tone, fields = [] } = COMMANDS[command];
-  const asked = fields.filter((field) => fixed[field] === undefined);
+  const { title, says, tone, fields = [], label } = COMMANDS[command];
+  const asked = fields.filter((name) => fixed[name] === undefined);
   const name = h("input", { autocomplete: "off", required: true, maxlength: 256 });
   const payload = h("textarea", { rows: 4, spellcheck: "false", placeholder: "null" });
-  const by = h("input", { autocomplete: "username", maxlength: 256, value: localStorage.getItem(WHO) || "", placeholder: "your name" });
-  const reason = h("input", { autocomplete: "off", maxlength: 1000, placeholder: "why, for the log" });
-  const problem = h("div", { role: "alert" });
-  const send = h("button", { class: tone || "primary" }, COMMANDS[command].label.replace(" to here", ""));
-  const submit = async (event) => {
-    event.preventDefault();
-    replace(problem);
-    const body = { command, namespace: run.namespace, ...fixed };
-    if (asked.includes("name")) body.name = name.value.trim();
-    try {
-      if (asked.includes("payload") && payload.value.trim()) body.payload = JSON.parse(payload.value);
-    } catch (error) {
-      return void replace(problem, h("div", { class: "note bad" }, `The payload is no JSON: ${error.message}`));
-    }
-    if (by.value.trim()) body.by = by.value.trim();
-    if (reason.value.trim()) body.reason = reason.value.trim();
-    localStorage.setItem(WHO, by.value.trim());
-    send.disabled = true;
-    try {
+  const who = whoAndWhy();
+  openDialog({
+    title, says, tone, done, label: label.replace(" to here", ""),
+    tags: [fixed.step, fixed.name].filter(Boolean),
+    fields: [
+      asked.includes("name") && field("Name of the signal", name),
+      asked.includes("payload") && field("Payload (JSON)", payload),
+      ...who.fields,
+    ],
+    focus: asked.includes("name") ? name : who.reason,
+    send: async () => {
+      const body = { command, namespace: run.namespace, ...fixed, ...who.body() };
+      if (asked.includes("name")) body.name = name.value.trim();
+      const value = asked.includes("payload") ? jsonOf(payload, "The payload") : undefined;
+      if (value !== undefined) body.payload = value;
       await api(`/runs/${run.run_id}/control`, { method: "POST", body });
-      dialog.close();
       toast(`${title}: done`);
-    } catch (error) {
-      replace(problem, h("div", { class: "note bad" }, error.message, error.remedy ? h("small", {}, error.remedy) : ""));
-    } finally {
-      send.disabled = false;
-      done();
-    }
-  };
-  const dialog = h("dialog", { "aria-labelledby": "control-title" },
-    h("form", { onsubmit: submit },
-      h("h2", { id: "control-title" }, title, fixed.step ? h("code", { class: "tag" }, fixed.step) : "", fixed.name ? h("code", { class: "tag" }, fixed.name) : ""),
-      h("p", { class: "muted" }, says),
-      asked.includes("name") && h("label", { class: "field" }, "Name of the signal", name),
-      asked.includes("payload") && h("label", { class: "field" }, "Payload (JSON)", payload),
-      h("label", { class: "field" }, "Reason", reason),
-      h("label", { class: "field" }, "Who asks", by),
-      problem,
-      h("div", { class: "row" }, h("button", { type: "button", onclick: () => dialog.close() }, "Close"), send)));
-  dialog.addEventListener("close", () => dialog.remove());
-  document.body.append(dialog);
-  dialog.showModal();
-  (asked.includes("name") ? name : reason).focus();
+    },
+  });
 }

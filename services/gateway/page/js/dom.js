@@ -30,10 +30,21 @@ function add(element, children) {
   }
 }
 
+// What had the focus has it again, if it is there still: who uses the keyboard does not lose the
+// place whenever something new comes.
 export function replace(element, ...children) {
+  const focused = element.contains(document.activeElement) ? selectorOf(document.activeElement) : null;
   element.replaceChildren();
   add(element, children);
+  if (focused) element.querySelector(focused)?.focus({ preventScroll: true });
   return element;
+}
+
+const NAMES = ["data-step", "data-command", "href", "aria-label"];
+
+function selectorOf(element) {
+  const name = NAMES.find((each) => element.hasAttribute(each));
+  return name && `${element.localName}[${name}="${CSS.escape(element.getAttribute(name))}"]`;
 }
 
 // Calls at most every `ms`, the last call always; for what events ask for again and again.
@@ -71,9 +82,10 @@ export function pill(status) {
 
 const TONES = {
   completed: "ok", failed: "bad", cancelled: "idle", terminated: "bad", skipped: "idle", failing: "warn",
+  active: "ok", started: "run", starting: "run", ended: "ok", missed: "warn", refused: "bad",
   retrying: "warn", waiting: "warn", paused: "warn", queued: "warn", blocked: "bad", running: "run", scheduled: "run", deciding: "run", open: "run",
 };
 
 export function toneOf(status) {
-  return TONES[status] || "idle";
+  return TONES[status.split(" ")[0]] || "idle";
 }

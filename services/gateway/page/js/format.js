@@ -23,6 +23,12 @@ export function ago(at) {
   return new Date(at).toLocaleDateString(undefined, { dateStyle: "medium" });
 }
 
+// The same of an instant to come.
+export function ahead(at) {
+  const ms = Date.parse(at) - Date.now();
+  return ms < 1000 ? "now" : ms < 86400000 * 30 ? `in ${duration(ms < 60000 ? Math.floor(ms / 1000) * 1000 : ms).replace(/^(\d+)\.\d+ s$/, "$1 s")}` : new Date(at).toLocaleDateString(undefined, { dateStyle: "medium" });
+}
+
 export function moment(at) {
   return new Date(at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
 }

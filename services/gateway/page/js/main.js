@@ -7,12 +7,15 @@ import { insightView } from "./views/insight.js";
 import { queuesView } from "./views/queues.js";
 import { runView } from "./views/run.js";
 import { runsView } from "./views/runs.js";
+import { scheduleView, schedulesView } from "./views/schedules.js";
 
 const ROUTES = [
   [/^\/runs\/([0-9a-f-]{36})$/, runView, "/runs"],
   [/^\/runs$/, runsView, "/runs"],
   [/^\/definitions\/([a-z0-9][a-z0-9_-]*)(?:\/(\d+))?$/, definitionView, "/definitions"],
   [/^\/definitions$/, definitionsView, "/definitions"],
+  [/^\/schedules\/([a-z0-9][a-z0-9_-]*)$/, scheduleView, "/schedules"],
+  [/^\/schedules$/, schedulesView, "/schedules"],
   [/^\/queues$/, queuesView, "/queues"],
   [/^\/insight$/, insightView, "/insight"],
 ];
@@ -43,7 +46,7 @@ async function show() {
     leave = ended || (() => {});
   } catch (error) {
     if (mine !== turn) return;
-    if (!(error instanceof Problem)) throw error;
+    if (!(error instanceof Problem)) console.error(error);
     if (error.status === 0 || error.status === 503) say("lost", "not reachable");
     replace(place, h("div", { class: "panel" }, h("div", { class: "empty" },
       h("strong", {}, error.status === 404 ? "Not found" : "That did not work"),

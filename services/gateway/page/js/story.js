@@ -51,6 +51,7 @@ const TELL = {
   "step.completed": (d, s) => [s, " completed", d.worker ? [" on ", code(d.worker)] : "", cut(d.output) ? [" with ", cut(d.output)] : "", "."],
   "step.chosen": (d, s) => [s, d.then?.length ? [" chose ", d.then.join(", ")] : " chose nothing", "."],
   "step.limited": (d, s) => [s, " has limits that were worked out: ", cut({ ...d.timeouts, ...d.retry }), "."],
+  "step.labelled": (d, s) => [s, " is labelled ", Object.entries(d.labels || {}).map(([k, v]) => `${k}=${v}`).join(", "), "."],
   "step.queued": (d, s) => [s, " asks for a place for the key ", code(d.key), "."],
   "step.admitted": (d, s) => [s, " has a place for the key ", code(d.key), "."],
   "step.waiting": (d, s) => [s, d.until ? ` waits until ${moment(d.until)}.` : " waits."],

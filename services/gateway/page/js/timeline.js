@@ -33,11 +33,9 @@ export class Timeline {
     this.scale = { start, total: Math.max(run.closed_at ? run.duration_ms : end - start, 0.5) };
     replace(this.axis, ticks(this.scale.total).map((at) =>
       h("span", { style: { left: `${(at / this.scale.total) * 100}%` } }, duration(at))));
-    const focused = document.activeElement?.dataset?.step;
     const shown = this.visible(steps);
     replace(this.lanes, shown.slice(0, MAX_LANES).map((entry) => this.lane(entry)),
       shown.length > MAX_LANES && h("p", { class: "more muted" }, `and ${shown.length - MAX_LANES} more steps`));
-    if (focused) this.lanes.querySelector(`[data-step="${CSS.escape(focused)}"]`)?.focus();
   }
 
   // Parents before their parts; parts of a large step only when it is unfolded.

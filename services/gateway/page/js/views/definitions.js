@@ -1,6 +1,7 @@
 // Workflows: the list, and one with its graph and source; register a new one.
 
 import { api, namespace } from "../api.js";
+import { openDialog } from "../dialog.js";
 import { h, replace, toast } from "../dom.js";
 import { ago, count, duration, moment } from "../format.js";
 import { graph } from "../graph.js";
@@ -63,24 +64,12 @@ export async function definitionView(place, [name, version]) {
 
 function register(source = FIRST) {
   const text = h("textarea", { rows: 18, spellcheck: "false", value: source, "aria-label": "Definition in YAML" });
-  const mistakes = h("div", { role: "alert" });
-  const send = async (event) => {
-    event.preventDefault();
-    replace(mistakes);
-    try {
+  openDialog({
+    title: "Register a definition", label: "Register", fields: [text], wide: true,
+    send: async () => {
       const made = await api("/definitions", { method: "POST", body: { source: text.value, namespace: namespace.get() } });
-      dialog.close();
       toast(made.created === false ? `${made.workflow} v${made.version} is there already` : `${made.workflow} v${made.version} registered`);
       location.hash = `#/definitions/${made.workflow}/${made.version}`;
-    } catch (error) {
-      replace(mistakes, h("div", { class: "note bad" }, h("b", {}, error.errors.length ? "It was not registered:" : error.message),
-        error.errors.slice(0, 8).map((m) => h("div", {}, m.line ? `Line ${m.line}: ` : "", m.message || m.reason || JSON.stringify(m), m.suggestion ? ` (${m.suggestion})` : ""))));
-    }
-  };
-  const dialog = h("dialog", { "aria-labelledby": "register-title", style: { width: "min(760px, calc(100vw - 40px))" } },
-    h("form", { onsubmit: send }, h("h2", { id: "register-title" }, "Register a definition"), text, mistakes,
-      h("div", { class: "row" }, h("button", { type: "button", onclick: () => dialog.close() }, "Close"), h("button", { class: "primary" }, "Register"))));
-  dialog.addEventListener("close", () => dialog.remove());
-  document.body.append(dialog);
-  dialog.showModal();
+    },
+  });
 }
