@@ -1,30 +1,30 @@
 """`stretto.api.execution.*`: what a person may want to know of queues and devices."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
 from services.execution.core.roster import Roster
-from services.execution.core.routed import At, Routed
-from services.execution.core.unknown import unknown_tasks
-from services.execution.desk import Desk
-from services.execution.lane import Lane
+from services.execution.core.unknown import Unknown, added_up
+from services.execution.parts import Part, Parts, Question
 from stretto.bus.service import Handler, Refusal
-from stretto.contracts.bindings import MAX_ASKED, RoutedAttempt, RoutedAttempts, RoutedQuery
+from stretto.contracts.bindings import MAX_ASKED, RoutedAttempts, RoutedQuery
 from stretto.contracts.codec import json_encode
 from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.clock import rfc3339
-from stretto.runtime.topology import CHARGED_LANE
+
+COUNTS = ("waiting", "in_flight", "wanted")
+"""Of a queue, what each instance counts for its own lanes."""
 
 
 class Answers:
-    """Answers from the state of the lanes that are active in this instance."""
+    """Answers for all instances, whichever of them is asked."""
 
-    def __init__(self, instance: str, roster: Roster, lanes: Sequence[Lane]) -> None:
+    def __init__(self, instance: str, roster: Roster, parts: Parts) -> None:
         self._instance = instance
         self._roster = roster
-        self._lanes = lanes
+        self._parts = parts
 
     @property
     def operations(self) -> dict[str, Handler]:
@@ -37,44 +37,18 @@ class Answers:
         }
 
     async def _queues(self, _request: bytes) -> bytes:
-        """`{"queues": [{"namespace", "queue", "waiting", "in_flight", "workers", "slots"}],
-        "unknown_tasks": [{"namespace", "task", "queue"?, "attempts", "since", "workers"}],
-        "resources": [{"name", "capacity", "used", "waiting"}]}`"""
-        rows: dict[tuple[str, str], dict[str, Any]] = {}
-        for place in self._roster.queues:
-            rows[place] = self._row(*place)
-        for desk in self._desks():
-            for line in desk.core.lines:
-                place = (line.namespace, line.queue)
-                row = rows.setdefault(place, self._row(*place))
-                row["waiting"] += line.waiting
-                row["in_flight"] += line.out
-        unknown = [
-            {
-                "namespace": task.namespace,
-                "task": task.task,
-                "queue": task.queue,
-                "attempts": task.attempts,
-                "since": rfc3339(task.since_us),
-                "workers": task.workers,
-            }
-            for desk in self._desks()
-            for task in unknown_tasks(desk.core.known, self._roster)
-        ]
+        """`{"queues": [{"namespace", "queue", "waiting", "in_flight", "wanted", "workers", "slots",
+        "busy"}], "unknown_tasks": [{"namespace", "task", "queue"?, "attempts", "since",
+        "workers"}], "resources": [{"name", "capacity", "used", "waiting"}]}`"""
+        parts = await self._parts.gather(Question())
         return json_encode(
             {
-                "queues": [rows[place] for place in sorted(rows)],
-                "unknown_tasks": unknown,
+                "queues": self._rows(parts),
+                "unknown_tasks": _told(added_up(task for part in parts for task in part.unknown)),
                 "resources": [
-                    {
-                        "name": name,
-                        "capacity": desk.core.pool.capacity(name),
-                        "used": desk.core.pool.used.get(name, 0),
-                        "waiting": desk.core.pool.waiting.get(name, 0),
-                    }
-                    for desk in self._desks()
-                    if desk.lane == CHARGED_LANE
-                    for name in desk.core.pool.names
+                    msgspec.structs.asdict(resource)
+                    for part in parts
+                    for resource in part.resources
                 ],
             }
         )
@@ -116,48 +90,48 @@ class Answers:
             raise Refusal(
                 "request_invalid", f"expected at most {MAX_ASKED} ids, but got {len(ids)}"
             )
-        desks = list(self._desks())
-        found = [routed for id_ in ids for d in desks if (routed := d.router.core.get(id_))]
-        return json_encode(RoutedAttempts(attempts=[_told(routed) for routed in found]))
+        parts = await self._parts.gather(Question(routed=ids))
+        return json_encode(RoutedAttempts(attempts=[each for p in parts for each in p.routed]))
 
     async def _stats(self, _request: bytes) -> bytes:
-        """Counts by state, for each lane that is active here."""
+        """Counts by state, for each lane that an instance works on."""
+        parts = await self._parts.gather(Question(routed=[]))
+        lanes = sorted((lane for p in parts for lane in p.lanes), key=lambda lane: lane.lane)
         return json_encode(
-            {
-                "instance": self._instance,
-                "devices": len(self._roster),
-                "lanes": [
-                    {"lane": desk.lane, "watched": len(desk.core.pulses)} | desk.counts._asdict()
-                    for desk in self._desks()
-                ],
-            }
+            {"instance": self._instance, "devices": len(self._roster), "lanes": lanes}
         )
+
+    def _rows(self, parts: Sequence[Part]) -> list[dict[str, Any]]:
+        """Every queue that somebody serves or that there is or was something for, by name."""
+        rows = {place: self._row(*place) for place in self._roster.queues}
+        for queue in (queue for part in parts for queue in part.queues):
+            place = (queue.namespace, queue.queue)
+            row = rows.setdefault(place, self._row(*place))
+            for count in COUNTS:
+                row[count] += getattr(queue, count)
+        return [rows[place] for place in sorted(rows)]
 
     def _row(self, namespace: str, queue: str) -> dict[str, Any]:
         crew = self._roster.crew(namespace, queue)
         return {
             "namespace": namespace,
             "queue": queue,
-            "waiting": 0,
-            "in_flight": 0,
+            **dict.fromkeys(COUNTS, 0),
             "workers": crew.workers,
             "slots": crew.slots,
             "busy": self._roster.busy(namespace, queue),
         }
 
-    def _desks(self) -> Iterator[Desk]:
-        return (lane.desk for lane in self._lanes if lane.desk is not None)
 
-
-def _told(routed: Routed) -> RoutedAttempt:
-    at = At.RANKING if routed.at is At.ASKED else routed.at
-    waits = at in (At.RANKING, At.WAITING)
-    return RoutedAttempt(
-        id=routed.attempt.id,
-        at=at.value,
-        since=rfc3339(routed.attempt.arrived_us if waits else routed.since_us),
-        device=routed.device,
-        reason=routed.reason,
-        avoid=routed.avoid,
-        ranked=routed.ranked,
-    )
+def _told(unknown: Iterable[Unknown]) -> list[dict[str, Any]]:
+    return [
+        {
+            "namespace": task.namespace,
+            "task": task.task,
+            "queue": task.queue,
+            "attempts": task.attempts,
+            "since": rfc3339(task.since_us),
+            "workers": task.workers,
+        }
+        for task in unknown
+    ]

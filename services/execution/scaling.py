@@ -36,6 +36,8 @@ class Scaler:
         self._lanes = lanes
         self._advisors: dict[tuple[str, str], Advisor] = {}
         self._gauges: dict[tuple[str, str], Gauge] = {}
+        self.wanted: dict[tuple[str, str], int] = {}
+        """What was said last, by namespace and queue."""
 
     async def run(self) -> None:
         """Look and speak until cancelled."""
@@ -66,6 +68,7 @@ class Scaler:
                 )
             wanted = advisor.advise(load, now_us)
             self._gauges[place].set(wanted)
+            self.wanted[place] = wanted
             said[place] = Scaling(
                 instance=self._context.instance,
                 wanted=wanted,

@@ -6,6 +6,7 @@ from services.execution.answers import Answers
 from services.execution.core.roster import Roster
 from services.execution.lane import Lane
 from services.execution.measures import Measures
+from services.execution.parts import Parts
 from services.execution.presence import Listener
 from services.execution.scaling import Scaler
 from services.execution.settings import ExecutionSettings
@@ -28,7 +29,10 @@ class Execution:
         ]
         self._listener = Listener(context, roster, self.lanes, measures)
         self._scaler = Scaler(context, roster, self.lanes)
-        self._answers = Answers(context.instance, roster, self.lanes)
+        self._parts = Parts(
+            context.instance, context.connection, roster, self.lanes, self._scaler.wanted
+        )
+        self.answers = Answers(context.instance, roster, self._parts)
 
     async def run(self) -> None:
         """Work until the service is told to stop."""
@@ -40,6 +44,7 @@ class Execution:
                 group.create_task(self._listener.run()),
                 group.create_task(self._answer_while_active()),
                 group.create_task(self._scaler.run()),
+                group.create_task(self._parts.run()),
             ]
             async with asyncio.TaskGroup() as lanes:
                 for lane in self.lanes:
@@ -58,7 +63,7 @@ class Execution:
         while True:
             while not self._active:
                 await self.context.clock.sleep(LOOK_S)
-            service = Service(self.context.connection, "execution", self._answers.operations)
+            service = Service(self.context.connection, "execution", self.answers.operations)
             async with asyncio.TaskGroup() as group:
                 answering = group.create_task(service.run())
                 while self._active:

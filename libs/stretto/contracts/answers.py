@@ -140,6 +140,8 @@ class QueueView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     slots: int = 0
     busy: int = 0
     """Slots that are taken, as the workers say."""
+    wanted: int = 0
+    """Workers that the queue wants."""
 
 
 class UnknownTask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

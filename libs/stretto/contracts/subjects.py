@@ -182,6 +182,10 @@ def active(lane: int) -> str:
     return f"stretto.active.{lane}"
 
 
+PARTS = "stretto.parts"
+"""Core NATS, request: an instance of the execution service asks all for what their lanes know."""
+
+
 def stats(service: str) -> str:
     """Core NATS: what each instance says of itself every few seconds (`ServiceStats`)."""
     return f"stretto.stats.{service}"

@@ -76,6 +76,7 @@ _SAYS: dict[UserName, tuple[str, ...]] = {
         subjects.device(_ANY, _ANY),
         subjects.withdraw(_ANY, _ANY),
         subjects.active(_NO_PARTITION),
+        subjects.PARTS,
         subjects.rejected(_ANY),
         # What its own tasks give, and what it says for a worker that is lost.
         subjects.results(_NO_PARTITION),
@@ -115,6 +116,7 @@ _HEARS: dict[UserName, tuple[str, ...]] = {
         subjects.presence(_ANY, _ANY),
         subjects.progress(_ANY, _ANY),
         subjects.active(_NO_PARTITION),
+        subjects.PARTS,
     ),
     "monitoring": (subjects.stats(_ANY), subjects.progress(_ANY, _ANY)),
     "gateway": _CLIENT_HEARS,
@@ -130,7 +132,8 @@ _ANSWERS: dict[UserName, tuple[UserName, ...]] = {
     # Itself: what becomes of the starts of its schedules.
     "workflow": ("workflow", "client", "gateway", "monitoring", "execution", "worker"),
     "decision": ("client", "gateway", "execution"),
-    "execution": ("client", "gateway"),
+    # Itself: each instance knows its own lanes.
+    "execution": ("execution", "client", "gateway"),
     "monitoring": ("client", "gateway"),
     "gateway": ("client",),
 }

@@ -41,8 +41,28 @@ def unknown_tasks(known: Iterable[Attempt], roster: Roster) -> list[Unknown]:
         for key, (count, since_us) in waiting.items()
         if not _is_done_by_somebody(roster, *key)
     ]
-    found.sort(key=lambda unknown: unknown.since_us)
-    return found[:MAX_TOLD]
+    return _longest(found)
+
+
+def added_up(found: Iterable[Unknown]) -> list[Unknown]:
+    """Add up what several lanes found, the oldest first."""
+    sums: dict[tuple[str, str, str | None], Unknown] = {}
+    for one in found:
+        key = (one.namespace, one.task, one.queue)
+        before = sums.get(key)
+        sums[key] = (
+            one
+            if before is None
+            else one._replace(
+                attempts=before.attempts + one.attempts,
+                since_us=min(before.since_us, one.since_us),
+            )
+        )
+    return _longest(sums.values())
+
+
+def _longest(found: Iterable[Unknown]) -> list[Unknown]:
+    return sorted(found, key=lambda unknown: unknown.since_us)[:MAX_TOLD]
 
 
 def _is_done_by_somebody(roster: Roster, namespace: str, task: str, queue: str | None) -> bool:

@@ -358,6 +358,7 @@ async def test_it_answers_what_is_where(nats_url: str) -> None:
             "queue": "sums",
             "waiting": 0,
             "in_flight": 0,
+            "wanted": 0,
             "workers": 1,
             "slots": 7,
             "busy": 0,

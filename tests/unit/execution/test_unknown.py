@@ -2,7 +2,7 @@
 
 from services.execution.core.attempt import Attempt, State
 from services.execution.core.roster import Roster
-from services.execution.core.unknown import Unknown, unknown_tasks
+from services.execution.core.unknown import Unknown, added_up, unknown_tasks
 from stretto.contracts.public import Presence
 
 NS = "default"
@@ -58,3 +58,9 @@ def test_tasks_of_the_service_itself_are_no_workers_business() -> None:
 def test_those_that_wait_longest_come_first() -> None:
     found = unknown_tasks([waiting("b", "q", 2), waiting("a", "q", 1)], roster())
     assert [each.task for each in found] == ["a", "b"]
+
+
+def test_what_several_lanes_found_is_added_up_and_the_oldest_counts() -> None:
+    found = [Unknown(NS, "t", "q", 2, 5, 1), Unknown(NS, "u", None, 1, 4, 0)]
+    found += [Unknown(NS, "t", "q", 3, 2, 1)]
+    assert added_up(found) == [Unknown(NS, "t", "q", 5, 2, 1), Unknown(NS, "u", None, 1, 4, 0)]

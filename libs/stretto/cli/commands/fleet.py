@@ -27,9 +27,12 @@ async def queues_command(call: Call) -> None:
         print_json(page)
         return
     table(
-        ("queue", "waiting", "in flight", "workers", "slots"),
+        ("queue", "waiting", "in flight", "workers", "wanted", "slots"),
         [
-            (escape(q.queue), str(q.waiting), str(q.in_flight), str(q.workers), str(q.slots))
+            (
+                escape(q.queue),
+                *map(str, (q.waiting, q.in_flight, q.workers, q.wanted, q.slots)),
+            )
             for q in page.queues
             if q.namespace == call.namespace
         ],
