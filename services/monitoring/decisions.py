@@ -1,20 +1,18 @@
 """How decisions come out: counts, shares and latencies by workflow, version and step, over time.
 
-In memory, told to Postgres with the statistics, a row a step. Outcomes are counted by the hour for
-two days, by the day for three months.
+In memory, told to Postgres with the statistics, a row a step. Outcomes and times are counted by the
+hour for two days, by the day for three months.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
 from services.monitoring.core.decided import Decided
 from services.monitoring.core.projection import RunProjection
-from services.monitoring.statistics_states import HistogramState, histogram_of, state_of
+from services.monitoring.counted import Counted, Kept
 from stretto.contracts.codec import json_encode
-from stretto.contracts.decisions import DecisionCounts, DecisionStats, DecisionStatsRequest, Period
-from stretto.runtime.clock import US_PER_S, rfc3339
-from stretto.telemetry.metrics import Histogram
+from stretto.contracts.decisions import DecisionCounts, DecisionStats, DecisionStatsRequest
 
 DECISIONS = "decisions/"
 """Beginning of the keys under which they are kept, one a step of a version."""
@@ -22,67 +20,15 @@ DECISIONS = "decisions/"
 MAX_DECISIONS = 1_000
 """Steps of versions that are counted; what comes after them is not."""
 
-MAX_OUTCOMES = 40
-"""Outcomes of one step that are counted by name; the rest goes to `OTHERS`."""
-
-OTHERS = "others"
-
-HOUR_US = 3_600 * US_PER_S
-DAY_US = 24 * HOUR_US
-HOURS = 48
-DAYS = 90
-
-Counts = dict[str, int]
 Key = tuple[str, str, int, str]
 """Namespace, workflow, version, step."""
-
-_MS = 1e-3
-
-
-class _Kept(msgspec.Struct):
-    """What is kept of one step; hours and days by their number since 1970."""
-
-    kind: str
-    latency: HistogramState
-    total: Counts = {}
-    hours: dict[int, Counts] = {}
-    days: dict[int, Counts] = {}
-
-
-class _Counted:
-    """What is known of one step."""
-
-    __slots__ = ("days", "hours", "kind", "latency", "total")
-
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
-        self.latency = Histogram(_MS)
-        self.total: Counts = {}
-        self.hours: dict[int, Counts] = {}
-        self.days: dict[int, Counts] = {}
-
-    def count(self, decided: Decided, at_us: int) -> None:
-        self.latency.observe(decided.took_us)
-        hour, day = at_us // HOUR_US, at_us // DAY_US
-        for name in decided.outcomes:
-            known = name in self.total or len(self.total) < MAX_OUTCOMES
-            outcome = name if known else OTHERS
-            for counts in (
-                self.total,
-                _of(self.hours, hour, HOURS),
-                _of(self.days, day, DAYS),
-            ):
-                counts[outcome] = counts.get(outcome, 0) + 1
-
-    def kept(self) -> _Kept:
-        return _Kept(self.kind, state_of(self.latency), self.total, self.hours, self.days)
 
 
 class Decisions:
     """Counts the decisions of all runs."""
 
     def __init__(self) -> None:
-        self._counted: dict[Key, _Counted] = {}
+        self._counted: dict[Key, Counted] = {}
         self._changed: set[Key] = set()
 
     def count(self, run: RunProjection, decided: Decided, at_us: int) -> None:
@@ -92,7 +38,7 @@ class Decisions:
         if counted is None:
             if len(self._counted) >= MAX_DECISIONS:
                 return
-            counted = self._counted[key] = _Counted(decided.kind)
+            counted = self._counted[key] = Counted(decided.kind)
         counted.count(decided, at_us)
         self._changed.add(key)
 
@@ -110,10 +56,7 @@ class Decisions:
     def restore(self, kept: Mapping[str, bytes]) -> None:
         """Go on with what was kept."""
         for text, value in kept.items():
-            state = _decode(value)
-            counted = self._counted[_key(text)] = _Counted(state.kind)
-            counted.latency = histogram_of(state.latency, _MS)
-            counted.total, counted.hours, counted.days = state.total, state.hours, state.days
+            self._counted[_key(text)] = Counted.of(_decode(value))
 
     def clear(self) -> None:
         """Forget everything: a rebuild counts it again."""
@@ -121,7 +64,7 @@ class Decisions:
         self._changed.clear()
 
 
-_decode = msgspec.json.Decoder(_Kept).decode
+_decode = msgspec.json.Decoder(Kept).decode
 
 
 def report(kept: Mapping[str, bytes], request: DecisionStatsRequest) -> DecisionStats:
@@ -136,46 +79,34 @@ def report(kept: Mapping[str, bytes], request: DecisionStatsRequest) -> Decision
             and request.step in (None, step)
         )
         if wanted:
-            state = _decode(value)
-            found.append(_told(namespace, workflow, version, step, state))
+            counted = Counted.of(_decode(value))
+            found.append(_told(namespace, workflow, version, step, counted))
     found.sort(key=lambda each: -each.count)
     return DecisionStats(decisions=found)
 
 
-def _told(namespace: str, workflow: str, version: int, step: str, state: _Kept) -> DecisionCounts:
-    latency = histogram_of(state.latency, _MS)
-    outcomes = dict(sorted(state.total.items(), key=lambda each: -each[1]))
+def _told(
+    namespace: str, workflow: str, version: int, step: str, counted: Counted
+) -> DecisionCounts:
+    outcomes = dict(sorted(counted.total.items(), key=lambda each: -each[1]))
     total = sum(outcomes.values())
+    latency = counted.latency
     return DecisionCounts(
         namespace=namespace,
         workflow=workflow,
         version=version,
         step=step,
-        kind=state.kind,
+        kind=counted.kind,
         count=latency.count,
         outcomes=outcomes,
         shares={name: round(n / total, 4) for name, n in outcomes.items()} if total else {},
         p50_ms=round(latency.quantile(0.50), 3),
         p95_ms=round(latency.quantile(0.95), 3),
         p99_ms=round(latency.quantile(0.99), 3),
-        hours=list(_periods(state.hours, HOUR_US)),
-        days=list(_periods(state.days, DAY_US)),
+        hours=counted.hours(),
+        days=counted.days(),
+        route=None if counted.route is None else counted.route.told(),
     )
-
-
-def _periods(counted: Mapping[int, Counts], length_us: int) -> Iterator[Period]:
-    for number in sorted(counted):
-        yield Period(at=rfc3339(number * length_us), outcomes=counted[number])
-
-
-def _of(periods: dict[int, Counts], number: int, most: int) -> Counts:
-    """The counts of a period; the oldest are dropped when there are too many."""
-    counts = periods.get(number)
-    if counts is None:
-        counts = periods[number] = {}
-        while len(periods) > most:
-            del periods[min(periods)]
-    return counts
 
 
 def _key_text(key: Key) -> str:

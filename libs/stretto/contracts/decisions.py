@@ -214,13 +214,41 @@ class Period(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When it begins, RFC 3339."""
     outcomes: dict[str, int]
     """How often each came out in it."""
+    count: int = 0
+    """How many decisions there were in it; 0: not known, an older service counted it."""
+    mean_ms: float = 0.0
+    """How long they took on average."""
+    max_ms: float = 0.0
+    """How long the slowest took."""
+
+
+class RouteCounts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is known of the choices of a route beyond who got the attempts."""
+
+    fitting: float = 0.0
+    """How many devices fitted on average."""
+    first: float = 0.0
+    """Share of the attempts that the best candidate got; the others went to the next with a free
+    slot."""
+    explored: float = 0.0
+    """Share of the attempts for which the first was put in front to learn about it."""
+    moved: float = 0.0
+    """Share that was given to another device after the one before did not answer, or was gone."""
+    stood: dict[str, int] = {}
+    """How often each device was among the candidates (at most 16 are told), the most frequent
+    first."""
+    rank_p50_us: float = 0.0
+    """Half of the rankings took at most so long."""
+    rank_p99_us: float = 0.0
+    """99 of 100 did."""
 
 
 class DecisionCounts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How the decisions of one step of one version came out.
 
-    Outcomes are `case 0`, `rules[3]`, `none` and `others`; a table whose rules count together has
-    several a decision.
+    Outcomes are `case 0`, `rules[3]`, `device dock-7`, `none` and `others`; a table whose rules
+    count together has several a decision. Latencies are from the question to the answer, those of
+    a route from when the attempt was scheduled to when a device got it.
     """
 
     namespace: str
@@ -232,7 +260,7 @@ class DecisionCounts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     step: str
     """Which step."""
     kind: str
-    """`switch` or `table`."""
+    """`switch`, `table` or `route`."""
     count: int
     """How many decisions."""
     outcomes: dict[str, int]
@@ -249,6 +277,8 @@ class DecisionCounts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """The last two days, by the hour; hours without a decision are left out."""
     days: list[Period] = []
     """The last three months, by the day."""
+    route: RouteCounts | None = None
+    """Of a route."""
 
 
 class DecisionStats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

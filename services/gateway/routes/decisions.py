@@ -40,7 +40,7 @@ async def decision_stats(
     version: Annotated[int | None, Query(ge=1)] = None,
     step: Annotated[str | None, Query(max_length=1_000)] = None,
 ) -> Response:
-    """Tell how switches and decision tables came out, by workflow, version and step."""
+    """Tell how switches, decision tables and routes came out, by workflow, version and step."""
     return json_answer(
         await gate.ask(
             "monitoring",

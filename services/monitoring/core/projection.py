@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from services.monitoring.core.bound import BOUND, NO_DEVICE, refused
 from services.monitoring.core.decided import Decided, chosen, looked_up
 from services.monitoring.core.facts import (
     CompletedFact,
@@ -266,7 +267,7 @@ def _step_chosen(run: RunProjection, at_us: int, data: bytes) -> Took:
     return chosen(fact.step, fact.branch, at - step.began)
 
 
-def _step_failed(run: RunProjection, at_us: int, data: bytes) -> None:
+def _step_failed(run: RunProjection, at_us: int, data: bytes) -> Took | None:
     fact = decode_failed(data)
     at = at_us - run.started_us
     step = run.step(fact.step, at)
@@ -276,8 +277,11 @@ def _step_failed(run: RunProjection, at_us: int, data: bytes) -> None:
     if fact.blocked:
         run.status = BLOCKED
         run.move(step, BLOCKED, at)
-        return
-    run.move(step, "failed" if fact.retry_at is None else "retrying", at)
+    else:
+        run.move(step, "failed" if fact.retry_at is None else "retrying", at)
+    if attempt is None or fact.failure is None or fact.failure.type != NO_DEVICE:
+        return None
+    return refused(run, fact.step, attempt, at_us)
 
 
 def _attempt(step: Step, number: int) -> Attempt | None:
@@ -334,5 +338,6 @@ _HANDLERS: dict[str, Callable[[RunProjection, int, bytes], Took | None]] = {
     "step.started": _step_started,
     "step.completed": _step_completed,
     "step.failed": _step_failed,
+    **BOUND,
     **TURNS,
 }

@@ -92,6 +92,22 @@ def test_a_device_killed_under_load_is_replaced_and_nothing_is_lost(
     for step in again:
         last = [e["data"] for e in events if e["type"] == "step.bound" and e["step"] == step][-1]
         assert last["device"] == "rk-2"
+    told = dev.call("explain", run, "--step", again[0]).stdout
+    assert ": to rk-1 after" in told
+    assert ": to rk-2 after" in told
+
+    def counted() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = dev.json("stats", "route-kill", "--decisions")["decisions"]
+        return found
+
+    fleet.until(lambda: sum(each["count"] for each in counted()) >= sum(moved.values()))
+    [route] = counted()
+    assert (route["step"], route["kind"]) == ("read[]", "route")
+    assert route["outcomes"].keys() == {"device rk-1", "device rk-2"}
+    assert route["route"]["moved"] > 0
+    over_time = dev.call("stats", "route-kill", "--decisions", "--by", "hour").stdout
+    assert "device rk-2" in over_time
+    assert "moved to another device" in dev.call("stats", "route-kill", "--decisions").stdout
 
 
 def test_a_retry_goes_to_another_device_and_who_fails_often_is_set_aside(

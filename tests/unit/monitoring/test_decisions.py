@@ -6,16 +6,8 @@ import msgspec
 
 from services.monitoring.core.decided import Decided
 from services.monitoring.core.projection import RunProjection
-from services.monitoring.decisions import (
-    DAYS,
-    HOUR_US,
-    HOURS,
-    MAX_DECISIONS,
-    MAX_OUTCOMES,
-    OTHERS,
-    Decisions,
-    report,
-)
+from services.monitoring.counted import DAYS, HOUR_US, HOURS, MAX_OUTCOMES, OTHERS
+from services.monitoring.decisions import MAX_DECISIONS, Decisions, report
 from stretto.contracts.decisions import DecisionCounts, DecisionStatsRequest
 
 BEGIN_US = 1_900_000_000_000_000 // HOUR_US * HOUR_US
