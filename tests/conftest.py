@@ -4,6 +4,7 @@
 ``nats_url``: a NATS account of this test's own, without streams.
 ``postgres_dsn``: a database of this test's own, empty (superuser).
 ``databases``: to make databases from a template that is prepared once (migrated schemas).
+``redis_server``: a Redis of this test's own, to kill and to fill.
 ``data_dir``: a short path for servers that a test starts itself.
 
 A test that kills or wipes a server starts its own: ``NatsServer(data_dir)``.
@@ -12,6 +13,7 @@ A test that kills or wipes a server starts its own: ``NatsServer(data_dir)``.
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import signal
 import tempfile
@@ -21,7 +23,8 @@ from pathlib import Path
 import pytest
 
 from stretto.testkit.isolation import Databases, NatsAccounts, accounts_config
-from stretto.testkit.servers import NatsServer, PostgresServer
+from stretto.testkit.redis_server import find_redis_server
+from stretto.testkit.servers import NatsServer, PostgresServer, RedisServer, ServerFailed
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # So does a shell script with what it starts in the background. The commands that tests start
@@ -89,3 +92,20 @@ async def postgres_dsn(databases: Databases) -> AsyncIterator[str]:
     """Give the superuser's DSN of an empty database."""
     async with databases.fresh() as dsn:
         yield dsn
+
+
+@pytest.fixture
+async def redis_server() -> AsyncIterator[RedisServer]:
+    """Give a Redis server of this test's own: it starts within 50 ms."""
+    try:
+        find_redis_server()
+    except ServerFailed as error:
+        pytest.skip(error.message)
+    path = Path(tempfile.mkdtemp(prefix="stretto-redis-"))
+    server = RedisServer(path)
+    await server.start()
+    yield server
+    if server.pid is not None:
+        os.kill(server.pid, signal.SIGCONT)  # a test may have stopped it
+    await server.stop()
+    shutil.rmtree(path, ignore_errors=True)

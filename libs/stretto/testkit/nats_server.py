@@ -11,25 +11,21 @@ import json
 import shutil
 import signal
 import sysconfig
-import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
 from .ports import LOOPBACK, free_port
-from .process import POLL_S, ChildProcess, ServerFailed
+from .process import ServerFailed
+from .single_process import SingleProcessServer
 
 # A frame holds a few hundred records; eight times the server's default leaves room for one record
 # with a large payload beside them.
 MAX_PAYLOAD_BYTES = 8 * 1024 * 1024
-START_TIMEOUT_S = 30.0  # a store of many gigabytes is read before the server listens
-STOP_TIMEOUT_S = 15.0
-_ATTEMPTS = 5
-_PORT_TAKEN = "address already in use"
 _PROBE_TIMEOUT_S = 1.0  # asked again when it takes longer
 
 
-class NatsServer:
+class NatsServer(SingleProcessServer):
     """NATS with JetStream in ``data_dir``, listening on 127.0.0.1.
 
     Args:
@@ -50,23 +46,13 @@ class NatsServer:
         user: str | None = None,
         password: str | None = None,
     ) -> None:
-        self.data_dir = Path(data_dir).resolve()
+        super().__init__("nats-server", data_dir, port, signal.SIGINT)
         self.store_dir = self.data_dir / "jetstream"
-        self._fixed_port = port
-        self._port = port
         self._monitoring_port = monitoring_port
         self._free_monitoring_port = monitoring_port == 0
         self._config = config
         self._user = user
         self._password = password
-        self._child = ChildProcess("nats-server", self.data_dir, death_signal=signal.SIGINT)
-
-    @property
-    def port(self) -> int:
-        """The client port; known after the first start, or from the beginning when given."""
-        if self._port is None:
-            raise AssertionError("the port is known after the first start")
-        return self._port
 
     @property
     def url(self) -> str:
@@ -87,61 +73,6 @@ class NatsServer:
             return None
         return f"http://{LOOPBACK}:{self._monitoring_port}"
 
-    @property
-    def pid(self) -> int | None:
-        """The pid of the running server, None when it is not running."""
-        return self._child.pid
-
-    @property
-    def log_path(self) -> Path:
-        """Where the server's output goes."""
-        return self._child.log_path
-
-    async def start(self) -> None:
-        """Start the server and return when it answers and JetStream is ready.
-
-        Raises:
-            ServerFailed: it ended or did not answer in time (with the tail of its log), the
-                directory is in use, or the program is not installed.
-        """
-        if self._child.pid is not None:
-            return
-        self._child.acquire()
-        try:
-            await self._child.end_left_behind(STOP_TIMEOUT_S)
-            for attempt in range(1, _ATTEMPTS + 1):
-                self._choose_ports()
-                self._child.spawn([str(find_nats_server()), "--config", str(self._write_config())])
-                if await self._became_ready():
-                    return
-                taken = _PORT_TAKEN in self._child.log_tail()
-                if attempt == _ATTEMPTS or not taken or self._fixed_port is not None:
-                    code = self._child.exit_code
-                    raise self._child.failure("start", f"it ended with exit code {code}")
-                self._forget_ports()  # somebody else took a free port first: take others
-        except BaseException:
-            await self._child.kill(STOP_TIMEOUT_S)
-            self._child.release()
-            raise
-
-    async def stop(self) -> None:
-        """Stop the server: in order, and by force when it takes too long. Twice is fine."""
-        await self._child.stop([(signal.SIGTERM, STOP_TIMEOUT_S), (signal.SIGKILL, STOP_TIMEOUT_S)])
-        self._child.release()
-
-    async def kill(self) -> None:
-        """Kill the server (SIGKILL), as a crash would."""
-        await self._child.kill(STOP_TIMEOUT_S)
-
-    async def restart(self) -> None:
-        """Stop and start on the same port and store."""
-        await self.stop()
-        await self.start()
-
-    async def wait(self) -> int:
-        """Wait until the server has ended, for whatever reason; return its exit code."""
-        return await self._child.wait()
-
     async def wipe_store(self) -> None:
         """Lose everything JetStream stored: kill, delete the store directory, start again."""
         await self.kill()
@@ -149,15 +80,17 @@ class NatsServer:
         await self.start()
 
     def _choose_ports(self) -> None:
-        if self._port is None:
-            self._port = free_port()
+        super()._choose_ports()
         if self._monitoring_port == 0:
             self._monitoring_port = free_port()
 
     def _forget_ports(self) -> None:
-        self._port = None
+        super()._forget_ports()
         if self._free_monitoring_port:
             self._monitoring_port = 0
+
+    def _command(self) -> list[str]:
+        return [str(find_nats_server()), "--config", str(self._write_config())]
 
     def _write_config(self) -> Path:
         path = self.data_dir / "nats.conf"
@@ -181,17 +114,9 @@ class NatsServer:
     def _server_name(self) -> str:
         return f"stretto-{self.port}"
 
-    async def _became_ready(self) -> bool:
-        """Wait until the server answers (True) or has ended (False)."""
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while time.monotonic() < deadline:
-            if self._child.pid is None:
-                return False
-            info = await _greeting(self.port)
-            if info.get("server_name") == self._server_name and info.get("jetstream"):
-                return True
-            await asyncio.sleep(POLL_S)
-        raise self._child.failure("start", f"it did not answer within {START_TIMEOUT_S:.0f} s")
+    async def _answers(self) -> bool:
+        info = await _greeting(self.port)
+        return info.get("server_name") == self._server_name and bool(info.get("jetstream"))
 
 
 async def _greeting(port: int) -> dict[str, object]:

@@ -14,9 +14,12 @@ import asyncpg
 import nats
 import psutil
 import pytest
+from redis.asyncio import Redis
+from redis.exceptions import AuthenticationError
 
 from stretto.testkit.isolation import Databases, NatsAccounts
-from stretto.testkit.servers import NatsServer, PostgresServer, ServerFailed
+from stretto.testkit.redis_server import find_redis_server
+from stretto.testkit.servers import NatsServer, PostgresServer, RedisServer, ServerFailed
 
 
 async def test_nats_keeps_its_streams_when_killed_and_started_again(data_dir: Path) -> None:
@@ -168,3 +171,37 @@ async def test_each_test_has_its_own_database(postgres_dsn: str, databases: Data
             assert await connection.fetchval("select count(*) from prepared") == 0
             await connection.close()
     assert len(calls) == 1
+
+
+async def test_redis_is_the_same_after_it_was_killed_and_asks_for_its_password(
+    data_dir: Path,
+) -> None:
+    server = RedisServer(data_dir, password='a "pass" word')
+    await server.start()
+    await server.start()  # twice is fine
+    try:
+        url = server.url
+        await server.kill()
+        assert server.pid is None
+        await server.start()
+        assert server.url == url
+        async with Redis.from_url(url) as client:
+            await client.ping()
+        async with Redis(port=server.port) as client:
+            with pytest.raises(AuthenticationError):
+                await client.ping()
+        with pytest.raises(ServerFailed, match="nonsense"):
+            await RedisServer(data_dir / "other", config="nonsense 1").start()
+    finally:
+        await server.stop()
+
+
+async def test_the_redis_of_the_path_will_do(tmp_path: Path) -> None:
+    assert find_redis_server().name == "redis-server"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sysconfig.get_path", lambda _: str(tmp_path))
+        found = find_redis_server(lambda name: f"/bin/{name}" if "valkey" in name else None)
+        assert found == Path("/bin/valkey-server")
+        with pytest.raises(ServerFailed) as caught:
+            find_redis_server(lambda _: None)
+    assert caught.value.code == "testkit.not_installed"

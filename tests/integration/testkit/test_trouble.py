@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from stretto.runtime.errors import TransientError
-from stretto.testkit import account, nats_server, ports, postgres_server, process
+from stretto.testkit import account, nats_server, ports, postgres_server, process, single_process
 from stretto.testkit.nats_server import find_nats_server
 from stretto.testkit.postgres_server import find_postgres
 from stretto.testkit.process import ChildProcess, launched, until
@@ -56,7 +56,8 @@ async def test_a_free_port_that_was_lost_to_another_is_replaced(
     data_dir: Path, postgres_dir: Path, taken: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     choices = [taken, ports.free_port(), ports.free_port(), ports.free_port()]
-    monkeypatch.setattr(nats_server, "free_port", lambda: choices.pop(0))
+    for module in (single_process, nats_server):
+        monkeypatch.setattr(module, "free_port", lambda: choices.pop(0))
     server = NatsServer(data_dir / "n", monitoring_port=0)
     await server.start()
     assert server.port != taken
@@ -179,7 +180,7 @@ async def test_one_that_ignores_the_signal_is_killed(
 async def test_a_server_that_does_not_listen_to_stop_is_killed(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(nats_server, "STOP_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(single_process, "STOP_TIMEOUT_S", 0.3)
     server = NatsServer(data_dir)
     await server.start()
     assert server.pid is not None
@@ -208,7 +209,7 @@ async def test_one_that_never_answers_is_given_up(
     data_dir: Path, postgres_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module, server in (
-        (nats_server, NatsServer(data_dir / "n")),
+        (single_process, NatsServer(data_dir / "n")),
         (postgres_server, PostgresServer(postgres_dir)),
     ):
         monkeypatch.setattr(module, "START_TIMEOUT_S", 0.0)

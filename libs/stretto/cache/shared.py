@@ -1,0 +1,252 @@
+"""The cache in Redis that instances share. Never raises: what goes wrong is a miss, and counted.
+
+::
+
+            ┌── an answer in time ──┐
+            ▼                       │
+    away ──────► up ──── 3 timeouts in a row, or the connection breaks ────► away
+      │ looked for in the background: after 0.1 s, doubled up to 10 s           ▲
+      └─────────────────────────────────────────────────────────────────────────┘
+
+While it is away every call returns at once, without having touched the network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from stretto.cache.sealed import SEAL_BYTES, seal, unseal
+from stretto.telemetry.names import LOG_AFTER_S, LOG_REASON
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+T = TypeVar("T")
+
+TIMEOUT_S = 0.025
+"""A call to Redis in the same network takes below 1 ms; who waits longer had better work it out."""
+
+CONNECT_TIMEOUT_S = 1.0
+"""In the background: nobody waits for it."""
+
+MAX_TIMEOUTS = 3
+"""So many in a row, and it is away."""
+
+FIRST_LOOK_S = 0.1
+MAX_LOOK_S = 10.0
+"""It is looked for after 0.1 s, then after twice the time before, at most 10 s, with jitter."""
+
+FULL_S = 5.0
+"""When Redis takes nothing (full, read only) nothing is offered for so long."""
+
+MAX_KEYS = 1_000
+"""Keys of one call; what is more is not asked for: 3.5 µs each of the event loop's time."""
+
+MAX_VALUE_BYTES = 256 * 1024
+"""A larger value is not stored: it would hold up those of others for milliseconds."""
+
+MAX_CONNECTIONS = 16
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class SharedCounts:
+    """Counts since the process began."""
+
+    hits: int = 0
+    misses: int = 0
+    corrupt: int = 0
+    """Values whose seal was wrong; each is a miss as well."""
+    stored: int = 0
+    unstored: int = 0
+    """Values that Redis did not take, or that were too large."""
+    skipped: int = 0
+    """Keys that were not asked for because it is away."""
+    failures: int = 0
+    """Calls that failed or took too long."""
+
+
+class SharedCache:
+    """Values under the keys of one purpose. `run` keeps the connection; without it it is away.
+
+    Args:
+        url: `redis://`, `rediss://` or `unix://`, with password and database where there are.
+        purpose: the first part of all keys, with a version: `decision:1`.
+        timeout_s: how long a call may take in all.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        purpose: str,
+        *,
+        timeout_s: float = TIMEOUT_S,
+        max_value_bytes: int = MAX_VALUE_BYTES,
+    ) -> None:
+        self._url = url
+        self._prefix = f"stretto:{purpose}:".encode()
+        self._timeout_s = timeout_s
+        self._max_value_bytes = max_value_bytes
+        self._redis: Redis | None = None
+        self._away = asyncio.Event()
+        self._timeouts = 0
+        self._full_until = 0.0
+        self.counts = SharedCounts()
+        self.why_away: str | None = "not connected yet"
+        """Why nothing is asked for now; None: it is up."""
+
+    @property
+    def is_up(self) -> bool:
+        """Whether calls reach for Redis."""
+        return self._redis is not None
+
+    async def run(self) -> None:
+        """Keep a connection until cancelled: look for Redis, wait until it is away, look again."""
+        while True:
+            redis = await self._find()
+            self._away.clear()
+            self._timeouts = 0
+            self._redis, self.why_away = redis, None
+            try:
+                await self._away.wait()
+            finally:
+                self._redis = None
+                await _closed(redis)
+
+    async def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Return the value of each key, None where it is not known."""
+        counts = self.counts
+        redis = self._redis
+        if redis is None or not keys:
+            counts.skipped += len(keys)
+            return [None] * len(keys)
+        asked = keys[:MAX_KEYS]
+        names = [self._prefix + key for key in asked]
+        found = await self._answer(redis.mget(names))
+        if found is None:
+            return [None] * len(keys)
+        values = [unseal(name, stored) for name, stored in zip(names, found, strict=True)]
+        hits = sum(value is not None for value in values)
+        counts.hits += hits
+        counts.misses += len(values) - hits
+        counts.corrupt += sum(
+            value is None and stored is not None
+            for value, stored in zip(values, found, strict=True)
+        )
+        return values + [None] * (len(keys) - len(values))
+
+    async def set_many(self, values: Sequence[tuple[bytes, bytes]], ttl_s: float) -> int:
+        """Store values for so long; return how many were taken."""
+        redis = self._redis
+        now = asyncio.get_running_loop().time()
+        most = self._max_value_bytes - SEAL_BYTES
+        fitting = [(key, value) for key, value in values[:MAX_KEYS] if len(value) <= most]
+        if redis is None or not fitting or now < self._full_until:
+            self.counts.unstored += len(values)
+            return 0
+        pipe = redis.pipeline(transaction=False)
+        ttl_ms = max(1, round(ttl_s * 1_000))
+        for key, value in fitting:
+            name = self._prefix + key
+            pipe.set(name, seal(name, value), px=ttl_ms)
+        answers = await self._answer(pipe.execute(raise_on_error=False))
+        taken = sum(answer is True for answer in answers or ())
+        self.counts.stored += taken
+        self.counts.unstored += len(values) - taken
+        if answers is not None and taken < len(fitting):
+            refusal = next(answer for answer in answers if answer is not True)
+            self._full_until = now + FULL_S
+            _logger.warning("shared cache takes nothing", extra={LOG_REASON: str(refusal)})
+        return taken
+
+    async def delete_many(self, keys: Sequence[bytes]) -> bool:
+        """Forget values; False: nobody knows whether they are still there."""
+        redis = self._redis
+        if redis is None:
+            return not keys
+        done = True
+        for start in range(0, len(keys), MAX_KEYS):
+            names = [self._prefix + key for key in keys[start : start + MAX_KEYS]]
+            done = await self._answer(redis.unlink(*names)) is not None and done
+        return done
+
+    async def _answer(self, call: Awaitable[T]) -> T | None:
+        """Wait for an answer; None: there is none, and it is noted."""
+        from redis.exceptions import RedisError, ResponseError
+
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                answer = await call
+        except TimeoutError:
+            self._timeouts += 1
+            if self._timeouts >= MAX_TIMEOUTS:
+                self._lost(f"no answer within {self._timeout_s * 1_000:.0f} ms")
+        except ResponseError as error:
+            self._lost(str(error))  # it is there, and not as we need it
+        except (RedisError, OSError) as error:
+            self._lost(str(error))
+        else:
+            self._timeouts = 0
+            return answer
+        self.counts.failures += 1
+        return None
+
+    def _lost(self, why: str) -> None:
+        if self._redis is not None:
+            self._redis, self.why_away = None, why
+            self._away.set()
+            _logger.warning("shared cache is away", extra={LOG_REASON: why})
+
+    async def _find(self) -> Redis:
+        """Look for Redis until it answers."""
+        from redis.exceptions import RedisError
+
+        began = asyncio.get_running_loop().time()
+        wait_s = FIRST_LOOK_S
+        while True:
+            redis = _client(self._url)
+            try:
+                async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                    await redis.ping()
+            except (RedisError, OSError, TimeoutError) as error:
+                self.why_away = str(error) or f"no answer within {CONNECT_TIMEOUT_S:.0f} s"
+                await _closed(redis)
+            except BaseException:
+                await _closed(redis)
+                raise
+            else:
+                took_s = round(asyncio.get_running_loop().time() - began, 3)
+                _logger.info("shared cache is there", extra={LOG_AFTER_S: took_s})
+                return redis
+            await asyncio.sleep(random.uniform(wait_s / 2, wait_s))
+            wait_s = min(2 * wait_s, MAX_LOOK_S)
+
+
+def _client(url: str) -> Redis:
+    from redis.asyncio import Redis
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+
+    return Redis.from_url(
+        url,
+        max_connections=MAX_CONNECTIONS,
+        retry=Retry(NoBackoff(), 0),
+        socket_connect_timeout=CONNECT_TIMEOUT_S,
+        socket_timeout=None,  # each call has a limit of its own
+        client_name="stretto",
+    )
+
+
+async def _closed(redis: Redis) -> None:
+    from redis.exceptions import RedisError
+
+    with suppress(RedisError, OSError, TimeoutError):
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            await redis.aclose()

@@ -1,0 +1,130 @@
+"""A server that is one process and listens on one port: the same life for all of them.
+
+::
+
+    start: take the directory ─► stop what was left behind ─► choose ports ─► spawn ─► it answers
+                                                                   ▲            │ port taken
+                                                                   └────────────┘
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+from .ports import free_port
+from .process import POLL_S, ChildProcess
+
+START_TIMEOUT_S = 30.0  # a store of many gigabytes is read before a server listens
+STOP_TIMEOUT_S = 15.0
+_ATTEMPTS = 5
+_PORT_TAKEN = "address already in use"
+
+
+class SingleProcessServer(ABC):
+    """See the module's docstring; made by ``NatsServer`` and ``RedisServer``.
+
+    Args:
+        name: of the log, pid and lock files in ``data_dir``.
+        port: None takes a free one at the first start and keeps it.
+        death_signal: what it gets when this process dies.
+    """
+
+    def __init__(
+        self, name: str, data_dir: Path | str, port: int | None, death_signal: signal.Signals
+    ) -> None:
+        self.data_dir = Path(data_dir).resolve()
+        self._fixed_port = port
+        self._port = port
+        self._child = ChildProcess(name, self.data_dir, death_signal=death_signal)
+
+    @property
+    def port(self) -> int:
+        """The client port; known after the first start, or from the beginning when given."""
+        if self._port is None:
+            raise AssertionError("the port is known after the first start")
+        return self._port
+
+    @property
+    def pid(self) -> int | None:
+        """The pid of the running server, None when it is not running."""
+        return self._child.pid
+
+    @property
+    def log_path(self) -> Path:
+        """Where the server's output goes."""
+        return self._child.log_path
+
+    async def start(self) -> None:
+        """Start the server and return when it answers.
+
+        Raises:
+            ServerFailed: it ended or did not answer in time (with the tail of its log), the
+                directory is in use, or the program is not installed.
+        """
+        if self._child.pid is not None:
+            return
+        self._child.acquire()
+        try:
+            await self._child.end_left_behind(STOP_TIMEOUT_S)
+            for attempt in range(1, _ATTEMPTS + 1):
+                self._choose_ports()
+                self._child.spawn(self._command())
+                if await self._became_ready():
+                    return
+                taken = _PORT_TAKEN in self._child.log_tail().lower()
+                if attempt == _ATTEMPTS or not taken or self._fixed_port is not None:
+                    code = self._child.exit_code
+                    raise self._child.failure("start", f"it ended with exit code {code}")
+                self._forget_ports()  # somebody else took a free port first: take others
+        except BaseException:
+            await self._child.kill(STOP_TIMEOUT_S)
+            self._child.release()
+            raise
+
+    async def stop(self) -> None:
+        """Stop the server: in order, and by force when it takes too long. Twice is fine."""
+        await self._child.stop([(signal.SIGTERM, STOP_TIMEOUT_S), (signal.SIGKILL, STOP_TIMEOUT_S)])
+        self._child.release()
+
+    async def kill(self) -> None:
+        """Kill the server (SIGKILL), as a crash would."""
+        await self._child.kill(STOP_TIMEOUT_S)
+
+    async def restart(self) -> None:
+        """Stop and start on the same port and data."""
+        await self.stop()
+        await self.start()
+
+    async def wait(self) -> int:
+        """Wait until the server has ended, for whatever reason; return its exit code."""
+        return await self._child.wait()
+
+    @abstractmethod
+    def _command(self) -> list[str]:
+        """The program with its arguments; files that it needs are written."""
+
+    @abstractmethod
+    async def _answers(self) -> bool:
+        """Whether this server, and no other on its port, answers now."""
+
+    def _choose_ports(self) -> None:
+        if self._port is None:
+            self._port = free_port()
+
+    def _forget_ports(self) -> None:
+        self._port = None
+
+    async def _became_ready(self) -> bool:
+        """Wait until the server answers (True) or has ended (False)."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            if self._child.pid is None:
+                return False
+            if await self._answers():
+                return True
+            await asyncio.sleep(POLL_S)
+        raise self._child.failure("start", f"it did not answer within {START_TIMEOUT_S:.0f} s")
