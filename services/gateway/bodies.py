@@ -12,6 +12,9 @@ from stretto.contracts.unreadable import UNREADABLE
 
 T = TypeVar("T")
 
+YAML_TYPES = frozenset({"application/yaml", "application/x-yaml"})
+"""Not text/plain or text/yaml: those a page of another site could send without asking."""
+
 
 class StartBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Start a run. `wait`: answer when the workflow service has taken it (or refused it)."""
@@ -77,6 +80,20 @@ def _named(kind: Any) -> str:
     if fields is not None:
         return f"an object with the fields {', '.join(fields)}"
     return "a text" if kind is str else "an object"
+
+
+async def yaml_text(request: Request) -> str | None:
+    """The text of a body that is YAML; None: its content type is another one.
+
+    Raises:
+        Refused: it is not UTF-8.
+    """
+    if media_type(request) not in YAML_TYPES:
+        return None
+    try:
+        return (await request.body()).decode()
+    except UnicodeDecodeError as error:
+        raise Refused(400, "request_unreadable", f"expected UTF-8, but {error}") from None
 
 
 def media_type(request: Request) -> str:

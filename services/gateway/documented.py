@@ -24,7 +24,7 @@ TYPES: tuple[type, ...] = (
     *(public.Started, public.Controlled, public.Defined, public.Presence),
     *(answers.RunPage, answers.RunView, answers.Stats, answers.QueueView),
     *(ForkBody, MigrationsBody, MigrationsDone, migration.MigrationView),
-    *(answers.UnknownTask, answers.RunProgress),
+    *(answers.UnknownTask, answers.RunProgress, answers.Controls),
     *(RunProfile, Profile),
     *(decisions.DecisionStats, decisions.AskedDecision, decisions.Explained),
     *(answers.DefinitionSummary, public.EventsMessage),
@@ -56,10 +56,18 @@ def gives(
     return said
 
 
-def takes(name: str) -> dict[str, Any]:
-    """The `openapi_extra` of a route with a JSON body of a type."""
-    schema = {"application/json": {"schema": ref(name)}}
-    return {"requestBody": {"required": True, "content": schema}}
+def lists(**types: str) -> dict[str, Any]:
+    """The schema of an object with lists: of each its name, and the type of what is in it."""
+    fields = {name: {"type": "array", "items": ref(type_)} for name, type_ in types.items()}
+    return {"type": "object", "properties": fields}
+
+
+def takes(name: str, *, yaml: bool = False) -> dict[str, Any]:
+    """The `openapi_extra` of a route with a JSON body of a type, or the YAML that it would hold."""
+    content: dict[str, Any] = {"application/json": {"schema": ref(name)}}
+    if yaml:
+        content["application/yaml"] = {"schema": {"type": "string"}}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 def document(app: FastAPI) -> dict[str, Any]:

@@ -9,15 +9,17 @@ import msgspec
 from services.workflow.bindings import bindings_of
 from services.workflow.causes import Cause, causes, place_cause, queued_cause
 from services.workflow.claims import STEP_LINE, Claims, LineKey
+from services.workflow.core.offering import offered
 from services.workflow.decisions import asked_decision, asking_seq
 from services.workflow.loading import Loader
 from services.workflow.outgoing import MAX_ASK_BYTES
 from services.workflow.payloads import BadPayload, Payloads, TooMuch
-from services.workflow.slots import Slot
+from services.workflow.slots import Slot, public_status
 from services.workflow.store import Store, StoredEvent
 from services.workflow.views import state
 from stretto.bus.service import Refusal
 from stretto.contracts.bindings import BindingsQuery
+from stretto.contracts.answers import Controls
 from stretto.contracts.codec import json_encode
 from stretto.contracts.decisions import DecisionQuery
 from stretto.contracts.ids import parse_run_id, run_id_text
@@ -52,6 +54,11 @@ class RunQuery(msgspec.Struct, frozen=True):
     limit: int = 1_000
     at_seq: Number | None = None
     at: str | None = None
+
+
+class ControlsQuery(msgspec.Struct, frozen=True):
+    run_id: str
+    step: str | None = None
 
 
 class OpenQuery(msgspec.Struct, frozen=True):
@@ -93,6 +100,7 @@ class Api:
             "history": self.history,
             "state": self.state,
             "explain": self.explain,
+            "controls": self.controls,
             "decision": self.decision,
             "bindings": self.bindings,
             "open": self.open,
@@ -133,9 +141,20 @@ class Api:
         pending = await self._pending(slot)
         answer = {k: view[k] for k in ("run_id", "namespace", "workflow", "status")}
         answer["pending"] = pending
+        answer["controls"] = offered(slot.run, slot.run.touched_us)
         if "failure" in view:
             answer["failure"] = view["failure"]
         return json_encode(answer)
+
+    async def controls(self, data: bytes) -> bytes:
+        """The commands that a run, or a step of it, would carry out now."""
+        query = _read(ControlsQuery, data)
+        slot = await self._fold(RunQuery(run_id=query.run_id))
+        commands = offered(slot.run, slot.run.touched_us, query.step)
+        view = Controls(
+            run_id=slot.text, status=public_status(slot.run), step=query.step, commands=commands
+        )
+        return json_encode(view)
 
     async def _pending(self, slot: Slot) -> list[Cause]:
         """Why a run is open; who has the places that it waits for is asked for now."""

@@ -19,7 +19,7 @@ from stretto.client.migrations import Migrations
 from stretto.client.profiles import run_profile
 from stretto.client.starting import encode_payload
 from stretto.contracts import subjects
-from stretto.contracts.answers import RunProgress
+from stretto.contracts.answers import Controls, RunProgress
 from stretto.contracts.failures import Failure, Reason
 from stretto.contracts.payload import MAX_STORED_BYTES, NULL, REFERENCE_MARK
 from stretto.contracts.public import CLOSED_STATUSES, Controlled
@@ -153,6 +153,11 @@ class Run:
     async def explain(self) -> dict[str, Any]:
         """Ask why the run is still open: what it waits for, since when, until when."""
         return await explain(self._link.asks, self.id)
+
+    async def controls(self, step: str | None = None) -> list[str]:
+        """Ask which commands the run, or a step of it, would carry out now."""
+        request = {"run_id": self.id, "step": step}
+        return (await self._link.asks.ask("workflow", "controls", request, Controls)).commands
 
     async def progress(self) -> RunProgress:
         """Ask how far the run is, weighted by what its steps took in the past, and how long it

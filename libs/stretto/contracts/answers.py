@@ -243,3 +243,15 @@ class DefinitionSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     description: str | None = None
     labels: dict[str, int] = {}
     """Labels and the versions that they point to."""
+
+
+class Controls(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`workflow.controls`: the commands that would be carried out now."""
+
+    run_id: str
+    status: str
+    commands: list[str]
+    """First those that make it go on. Empty: nothing can be done any more, or a step of that path
+    is not there."""
+    step: str | None = None
+    """Of this step; left out: of the run as a whole."""

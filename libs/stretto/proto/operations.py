@@ -80,6 +80,15 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     pending: list[Cause]
     failure: Failure | None = None
     namespace: str = "default"
+    controls: list[str] = []
+    """The commands that the run would carry out now."""
+
+
+class ControlsQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which run, or which step of it."""
+
+    run_id: str
+    step: str | None = None
 
 
 class StepState(msgspec.Struct, frozen=True, kw_only=True):
@@ -299,6 +308,13 @@ OPERATIONS = (
         "Put a large payload of a run into the object store again.",
     ),
     Operation("workflow", "explain", RunQuery, Explanation, "Why a run is still open."),
+    Operation(
+        "workflow",
+        "controls",
+        ControlsQuery,
+        answers.Controls,
+        "The commands that a run, or a step of it, would carry out now.",
+    ),
     Operation(
         "workflow",
         "decision",

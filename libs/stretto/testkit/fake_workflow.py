@@ -396,6 +396,9 @@ class FakeWorkflow:
         ]
         if operation == "explain":
             return {"run_id": run.id_text, "status": run.status, "pending": pending}
+        if operation == "controls":
+            commands = [] if run.status in public.CLOSED_STATUSES else ["cancel", "terminate"]
+            return {"run_id": run.id_text, "status": run.status, "commands": commands}
         state: dict[str, Any] = {
             "run_id": run.id_text,
             "workflow": run.workflow,

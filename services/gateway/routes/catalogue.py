@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any
 
-import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from services.gateway import versioned
 from services.gateway.bodies import decode, media_type, named, read_json
 from services.gateway.catalogue_bodies import InstantiateBody, LabelBody
-from services.gateway.documented import gives, ref, takes
+from services.gateway.documented import gives, lists, ref, takes
 from services.gateway.gate import Gate
 from services.gateway.routes.definitions import SOURCE, WorkflowName, source_of
 from services.gateway.routes.runs import Namespace, TheGate, json_answer
@@ -46,7 +46,7 @@ async def versions(name: WorkflowName, gate: TheGate, namespace: Namespace = "de
     "/definitions/{name}/diff",
     summary="Compare two versions of a definition",
     responses=gives(
-        {"type": "object", "properties": {"changes": {"type": "array", "items": ref("Change")}}},
+        lists(changes="Change"),
         "what changed, step by step and field by field",
         200,
         404,
@@ -61,8 +61,8 @@ async def diff(
     namespace: Namespace = "default",
 ) -> Response:
     """Compare two versions, numbers or labels, with their templates written out."""
-    before = await _definition(gate, namespace, name, first)
-    after = await _definition(gate, namespace, name, second)
+    before = decode(await versioned.definition(gate, namespace, name, first), dict[str, Any])
+    after = decode(await versioned.definition(gate, namespace, name, second), dict[str, Any])
     return json_answer(
         {
             "workflow": name,
@@ -71,20 +71,6 @@ async def diff(
             "changes": difference(document_of(before), document_of(after)),
         }
     )
-
-
-async def _definition(gate: Gate, namespace: str, name: str, which: str) -> dict[str, Any]:
-    version, label = version_of(which)
-    answer = await gate.ask(
-        "workflow",
-        "definition",
-        namespace=named("namespace", namespace),
-        workflow=named("workflow", name),
-        version=version,
-        version_label=label,
-    )
-    found: dict[str, Any] = msgspec.json.decode(answer)
-    return found
 
 
 @router.put(
@@ -147,19 +133,6 @@ async def list_templates(gate: TheGate, namespace: Namespace = "default") -> Res
     return json_answer(answer)
 
 
-async def _template(gate: Gate, namespace: str, name: str, which: str) -> Response:
-    version, label = version_of(which)
-    answer = await gate.ask(
-        "workflow",
-        "template",
-        namespace=named("namespace", namespace),
-        template=named("template", name),
-        version=version,
-        version_label=label,
-    )
-    return json_answer(answer)
-
-
 @router.get(
     "/templates/{name}",
     summary="Show the latest version of a template",
@@ -167,7 +140,7 @@ async def _template(gate: Gate, namespace: str, name: str, which: str) -> Respon
 )
 async def template(name: TemplateName, gate: TheGate, namespace: Namespace = "default") -> Response:
     """Give the source and the parameters of the latest version."""
-    return await _template(gate, namespace, name, "latest")
+    return json_answer(await versioned.template(gate, namespace, name, "latest"))
 
 
 @router.get(
@@ -179,7 +152,7 @@ async def template_version(
     name: TemplateName, version: Which, gate: TheGate, namespace: Namespace = "default"
 ) -> Response:
     """Give the source and the parameters of one version."""
-    return await _template(gate, namespace, name, version)
+    return json_answer(await versioned.template(gate, namespace, name, version))
 
 
 @router.post(

@@ -4,30 +4,21 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from services.gateway.bodies import SourceBody, media_type, named, read_json
-from services.gateway.documented import gives, ref, takes
-from services.gateway.problems import Refused
+from services.gateway import versioned
+from services.gateway.bodies import SourceBody, named, read_json, yaml_text
+from services.gateway.documented import gives, lists, ref, takes
 from services.gateway.routes.runs import Namespace, TheGate, json_answer
 from stretto.client.answered import define
-from stretto.client.starting import version_of
 
 router = APIRouter(prefix="/api/v1", tags=["definitions"], default_response_class=Response)
 
-YAML_TYPES = frozenset({"application/yaml", "application/x-yaml"})
-"""Not text/plain or text/yaml: those a page of another site could send without asking."""
-
-SOURCE = takes("SourceBody")
-SOURCE["requestBody"]["content"]["application/yaml"] = {"schema": {"type": "string"}}
+SOURCE = takes("SourceBody", yaml=True)
 
 WorkflowName = Annotated[str, Path(max_length=100)]
 
 
 async def source_of(request: Request, namespace: str) -> SourceBody:
-    if media_type(request) in YAML_TYPES:
-        try:
-            text = (await request.body()).decode()
-        except UnicodeDecodeError as error:
-            raise Refused(400, "request_unreadable", f"expected UTF-8, but {error}") from None
+    if (text := await yaml_text(request)) is not None:
         return SourceBody(source=text, namespace=named("namespace", namespace))
     body = await read_json(request, SourceBody)
     named("namespace", body.namespace)
@@ -64,29 +55,13 @@ async def validate(request: Request, gate: TheGate, namespace: Namespace = "defa
     "/definitions",
     summary="List definitions",
     responses=gives(
-        {
-            "type": "object",
-            "properties": {"definitions": {"type": "array", "items": ref("DefinitionSummary")}},
-        },
+        lists(definitions="DefinitionSummary"),
         "every workflow with its latest version",
     ),
 )
 async def list_definitions(gate: TheGate, namespace: Namespace = "default") -> Response:
     """List the workflows of a namespace."""
     answer = await gate.ask("workflow", "definitions", namespace=named("namespace", namespace))
-    return json_answer(answer)
-
-
-async def _definition(gate: TheGate, namespace: str, name: str, which: str) -> Response:
-    version, label = version_of(which)
-    answer = await gate.ask(
-        "workflow",
-        "definition",
-        namespace=named("namespace", namespace),
-        workflow=named("workflow", name),
-        version=version,
-        version_label=label,
-    )
     return json_answer(answer)
 
 
@@ -99,7 +74,7 @@ async def definition(
     name: WorkflowName, gate: TheGate, namespace: Namespace = "default"
 ) -> Response:
     """Give the source and the graph of the latest version."""
-    return await _definition(gate, namespace, name, "latest")
+    return json_answer(await versioned.definition(gate, namespace, name, "latest"))
 
 
 @router.get(
@@ -114,4 +89,4 @@ async def definition_version(
     namespace: Annotated[str, Query(max_length=100)] = "default",
 ) -> Response:
     """Give the source and the graph of one version."""
-    return await _definition(gate, namespace, name, version)
+    return json_answer(await versioned.definition(gate, namespace, name, version))

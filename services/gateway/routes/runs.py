@@ -169,6 +169,19 @@ async def explain_run(run_id: RunId, gate: TheGate) -> Response:
 
 
 @router.get(
+    "/runs/{run_id}/controls",
+    summary="What a run can be told",
+    responses=gives(ref("Controls"), "commands that would be carried out now", 200, 404, 422),
+)
+async def run_controls(
+    run_id: RunId, gate: TheGate, step: Annotated[str | None, Query(max_length=1_000)] = None
+) -> Response:
+    """Say which commands a run, or a step of it, would carry out now."""
+    request: dict[str, Any] = {"run_id": checked_run_id(run_id), "step": step}
+    return json_answer(await gate.ask("workflow", "controls", **request))
+
+
+@router.get(
     "/runs/{run_id}/progress",
     summary="How far a run is",
     responses=gives(ref("RunProgress"), "its share, its steps', the time left", 200, 404, 422),

@@ -5,11 +5,9 @@ from typing import Annotated, Literal
 import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from services.gateway.bodies import media_type, named, read_json
+from services.gateway.bodies import named, read_json, yaml_text
 from services.gateway.documented import gives, ref, takes
 from services.gateway.gate import Gate, holder_of
-from services.gateway.problems import Refused
-from services.gateway.routes.definitions import YAML_TYPES
 from services.gateway.routes.runs import Namespace, TheGate, json_answer
 from services.gateway.schedule_bodies import ScheduleActionBody, ScheduleBody
 from stretto.bus.publisher import Outgoing
@@ -21,9 +19,6 @@ router = APIRouter(prefix="/api/v1", tags=["schedules"], default_response_class=
 
 ScheduleName = Annotated[str, Path(max_length=100)]
 Action = Literal["pause", "resume", "trigger", "backfill"]
-
-_DOCUMENT = takes("ScheduleBody")
-_DOCUMENT["requestBody"]["content"]["application/yaml"] = {"schema": {"type": "string"}}
 
 
 async def _send(gate: Gate, namespace: str, request: ScheduleRequest, who: Request) -> Scheduled:
@@ -38,15 +33,12 @@ async def _send(gate: Gate, namespace: str, request: ScheduleRequest, who: Reque
     "/schedules",
     summary="Apply a schedule",
     responses=gives(ref("Scheduled"), "as it is now (201: a new one)", 200, 413, 422),
-    openapi_extra=_DOCUMENT,
+    openapi_extra=takes("ScheduleBody", yaml=True),
 )
 async def apply(request: Request, gate: TheGate, namespace: Namespace = "default") -> Response:
     """Make or change a schedule; `errors` of a refusal has every mistake with its place."""
-    if media_type(request) in YAML_TYPES:
-        try:
-            body = ScheduleBody(source=(await request.body()).decode(), namespace=namespace)
-        except UnicodeDecodeError as error:
-            raise Refused(400, "request_unreadable", f"expected UTF-8, but {error}") from None
+    if (text := await yaml_text(request)) is not None:
+        body = ScheduleBody(source=text, namespace=namespace)
     else:
         body = await read_json(request, ScheduleBody)
     asked = ScheduleRequest(command="apply", source=body.source, by=body.by, reason=body.reason)

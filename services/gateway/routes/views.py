@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from services.gateway.documented import gives, ref
+from services.gateway.documented import gives, lists, ref
 from services.gateway.routes.runs import TheGate, json_answer
 
 router = APIRouter(default_response_class=Response)
@@ -31,13 +31,7 @@ async def stats(
     tags=["views"],
     summary="Queues",
     responses=gives(
-        {
-            "type": "object",
-            "properties": {
-                "queues": {"type": "array", "items": ref("QueueView")},
-                "unknown_tasks": {"type": "array", "items": ref("UnknownTask")},
-            },
-        },
+        lists(queues="QueueView", unknown_tasks="UnknownTask"),
         "what waits in each queue and who serves it",
     ),
 )
@@ -51,10 +45,7 @@ async def queues(gate: TheGate) -> Response:
     tags=["views"],
     summary="Workers and devices",
     responses=gives(
-        {
-            "type": "object",
-            "properties": {"devices": {"type": "array", "items": ref("Presence")}},
-        },
+        lists(devices="Presence"),
         "who is present",
     ),
 )

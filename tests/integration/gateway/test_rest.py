@@ -62,6 +62,8 @@ async def test_a_run_is_started_listed_shown_and_told_as_events(
     assert [e["seq"] for e in events["events"]] == [2, 3]
     assert (await site.http.get(f"/api/v1/runs/{run_id}/state")).json()["status"] == "completed"
     assert (await site.http.get(f"/api/v1/runs/{run_id}/explain")).json()["pending"] == []
+    controls = (await site.http.get(f"/api/v1/runs/{run_id}/controls?step=one")).json()
+    assert controls == {"run_id": run_id, "status": "completed", "commands": []}
     stats = (await site.http.get("/api/v1/stats?namespace=default")).json()
     assert stats["runs"] == {"completed": 1}
 

@@ -96,9 +96,13 @@ async def test_why_a_run_is_open_is_said_in_sentences(world: World) -> None:
         lambda: world.api("explain", run_id=run), lambda t: t["pending"][0]["cause"] == "retry"
     )
     assert again["pending"][0]["until"]
+    assert again["controls"] == ["retry", "signal", "pause", "cancel", "terminate"]
+    of_step = await world.api("controls", run_id=run, step="do")
+    assert of_step["commands"] == ["retry", "skip", "rewind"] and of_step["step"] == "do"
     await world.control(run, "cancel")
     closed = await world.api("explain", run_id=run)
     assert closed["pending"] == [] and closed["failure"]["type"] == "Cancelled"
+    assert (await world.api("controls", run_id=run))["commands"] == closed["controls"] == []
 
 
 async def test_definitions_are_listed_shown_and_validated(world: World) -> None:
@@ -122,6 +126,7 @@ async def test_definitions_are_listed_shown_and_validated(world: World) -> None:
         ("history", {"run_id": UNKNOWN}, "run_unknown"),
         ("state", {"run_id": UNKNOWN}, "run_unknown"),
         ("explain", {"run_id": "nobody"}, "run_id_invalid"),
+        ("controls", {"run_id": UNKNOWN, "step": "do"}, "run_unknown"),
         ("history", {"run_id": 7}, "request_invalid"),
         ("history", {"run_id": UNKNOWN, "after_seq": 2**40}, "request_invalid"),
         ("definition", {"workflow": "nothing"}, "workflow_unknown"),

@@ -5,8 +5,6 @@ import { field, jsonOf, openDialog } from "./dialog.js";
 import { h, toast } from "./dom.js";
 import { whoAndWhy } from "./who.js";
 
-const ENDED = new Set(["completed", "failed", "cancelled", "skipped"]);
-
 // `says`: what happens. `tone`: how the button of the dialog looks. `fields`: what is asked besides.
 const COMMANDS = {
   signal: { label: "Signal", title: "Send a signal", says: "A step that waits for it takes it; if none does yet, it is kept for the next one.", fields: ["name", "payload"] },
@@ -22,32 +20,16 @@ const COMMANDS = {
   terminate: { label: "Terminate", title: "Terminate this run", says: "The run ends at once, as it stands. Nothing is undone.", tone: "danger" },
 };
 
-// The commands that make sense for a run as a whole, in the order of their buttons.
-export function commandsOf(run) {
-  switch (run.status) {
-    case "running": return ["signal", "pause", "cancel", "terminate"];
-    case "paused": return ["resume", "signal", "cancel", "terminate"];
-    case "queued": return ["signal", "cancel", "terminate"];
-    case "failing": return ["terminate"];
-    case "blocked": return ["retry", "terminate"];
-    case "failed": return ["retry"];
-    default: return [];
-  }
+// Those of the commands of a run as a whole that the workflow service would carry out now: all but
+// the ones that have their place beside what they answer.
+export function commandsOfRun(offered) {
+  return offered.filter((command) => command in COMMANDS && command !== "approve" && command !== "reject");
 }
 
-// The commands that make sense for one step.
-export function commandsOfStep(step, run) {
-  const top = !/[.[~]/.test(step.step);
-  const open = !ENDED.has(step.status);
-  const going = run.status === "running" || run.status === "paused";
-  const found = [];
-  if (open && going) found.push("skip");
-  if (step.status === "blocked") found.push("retry", "skip");
-  if (top && step.status === "completed" && (going || run.status === "failed" || run.status === "cancelled")) found.push("rollback");
-  if (step.status === "retrying" && run.status === "running") found.push("retry");
-  if (top && step.status === "failed" && run.status === "failed") found.push("retry");
-  if (top && (going || run.status === "failed" || run.status === "cancelled") && step.status !== "skipped") found.push("rewind");
-  return found;
+// What the workflow service would carry out now for a run, or for one step.
+export async function offeredBy(runId, step) {
+  const { commands } = await api(`/runs/${runId}/controls`, { query: { step } });
+  return commands;
 }
 
 // A button that opens the dialog of a command; `fixed` are fields that are known already.

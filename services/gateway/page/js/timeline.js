@@ -1,6 +1,6 @@
 // The steps of a run over time: a lane each, with a bar for every attempt.
 
-import { commandsOfStep, controlButton } from "./controls.js";
+import { controlButton, offeredBy } from "./controls.js";
 import { h, replace, toneOf } from "./dom.js";
 import { duration, moment, ticks } from "./format.js";
 import { json, labelled } from "./json.js";
@@ -14,6 +14,7 @@ export class Timeline {
     this.done = done;
     this.open = new Set();
     this.unfolded = new Set();
+    this.offered = new Map(); // by step: what it can be told, and how it stood when that was asked
     this.axis = h("div", { class: "track" });
     this.lanes = h("div", { class: "lanes" });
     this.element = h("div", { class: "timeline" },
@@ -76,7 +77,20 @@ export class Timeline {
       h("span", { class: "name", "data-tone": toneOf(step.status), style: { paddingLeft: `${18 + depth * 16}px` } },
         h("i", { class: "dot" }), h("b", {}, name.replace(/^\./, "")), h("small", {}, note)),
       h("span", { class: "track" }, this.lines(), this.bars(step), this.text(step)));
-    return open ? [button, detail(step, this.view.run, this.done)] : button;
+    return open ? [button, detail(step, this.view.run, this.done, this.commandsOf(step))] : button;
+  }
+
+  // What the workflow service would carry out for a step; asked for when the step is opened, and
+  // again when something has changed.
+  commandsOf(step) {
+    const { run } = this.view;
+    const state = `${step.status} ${(step.attempts || []).length} ${run.status}`;
+    const known = this.offered.get(step.step);
+    if (known?.state === state) return known.commands;
+    const asked = { state, commands: known?.commands || [] };
+    this.offered.set(step.step, asked);
+    offeredBy(run.run_id, step.step).then((commands) => { asked.commands = commands; this.draw(); }, () => {});
+    return asked.commands;
   }
 
   lines() {
@@ -143,9 +157,8 @@ function parentOf(path) {
   return match ? match[1] : "";
 }
 
-function detail(step, run, done) {
+function detail(step, run, done, commands) {
   const attempts = step.attempts || [];
-  const commands = commandsOfStep(step, run);
   return h("div", { class: "detail" },
     commands.length > 0 && h("div", { class: "row controls" }, commands.map((command) => controlButton(command, run, done, { step: step.step }))),
     step.reason && h("p", { class: "muted" }, `Reason: ${step.reason.replaceAll("_", " ")}`),

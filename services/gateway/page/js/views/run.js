@@ -1,7 +1,7 @@
 // One run: how it stands, its steps over time, its story.
 
 import { api, namespace, watch } from "../api.js";
-import { commandsOf, controlButton } from "../controls.js";
+import { commandsOfRun, controlButton, offeredBy } from "../controls.js";
 import { h, pill, replace, throttled, toast } from "../dom.js";
 import { duration, moment } from "../format.js";
 import { graph } from "../graph.js";
@@ -25,13 +25,15 @@ export async function runView(place, [runId]) {
 
   const load = async () => {
     view = await api(`/runs/${runId}`);
-    drawHead(head, view, refresh);
+    const closed = CLOSED.has(view.run.status);
+    const reasons = closed ? null : await api(`/runs/${runId}/explain`).catch(() => null);
+    const offered = closed ? await offeredBy(runId).catch(() => []) : reasons?.controls || [];
+    drawHead(head, view, commandsOfRun(offered), refresh);
     timeline.show(view);
     drawData(data, view);
     drawGraph();
-    CLOSED.has(view.run.status) ? far.stop() : far.start();
-    if (!CLOSED.has(view.run.status)) await explain(why, view.run, refresh);
-    else replace(why);
+    closed ? far.stop() : far.start();
+    explain(why, view.run, reasons?.pending || [], refresh);
   };
 
   const drawGraph = () => {
@@ -91,7 +93,7 @@ function section(title, content, aside) {
   return h("section", { class: "panel" }, h("header", {}, h("h2", {}, title), aside && h("span", { class: "end" }, aside)), content);
 }
 
-function drawHead(head, { run, steps }, done) {
+function drawHead(head, { run, steps }, commands, done) {
   const open = !CLOSED.has(run.status);
   const fact = (label, ...value) => h("div", {}, h("dt", {}, label), h("dd", {}, value));
   const copy = () => navigator.clipboard?.writeText(run.run_id).then(() => toast("Run id copied"));
@@ -100,7 +102,7 @@ function drawHead(head, { run, steps }, done) {
     h("div", { class: "row" },
       h("a", { href: "#/runs", class: "muted", "aria-label": "Back to the runs" }, "Runs /"),
       h("h1", {}, run.id || run.workflow), pill(run.status),
-      h("span", { class: "end row controls" }, commandsOf(run).map((command) => controlButton(command, run, done)))),
+      h("span", { class: "end row controls" }, commands.map((command) => controlButton(command, run, done)))),
     h("dl", { class: "facts" },
       fact("Workflow", h("a", { href: `#/definitions/${run.workflow}/${run.version}` }, run.workflow), h("span", { class: "muted" }, ` v${run.version}`)),
       fact("Run", h("button", { class: "link mono", onclick: copy, title: "Copy" }, run.run_id)),
@@ -122,14 +124,8 @@ const MAX_CAUSES = 6;
 const BY_PERSON = ["fault", "compensation_failed", "paused", "approval", "signal"];
 
 // Why it is open, with buttons for what a person can do about it.
-async function explain(place, run, done) {
-  let pending;
-  try {
-    ({ pending } = await api(`/runs/${run.run_id}/explain`));
-  } catch {
-    return void replace(place);
-  }
-  if (!pending?.length) return void replace(place);
+function explain(place, run, pending, done) {
+  if (!pending.length) return void replace(place);
   const rank = ({ cause }) => (BY_PERSON.indexOf(cause) + BY_PERSON.length + 1) % (BY_PERSON.length + 1);
   pending.sort((a, b) => rank(a) - rank(b)); // first what a person can do something about
   const line = (cause) => {
