@@ -24,7 +24,7 @@ TYPES: tuple[type, ...] = (
     *(public.Started, public.Controlled, public.Defined, public.Presence),
     *(answers.RunPage, answers.RunView, answers.Stats, answers.QueueView),
     *(ForkBody, MigrationsBody, MigrationsDone, migration.MigrationView),
-    *(answers.UnknownTask, answers.RunProgress),
+    *(answers.UnknownTask, answers.RunProgress, answers.Controls),
     *(RunProfile, Profile),
     *(decisions.DecisionStats, decisions.AskedDecision, decisions.Explained),
     *(answers.DefinitionSummary, public.EventsMessage),
