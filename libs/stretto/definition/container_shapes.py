@@ -121,7 +121,7 @@ class Record(Generic[T]):
         if not isinstance(node, Mapping):
             wrong_type(node, path, report, self.what)
             return None
-        unknown_keys(node, path, report, self.fields, {})
+        unknown_keys(node, path, report, self.fields)
         values, complete = read_fields(node, path, report, self.fields, self.what)
         if not complete:
             return None

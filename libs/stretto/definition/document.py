@@ -66,7 +66,7 @@ def read_document(node: Node, report: Report) -> WorkflowText | None:
     if not isinstance(node, Mapping):
         wrong_type(node, ROOT, report, "a mapping with the keys workflow and steps")
         return None
-    unknown_keys(node, ROOT, report, FIELDS, {})
+    unknown_keys(node, ROOT, report, FIELDS)
     values, _ = read_fields(node, ROOT, report, FIELDS, "a definition")
     if "steps" not in values:
         return None

@@ -35,7 +35,7 @@ class _Needs:
         if not isinstance(node, Mapping):
             names = STEP_NAMES.read(node, path, report)
             return None if names is None else NeedsText(all=tuple(names))
-        strange = unknown_keys(node, path, report, _FIELDS, {})
+        strange = unknown_keys(node, path, report, _FIELDS)
         values, _ = read_fields(node, path, report, _FIELDS, "needs")
         if strange:
             return None

@@ -32,25 +32,12 @@ def read_fields(
     return values, complete
 
 
-def unknown_keys(
-    node: Mapping, path: Path, report: Report, known: Collection[str], upcoming: Map[str, str]
-) -> list[str]:
-    """Report keys that are not known, with the one that was probably meant; give those keys.
-
-    `upcoming` are keys that the language will have: name → what it is.
-    """
+def unknown_keys(node: Mapping, path: Path, report: Report, known: Collection[str]) -> list[str]:
+    """Report keys that are not known, with the one that was probably meant; give those keys."""
     strange = [name for name in node.entries if name not in known]
     for name in strange:
         at, inner = node.key(name), (*path, name)
-        if name in upcoming:
-            report.mistake(
-                at,
-                inner,
-                "not_supported",
-                f"expected a key that this version knows, but {quoted(name)} ({upcoming[name]}) "
-                "is not supported by this version",
-            )
-        elif name == "<<":
+        if name == "<<":
             report.mistake(
                 at,
                 inner,

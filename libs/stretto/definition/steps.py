@@ -16,7 +16,7 @@ from stretto.definition.concurrency import STEP_CONCURRENCY
 from stretto.definition.container_shapes import Placed, Record, Value
 from stretto.definition.fleets import ROLLOUT, ForEach
 from stretto.definition.inside import OUTPUT, STEPS
-from stretto.definition.kinds import KINDS, UPCOMING_FIELDS, UPCOMING_KINDS
+from stretto.definition.kinds import KINDS
 from stretto.definition.kinds.spec import KindSpec
 from stretto.definition.limits import MAX_DESCRIPTION_CHARS, MAX_PARALLEL
 from stretto.definition.mistakes import Report
@@ -135,7 +135,6 @@ FIELDS: dict[str, Field] = {
 """Every field of a step beside the key of its kind."""
 
 _KNOWN: dict[str, object] = {**KINDS, **FIELDS}
-_UPCOMING = UPCOMING_KINDS | UPCOMING_FIELDS
 
 
 def read_step(name: str, node: Node, path: Path, report: Report) -> StepText:
@@ -144,7 +143,7 @@ def read_step(name: str, node: Node, path: Path, report: Report) -> StepText:
         kinds = ", ".join(KINDS)
         wrong_type(node, path, report, f"a step (a mapping with one of {kinds})")
         return StepText(name=name, node=node, path=path, kind=None)
-    strange = unknown_keys(node, path, report, _KNOWN, _UPCOMING)
+    strange = unknown_keys(node, path, report, _KNOWN)
     spec = _kind_of(node, path, report, strange)
     values, _ = read_fields(node, path, report, FIELDS, "a step")
     body = Body()
@@ -200,9 +199,7 @@ _AS_THEY_ARE = (
 
 def _kind_of(node: Mapping, path: Path, report: Report, strange: list[str]) -> KindSpec | None:
     """Find the one kind of a step, or report that there is none, or more than one."""
-    given = [key for key in node.entries if key in KINDS or key in UPCOMING_KINDS]
-    if any(key in UPCOMING_KINDS for key in given):
-        return None
+    given = [key for key in node.entries if key in KINDS]
     if len(given) > 1:
         report.mistake(
             node.key(given[1]),

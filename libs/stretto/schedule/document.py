@@ -164,7 +164,7 @@ def _read(node: Node, report: Report) -> ScheduleSpec | None:
     if not isinstance(node, Mapping):
         wrong_type(node, (), report, "a mapping with the keys schedule and workflow")
         return None
-    unknown_keys(node, (), report, FIELDS, {})
+    unknown_keys(node, (), report, FIELDS)
     values, complete = read_fields(node, (), report, FIELDS, "a schedule")
     _check_timing(node, report)
     _check_input(node, values, report)

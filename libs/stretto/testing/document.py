@@ -179,7 +179,7 @@ def _one(node: Node, path: Path, report: Report) -> Reply | None:
         hint = f"write {{output: {node.data}}}" if not isinstance(node, Sequence) else ""
         wrong_type(node, path, report, "an answer (a mapping with output or fails)", hint)
         return None
-    unknown_keys(node, path, report, ANSWER, {})
+    unknown_keys(node, path, report, ANSWER)
     values, _ = read_fields(node, path, report, ANSWER, "an answer")
     said = [name for name in ("output", "fails", "held") if name in node.entries]
     if len(said) > 1:
@@ -242,7 +242,7 @@ class ActShape:
         if not isinstance(node, Mapping):
             wrong_type(node, path, report, "what is done (a mapping such as {at: 2h, signal: go})")
             return None
-        unknown_keys(node, path, report, ACT, {})
+        unknown_keys(node, path, report, ACT)
         values, _ = read_fields(node, path, report, ACT, "what is done")
         commands = [name for name in _COMMANDS if name in node.entries]
         if len(commands) != 1:
@@ -390,6 +390,6 @@ def read_file(node: Node, report: Report) -> FileText | None:
     if not isinstance(node, Mapping):
         wrong_type(node, (), report, "a mapping with the keys workflow and tests")
         return None
-    unknown_keys(node, (), report, FILE, {})
+    unknown_keys(node, (), report, FILE)
     values, complete = read_fields(node, (), report, FILE, "a file of tests")
     return FileText(**values) if complete else None

@@ -9,7 +9,7 @@ import pytest
 from stretto.definition import check, compile_graph, json_schema, load
 from stretto.definition import limits as limits_of_language
 from stretto.definition.document import FIELDS as DOCUMENT_FIELDS
-from stretto.definition.kinds import KINDS, UPCOMING_FIELDS, UPCOMING_KINDS
+from stretto.definition.kinds import KINDS
 from stretto.definition.mistakes import Report
 from stretto.definition.steps import FIELDS as STEP_FIELDS
 from stretto.definition.yaml_reader import read
@@ -50,7 +50,7 @@ def test_a_wrong_example_has_the_mistakes_that_are_shown() -> None:
 
 
 def test_every_key_kind_and_field_is_there() -> None:
-    names = {*DOCUMENT_FIELDS, *STEP_FIELDS, *KINDS, *UPCOMING_KINDS, *UPCOMING_FIELDS}
+    names = {*DOCUMENT_FIELDS, *STEP_FIELDS, *KINDS}
 
     assert [name for name in sorted(names) if f"`{name}`" not in TEXT] == []
 

@@ -1,7 +1,7 @@
-"""The kinds of step, one module each, and the names of those that are still to come.
+"""The kinds of step, one module each.
 
-A new kind is a module with a `KindSpec`, a line in `KINDS`, and one line less in `UPCOMING_KINDS`;
-the reader, the checks, the compiler and the editors' schema take it from there.
+A new kind is a module with a `KindSpec` and a line in `KINDS`; the reader, the checks, the compiler
+and the editors' schema take it from there.
 """
 
 from stretto.definition.kinds.approval import APPROVAL
@@ -26,9 +26,3 @@ KINDS: dict[str, KindSpec] = {
         CANCEL, FAIL,
     )
 }  # fmt: skip
-
-UPCOMING_KINDS: dict[str, str] = {}
-"""Kinds that the language has but this version does not: name → what it is."""
-
-UPCOMING_FIELDS: dict[str, str] = {}
-"""Fields of steps that the language has but this version does not."""

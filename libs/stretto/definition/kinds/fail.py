@@ -30,7 +30,7 @@ class _Fail:
             if _MESSAGE.read(node, path, report) is None:
                 return None
             return Located(self._template(node, node, {}), node, path)
-        unknown_keys(node, path, report, _FIELDS, {})
+        unknown_keys(node, path, report, _FIELDS)
         values, complete = read_fields(node, path, report, _FIELDS, "a fail")
         if not complete:
             return None

@@ -85,7 +85,7 @@ class _Wait:
         if not isinstance(node, Mapping):
             seconds = _FIELDS["for"].shape.read(node, path, report)
             return None if seconds is None else _located(node, path, "for", seconds)
-        strange = unknown_keys(node, path, report, _FIELDS, {})
+        strange = unknown_keys(node, path, report, _FIELDS)
         values, _ = read_fields(node, path, report, _FIELDS, "a wait")
         given = [name for name in _FIELDS if name in node.entries]
         if not given and strange:

@@ -73,7 +73,7 @@ def read_template(
         wrong_type(node, ROOT, report, "a mapping with the keys template and steps")
         return None
     known = (*OWN_FIELDS, "parameters", *BODY_KEYS, "use", "with")
-    unknown_keys(node, ROOT, report, known, {})
+    unknown_keys(node, ROOT, report, known)
     name = _read("template", node, report)
     description = _read("description", node, report)
     parameters = read_parameters(node.entries.get("parameters"), ("parameters",), report)
