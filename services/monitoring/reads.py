@@ -181,13 +181,15 @@ def query_of(request: ListRequest) -> Query:
     search = request.search or None
     if search is not None and len(search) > _MAX_SEARCH_CHARS:
         raise _invalid(f"expected at most {_MAX_SEARCH_CHARS} characters to search for")
-    if len(request.labels) > _MAX_LABELS:
+    labels = [*request.labels.items(), *request.step_labels.items()]
+    if len(labels) > _MAX_LABELS:
         raise _invalid(f"expected at most {_MAX_LABELS} labels to search for")
-    if any("\0" in text for pair in request.labels.items() for text in pair):
+    if any("\0" in text for pair in labels for text in pair):
         raise _invalid("expected labels without U+0000")
     return Query(
         limit=request.limit,
         labels=request.labels,
+        step_labels=tuple(f"{name}={value}" for name, value in request.step_labels.items()),
         namespace=request.namespace,
         workflow=request.workflow,
         statuses=() if OPEN in wanted else wanted,

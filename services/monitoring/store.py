@@ -23,16 +23,16 @@ with incoming as (
     select * from unnest(
         $1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[], $6::jsonb[], $7::text[],
         $8::timestamptz[], $9::timestamptz[], $10::int[], $11::jsonb[], $12::jsonb[], $13::int[],
-        $14::json[])
+        $14::json[], $15::jsonb[])
     as t (run_id, namespace, workflow, version, caller_id, labels, status, started_at, closed_at,
-          last_seq, counts, failure, steps_seq, steps)
+          last_seq, counts, failure, steps_seq, steps, step_labels)
 ), before as (
     select r.run_id, r.namespace, r.workflow, r.status
     from monitoring.run r join incoming using (run_id)
 ), written as (
     insert into monitoring.run as r
         (run_id, namespace, workflow, version, caller_id, labels, status, started_at, closed_at,
-         last_seq, counts, failure, steps_seq, steps)
+         last_seq, counts, failure, steps_seq, steps, step_labels)
     select * from incoming
     on conflict (run_id) do update set
         namespace = excluded.namespace, workflow = excluded.workflow, version = excluded.version,
@@ -40,7 +40,7 @@ with incoming as (
         started_at = excluded.started_at, closed_at = excluded.closed_at,
         last_seq = excluded.last_seq, counts = excluded.counts, failure = excluded.failure,
         steps_seq = coalesce(excluded.steps_seq, r.steps_seq),
-        steps = coalesce(excluded.steps, r.steps)
+        steps = coalesce(excluded.steps, r.steps), step_labels = excluded.step_labels
     where r.last_seq <= excluded.last_seq
     returning r.run_id, r.namespace, r.workflow, r.status
 ), change as (
@@ -55,7 +55,7 @@ with incoming as (
     on conflict (namespace, workflow, status) do update set n = c.n + excluded.n
 )
 insert into monitoring.state as s (key, value)
-select * from unnest($15::text[], $16::jsonb[])
+select * from unnest($16::text[], $17::jsonb[])
 on conflict (key) do update set value = excluded.value, at = now()
 """
 
@@ -76,12 +76,13 @@ select count(*) from gone
 
 _COLUMNS = (
     "run_id, namespace, workflow, version, caller_id, labels, status, started_at, closed_at, "
-    "last_seq, counts, failure"
+    "last_seq, counts, failure, step_labels"
 )
 
 _decode_steps = msgspec.json.Decoder(list[Step]).decode
 _decode_failure = msgspec.json.Decoder(Failure | None).decode
 _decode_labels = msgspec.json.Decoder(dict[str, str]).decode
+_decode_step_labels = msgspec.json.Decoder(list[str]).decode
 _decode_counts = msgspec.json.Decoder(dict[str, int]).decode
 
 
@@ -105,6 +106,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     id_range: tuple[bytes, bytes] | None = None
     before: tuple[int, bytes] | None = None
     labels: dict[str, str] = {}
+    step_labels: tuple[str, ...] = ()
+    """Each `name=value`."""
 
 
 class Store:
@@ -135,6 +138,7 @@ class Store:
             [None if r.failure is None else json_encode(r.failure) for r in runs],
             [row.run.last_seq if row.with_steps else None for row in rows],
             [_steps_text(row) for row in rows],
+            [json_encode(list(r.step_labels)) if r.step_labels else None for r in runs],
             list(state),
             list(state.values()),
         )
@@ -251,6 +255,8 @@ def run_of(row: Any) -> RunProjection:
     run.closed_us = row["closed_at"] or 0
     run.last_seq = row["last_seq"]
     run.counts = _decode_counts(row["counts"])
+    if row["step_labels"] is not None:
+        run.step_labels = dict.fromkeys(_decode_step_labels(row["step_labels"]))
     if row["failure"] is not None:
         run.failure = _decode_failure(row["failure"])
     return run
@@ -274,6 +280,8 @@ def _conditions(query: Query) -> tuple[list[str], list[object]]:
     if query.labels:
         # The second part is what the index asks for.
         add("labels @> {}::jsonb and labels <> '{{}}'", json_encode(query.labels))
+    if query.step_labels:
+        add("step_labels @> {}::jsonb", json_encode(query.step_labels))
     if query.statuses:
         add("status = any({}::text[])", list(query.statuses))
         if set(query.statuses) <= {"failed", "cancelled", "terminated"}:

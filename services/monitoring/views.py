@@ -94,6 +94,7 @@ def _step(step: Step, run: RunProjection, payloads: Payloads, now_us: int) -> St
         input=payloads.inputs.get(step.path, NULL),
         output=payloads.outputs.get(step.path, NULL),
         attempts=[_attempt(attempt, run, step.queue) for attempt in step.attempts],
+        labels=step.labels,
     )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import click
 
 
-def labels_of(values: tuple[str, ...]) -> dict[str, str]:
-    """Read `key=value` options."""
+def labels_of(values: tuple[str, ...], option: str = "--label") -> dict[str, str]:
+    """Read `key=value` options; UsageError names the `option`."""
     labels: dict[str, str] = {}
     for value in values:
         key, separator, text = value.partition("=")
         if not separator or not key:
-            raise click.UsageError(f"expected --label to be like key=value, but got {value!r}")
+            raise click.UsageError(f"expected {option} to be like key=value, but got {value!r}")
         labels[key] = text
     return labels

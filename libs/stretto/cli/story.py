@@ -57,6 +57,8 @@ def _of_inside(kind: str, data: dict[str, Any]) -> str | None:
         case "step.limited":
             said = {**data.get("timeouts", {}), **data.get("retry", {})}
             return f"is limited to {', '.join(f'{k} {v}' for k, v in sorted(said.items()))}"
+        case "step.labelled":
+            return f"is labelled {', '.join(f'{k}={v}' for k, v in data.get('labels', {}).items())}"
         case "step.queued":
             return f"asks for a place for the key {data['key']!r}"
         case "step.admitted":

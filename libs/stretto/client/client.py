@@ -320,9 +320,11 @@ class Client:
         limit: int = DEFAULT_PAGE,
         before: str | None = None,
         labels: Mapping[str, str] | None = None,
+        step_labels: Mapping[str, str] | None = None,
     ) -> RunPage:
         """List runs of the namespace, the latest first; `before` is the `next` of a page; with
-        `labels`, those that have all of them."""
+        `labels`, those that have all of them; with `step_labels`, those whose steps have had them
+        (not all on one step). At most ten of both."""
         request = ListRequest(
             namespace=self.namespace,
             workflow=workflow,
@@ -332,6 +334,7 @@ class Client:
             limit=limit,
             before=before,
             labels=dict(labels or {}),
+            step_labels=dict(step_labels or {}),
         )
         return await self._link.asks.ask("monitoring", "list", request, RunPage)
 

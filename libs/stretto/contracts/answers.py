@@ -22,7 +22,7 @@ class ListRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
     `status` takes several with commas between; `open` stands for those that are not closed. `id` is
     the caller's own key; `search` finds the beginnings of run ids and keys; `labels`: runs that
-    have all of these.
+    have all of these; `step_labels`: runs with steps that have had them, not all on one step.
     """
 
     namespace: str | None = None
@@ -33,6 +33,8 @@ class ListRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     limit: int = DEFAULT_PAGE
     before: str | None = None
     labels: dict[str, str] = {}
+    step_labels: dict[str, str] = {}
+    """Labels that steps of the run have had."""
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -87,6 +89,7 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     input: msgspec.Raw = NULL
     output: msgspec.Raw = NULL
     attempts: list[AttemptView] = []
+    labels: dict[str, str] = {}
 
 
 class RunView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

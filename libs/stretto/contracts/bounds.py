@@ -15,5 +15,8 @@ MIN_DURATION_S = 0.001
 MAX_KEY_CHARS = 256
 """A key of concurrency is a column of an index, and part of sentences."""
 
+MAX_LABEL_CHARS = 1_000
+"""Labels are indexed for search; they are not a place for data."""
+
 MIN_HEARTBEAT_S = 0.1
 """Heartbeats more often than this cost more than they tell."""

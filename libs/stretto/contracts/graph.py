@@ -96,6 +96,7 @@ POLICY_TIMEOUT = "timeout"
 POLICY_PRIORITY = "priority"
 POLICY_CONCURRENCY = "concurrency"
 POLICY_ESCALATE = "escalate"
+POLICY_LABELS = "labels"
 """Among the `values` of a plan, the fields of a step's policies that are expressions."""
 
 

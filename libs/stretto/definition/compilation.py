@@ -120,7 +120,7 @@ class _Compiler:
             retry=text.retry.settled() if task is None else self._retry(text),
             timeouts=self._timeouts(text),
             compensate=self._compensation(text.compensate, draft.undo),
-            labels=text.labels,
+            labels={k: v for k, v in text.labels.items() if isinstance(v, str)},
             concurrency=self._step_concurrency(draft),
         )
 

@@ -50,7 +50,6 @@ MAX_CASES = 1_000
 """Cases of one `switch`: they are tried one after the other."""
 
 MAX_LABELS = 64
-MAX_LABEL_CHARS = 1_000
 """Labels are indexed for search; they are not a place for data."""
 
 MAX_PLACES = 10_000

@@ -300,7 +300,7 @@ class StepText(msgspec.Struct, frozen=True, kw_only=True):
     timeout: TimeoutText = TimeoutText()
     compensate: CompensateText | None = None
     catch: tuple[CatchText, ...] = ()
-    labels: dict[str, str] = {}
+    labels: dict[str, str | Expression] = {}
     description: str = ""
     concurrency: ConcurrencyText | None = None
 

@@ -1,20 +1,23 @@
 """The shapes of `join`, of labels, and of the names that steps share."""
 
 import re
+from typing import TypeVar
 
+from stretto.contracts.bounds import MAX_LABEL_CHARS
 from stretto.contracts.graph import Join
 from stretto.contracts.subjects import NAME_PATTERN
 from stretto.definition.container_shapes import ListOf, MapOf, Placed, Record, Short
 from stretto.definition.limits import (
     MAX_CONSTANT_ITEMS,
-    MAX_LABEL_CHARS,
     MAX_LABELS,
     MAX_STEPS,
 )
 from stretto.definition.mistakes import Report
 from stretto.definition.nodes import Node, Path, Scalar, describe
 from stretto.definition.scalar_shapes import Choice, Name, Text
-from stretto.definition.shapes import Field, Schema
+from stretto.definition.shapes import Field, Schema, Shape
+
+T = TypeVar("T")
 
 
 def _dashed(text: str) -> str:
@@ -58,12 +61,15 @@ PARAMETER_NAME = Name(
 )
 
 STEP_NAMES = ListOf("the name of a step or a list of them", Placed(STEP_NAME), MAX_STEPS, lone=True)
-LABELS = MapOf(
-    "labels (a mapping of strings)",
-    LABEL_NAME,
-    Text("a string", MAX_LABEL_CHARS, empty=True),
-    MAX_LABELS,
-)
+LABEL_TEXT = Text("a string", MAX_LABEL_CHARS, empty=True)
+
+
+def labels_with(text: Shape[T]) -> MapOf[T]:
+    """The shape of labels whose values are of the shape `text`."""
+    return MapOf("labels (a mapping of strings)", LABEL_NAME, text, MAX_LABELS)
+
+
+LABELS = labels_with(LABEL_TEXT)
 
 FAILURE_TYPES = ListOf("a list of types of failure", FAILURE_TYPE, MAX_CONSTANT_ITEMS, lone=True)
 

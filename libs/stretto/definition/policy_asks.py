@@ -4,6 +4,7 @@ import msgspec
 
 from stretto.contracts.graph import (
     POLICY_ESCALATE,
+    POLICY_LABELS,
     POLICY_PRIORITY,
     POLICY_RETRY,
     POLICY_TIMEOUT,
@@ -46,6 +47,21 @@ def policy_asks(
             template = _template(name, said, expressions, into, report)
             if template is not None:
                 found[name] = msgspec.Raw(template)
+    labels = _labels(step, expressions, into)
+    if labels:
+        found[POLICY_LABELS] = msgspec.Raw(b"{" + b",".join(labels) + b"}")
+    return found
+
+
+def _labels(step: StepText, expressions: Expressions, into: Gathering) -> list[bytes]:
+    """The labels that are expressions, each as a member of an object."""
+    found: list[bytes] = []
+    for name, said in step.labels.items():
+        if isinstance(said, Located):
+            node, _, path = said
+            template = expressions.template(node, path, into)
+            if template is not None:
+                found.append(b'"%b":%b' % (name.encode(), template.json))
     return found
 
 

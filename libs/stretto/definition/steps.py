@@ -37,9 +37,11 @@ from stretto.definition.policies import (
     LABELS,
     QUEUE_NAME,
     TASK_NAME,
+    labels_with,
 )
 from stretto.definition.records import read_fields, unknown_keys
-from stretto.definition.retry_timeout import RETRY, STEP_RETRY, STEP_TIMEOUT, TIMEOUT
+from stretto.definition.retry_timeout import RETRY, STEP_RETRY, STEP_TIMEOUT, TIMEOUT, OrExpression
+from stretto.definition.reuse import CACHE
 from stretto.definition.routes import ROUTE
 from stretto.definition.scalar_shapes import Choice, Number, Text
 from stretto.definition.shapes import Field, Located, wrong_type
@@ -131,6 +133,7 @@ FIELDS: dict[str, Field] = {
     "output": OUTPUT,
     "labels": Field(LABELS, "Names and strings to search by."),
     "concurrency": Field(STEP_CONCURRENCY, "How many steps of one key may be under way at once."),
+    "cache": Field(CACHE, "How long what the step gives is reused by equal steps."),
 }
 """Every field of a step beside the key of its kind."""
 

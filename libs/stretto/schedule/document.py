@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from stretto.contracts.bounds import MAX_LABEL_CHARS
 from stretto.contracts.schedules import (
     DEFAULT_CATCH_UP,
     DEFAULT_WINDOW_S,
@@ -15,7 +16,7 @@ from stretto.contracts.schedules import (
 from stretto.contracts.subjects import NAME_PATTERN
 from stretto.definition.container_shapes import ListOf, MapOf, Placed, Record, Short
 from stretto.definition.durations import Duration
-from stretto.definition.limits import MAX_LABEL_CHARS, MAX_NAME_CHARS
+from stretto.definition.limits import MAX_NAME_CHARS
 from stretto.definition.mistakes import Mistake, Report
 from stretto.definition.nodes import Mapping, Node, Scalar, describe, quoted, strings_in
 from stretto.definition.policies import LABEL_NAME, WORKFLOW_NAME

@@ -112,6 +112,10 @@ async def list_runs(
         list[str] | None,
         Query(max_length=10, description="`key=value`; several times: runs that have all of them"),
     ] = None,
+    step_label: Annotated[
+        list[str] | None,
+        Query(max_length=10, description="`key=value`; runs with steps that have had all of them"),
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = DEFAULT_PAGE,
     before: Annotated[str | None, Query(max_length=100, description="`next` of a page")] = None,
 ) -> Response:
@@ -126,6 +130,7 @@ async def list_runs(
             id=id,
             search=search,
             labels=labels_of(label or []),
+            step_labels=labels_of(step_label or []),
             limit=limit,
             before=before,
         )

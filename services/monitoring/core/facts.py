@@ -30,6 +30,13 @@ class StepFact(msgspec.Struct, frozen=True, gc=False):
     reason: str | None = None
 
 
+class LabelledFact(msgspec.Struct, frozen=True):
+    """Of `step.labelled`."""
+
+    step: str = ""
+    labels: dict[str, str] = {}
+
+
 class ScheduledFact(msgspec.Struct, frozen=True, gc=False):
     """Of `step.scheduled`."""
 
@@ -85,6 +92,7 @@ class FailedFact(msgspec.Struct, frozen=True):
 decode_started = msgspec.json.Decoder(StartedFact).decode
 decode_ending = msgspec.json.Decoder(EndingFact).decode
 decode_step = msgspec.json.Decoder(StepFact).decode
+decode_labelled = msgspec.json.Decoder(LabelledFact).decode
 decode_scheduled = msgspec.json.Decoder(ScheduledFact).decode
 decode_chosen = msgspec.json.Decoder(ChosenFact).decode
 decode_completed = msgspec.json.Decoder(CompletedFact).decode

@@ -17,6 +17,7 @@ from services.monitoring.core.facts import (
     decode_ending,
     decode_expanded,
     decode_failed,
+    decode_labelled,
     decode_scheduled,
     decode_signalled,
     decode_started,
@@ -27,6 +28,9 @@ from stretto.contracts.failures import Failure
 
 CLOSED = frozenset({"completed", "failed", "cancelled", "terminated"})
 ENDED = frozenset({"completed", "failed", "cancelled", "skipped"})
+
+MAX_STEP_LABELS = 256
+"""Different labels of steps by which a run is found: they are a row's, whatever its steps are."""
 
 NEVER = -1
 """An instant that has not come."""
@@ -65,10 +69,12 @@ class Step(msgspec.Struct, array_like=True):
     reason: str | None = None
     attempts: list[Attempt] = []
     items: int = 0
+    labels: dict[str, str] = {}
 
 
 class RunProjection:
-    """One run. `counts` holds its steps by status, those that are open under `open`."""
+    """One run. `counts` holds its steps by status, those that are open under `open`; `step_labels`
+    the labels of its steps, each `name=value` once, in the order in which they came."""
 
     __slots__ = (
         "closed_us",
@@ -81,6 +87,7 @@ class RunProjection:
         "run_id",
         "started_us",
         "status",
+        "step_labels",
         "steps",
         "version",
         "workflow",
@@ -95,6 +102,7 @@ class RunProjection:
         self.version = version
         self.key = key
         self.labels: dict[str, str] = {}
+        self.step_labels: dict[str, None] = {}
         self.status = "running"
         self.started_us = 0
         self.closed_us = 0
@@ -225,6 +233,16 @@ def _rewound(run: RunProjection, at_us: int, data: bytes) -> None:
     run.failure = None
 
 
+def _step_labelled(run: RunProjection, at_us: int, data: bytes) -> None:
+    """The step is about to begin: what it does is told by the event after."""
+    fact = decode_labelled(data)
+    run.step(fact.step, at_us - run.started_us).labels = fact.labels
+    for name, value in fact.labels.items():
+        if len(run.step_labels) == MAX_STEP_LABELS:
+            return
+        run.step_labels[f"{name}={value}"] = None
+
+
 def _step_scheduled(run: RunProjection, at_us: int, data: bytes) -> None:
     fact = decode_scheduled(data)
     at = at_us - run.started_us
@@ -328,6 +346,7 @@ _HANDLERS: dict[str, Callable[[RunProjection, int, bytes], Took | None]] = {
     "run.paused": _run_becomes("paused"),
     "run.resumed": _run_becomes("running"),
     "run.rewound": _rewound,
+    "step.labelled": _step_labelled,
     "step.waiting": _step_becomes("waiting"),
     "step.queued": _step_becomes("queued"),
     "step.admitted": _step_becomes("running"),

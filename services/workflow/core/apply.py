@@ -106,8 +106,8 @@ def _apply_inside(run: Run, event: ev.Event, seq: int, at_us: int) -> None:
             end(run, node, NodeStatus.COMPLETED, at_us)
         case ev.StepEscalated():
             run.node(event.step).escalated = True
-        case ev.StepHastened():
-            pass  # who and why, for people; the attempt follows as an event of its own
+        case ev.StepHastened() | ev.StepLabelled():
+            pass  # for people; what follows of it is an event of its own
         case ev.SignalReceived():
             run.signals.setdefault(event.name, []).append(bytes(event.payload))
             signals.offer(run, event.name)

@@ -19,6 +19,7 @@ from services.workflow.core.following import (
     timed_out,
 )
 from services.workflow.core.instants import instant
+from services.workflow.core.labelling import labels_of
 from services.workflow.core.limits import limits_of
 from services.workflow.core.lines import granted, stands
 from services.workflow.core.migrating import migrate
@@ -26,7 +27,7 @@ from services.workflow.core.state import OUT, Node, NodeStatus, Role, Run, RunPh
 from stretto.contracts import events as ev
 from stretto.contracts.failures import Failure, FailureType
 from stretto.contracts.frames import DecidedRecord
-from stretto.contracts.graph import POLICY_CONCURRENCY
+from stretto.contracts.graph import POLICY_CONCURRENCY, POLICY_LABELS
 from stretto.contracts.ids import run_id_text
 from stretto.contracts.payload import NULL
 
@@ -199,6 +200,22 @@ def _decided(run: Run, command: cm.Decided, now_us: int) -> Outcome:
         return [_signal_looked_at(node, record.skip)]
     if record.skip:
         return [ev.StepSkipped(step=node.path, reason="condition")]
+    if node.plan.labels or (record.values is not None and POLICY_LABELS in record.values):
+        return _labelled(node, record, now_us)
+    return _begun(node, record, now_us)
+
+
+def _labelled(node: Node, record: DecidedRecord, now_us: int) -> list[ev.Event]:
+    """What a node with labels does once it is decided, and before it its labels."""
+    labels = labels_of(node, record.values)
+    if isinstance(labels, Failure):
+        return [failed(node, labels)]
+    begun = _begun(node, record, now_us)
+    return begun if labels is None else [labels, *begun]
+
+
+def _begun(node: Node, record: DecidedRecord, now_us: int) -> list[ev.Event]:
+    """What a node does once it is decided."""
     if node.role is Role.EACH:
         items = [msgspec.Raw(item) for item in record.items or []]
         return [ev.StepExpanded(step=node.path, items=items)]

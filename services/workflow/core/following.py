@@ -5,6 +5,7 @@ import msgspec
 from services.workflow.core import places, rolling
 from services.workflow.core.failing import failed, failure_of_items
 from services.workflow.core.instants import instant, wait_until
+from services.workflow.core.labelling import labels_of
 from services.workflow.core.state import OUT, Node, NodeStatus, Role, Run, RunPhase, Scope
 from services.workflow.core.undo_order import compensation_of
 from services.workflow.core.unwinding import Rollback
@@ -33,7 +34,10 @@ def _node_step(run: Run, path: str, now_us: int) -> list[ev.Event]:
     """What follows for one node of the todo."""
     node = run.node(path)
     if node.status is NodeStatus.PENDING:
-        return [cancelled(run, node) if node.stop else begin(node, now_us)]
+        if node.stop:
+            return [cancelled(run, node)]
+        event = begin(node, now_us)
+        return _labelled(node, event) if node.plan.labels else [event]
     if node.status is NodeStatus.OPEN:
         return [_open_step(run, node, now_us)]
     if node.stop:
@@ -49,6 +53,15 @@ def _node_step(run: Run, path: str, now_us: int) -> list[ev.Event]:
         output = msgspec.json.encode({"run_id": run_id_text(node.child_run)})
         return [ev.StepCompleted(step=path, attempt=node.attempt, output=msgspec.Raw(output))]
     raise AssertionError(f"{path} is {node.status.word} and has nothing to do")
+
+
+def _labelled(node: Node, event: ev.Event) -> list[ev.Event]:
+    """The first event of a node with labels, and before it its labels, if it begins with that."""
+    if isinstance(event, ev.StepSkipped | ev.StepActivated):
+        return [event]
+    labels = labels_of(node)
+    assert not isinstance(labels, Failure), "labels that are constant were checked"
+    return [event] if labels is None else [labels, event]
 
 
 def _way_back(run: Run, back: Rollback, now_us: int) -> list[ev.Event]:

@@ -11,7 +11,10 @@ input: {type: object, required: [customer]}
 concurrency: {key: "${{ input.customer }}", limit: 1, when_full: queue}
 labels: {team: billing}
 steps:
-  go: {signal: go, timeout: "${{ input.limit }}"}
+  go:
+    signal: go
+    timeout: "${{ input.limit }}"
+    labels: {risk: high, who: "${{ input.customer }}"}
 """
 
 
@@ -30,6 +33,10 @@ def test_a_run_that_waits_for_a_place_is_listed_explained_and_begins(
     labelled = dev.json("list", "--label", "site=eu", "--label", "team=billing")["runs"]
     assert [run["run_id"] for run in labelled] == [second]
     assert "expected --label to be like" in dev.call("list", "--label", "eu", expect=2).stderr
+    by_step = ("list", "--step-label", "risk=high", "--step-label", "who=ann")
+    assert first in eventually(dev, *by_step, until=first)
+    assert second not in dev.call(*by_step).stdout, "its step has not begun"
+    assert "is labelled" in dev.call("history", first).stdout
     assert f"{first} has the place" in dev.call("explain", second).stdout
     assert "waits for a place for the key 'ann'" in dev.call("history", second).stdout
     dev.call("signal", first, "go")

@@ -35,7 +35,7 @@ async def eventually_completed(site: Site) -> list[dict[str, object]]:
     for _ in range(500):
         runs: list[dict[str, object]]
         runs = (await site.http.get("/api/v1/runs?status=completed")).json()["runs"]
-        none = (await site.http.get("/api/v1/runs?label=a=b&label=c=d")).json()["runs"]
+        none = (await site.http.get("/api/v1/runs?label=a=b&label=c=d&step_label=e=f")).json()["runs"]
         assert none == []
         if runs:
             return runs

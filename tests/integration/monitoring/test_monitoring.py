@@ -14,6 +14,7 @@ from services.monitoring.service import main
 from services.monitoring.settings import MonitoringSettings
 from stretto.bus.api import Answer, ask_api
 from stretto.client import Client, NotReachable, Rejected
+from stretto.contracts import events as ev
 from stretto.contracts import ids
 from stretto.contracts.codec import json_encode, pack
 from stretto.contracts.frames import LogEvent, LogFrame, LogRecord, ServiceStats
@@ -72,6 +73,26 @@ async def test_runs_are_found_by_all_of_the_labels_that_are_asked_for(
         await client.runs(labels={f"k{i}": "v" for i in range(11)})
     with pytest.raises(Rejected, match=r"U\+0000"):
         await client.runs(labels={"a": "\0"})
+
+
+async def test_runs_are_found_by_the_labels_of_their_steps(
+    client: Client, monitoring: Monitoring, workflow: FakeWorkflow
+) -> None:
+    both, one = await workflow.start("hold", 1), await workflow.start("hold", 1)
+    for run, labels in ((both, {"risk": "high", "team": "a=b"}), (one, {"risk": "high"})):
+        run.append(ev.StepLabelled(step="wait", labels=labels), now_us())
+        await workflow.publish_log(workflow.record(run))
+
+    async def found(**labels: str) -> set[str]:
+        return {run.run_id for run in (await client.runs(step_labels=labels)).runs}
+
+    await eventually(lambda: found(risk="high"), lambda ids: len(ids) == 2)
+    assert await found(risk="high", team="a=b") == {both.id_text}
+    assert await found(risk="low") == set()
+    with pytest.raises(Rejected, match="at most 10 labels"):
+        await client.runs(step_labels={f"k{i}": "v" for i in range(11)})
+    steps = {step.step: step.labels for step in (await client.show(both.id_text)).steps}
+    assert steps["wait"] == {"risk": "high", "team": "a=b"}
 
 
 async def test_a_run_is_shown_with_its_attempts_and_payloads(

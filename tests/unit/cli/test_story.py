@@ -56,6 +56,7 @@ WAVE = {"wave": 1, "waves": 4, "upto": 10, "size": 10, "completed": 9}
             ("step.limited", "a", {"timeouts": {"run_s": 5.0}, "retry": {"max_attempts": 3}}),
             "is limited to max_attempts 3, run_s 5.0",
         ),
+        (("step.labelled", "a", {"labels": {"k": "v", "l": ""}}), "is labelled k=v, l="),
         (("run.rewound", None, {"steps": ["a"], "by": "ada"}), "goes back to a by ada"),
         (("run.failing", None, {"ending": "x", "failure": BROKEN, "by": "ada"}), "(asked by ada)"),
         (("run.terminated", None, {"failure": BROKEN, "by": "ada"}), "(asked by ada)"),

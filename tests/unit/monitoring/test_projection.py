@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from services.monitoring.core.projection import NEVER, RunProjection, Step, Took
+from services.monitoring.core.projection import MAX_STEP_LABELS, NEVER, RunProjection, Step, Took
 from stretto.contracts import events as ev
 from stretto.contracts.codec import json_encode
 from stretto.contracts.failures import Failure
@@ -222,3 +222,27 @@ def test_a_fork_has_the_steps_that_it_took_over() -> None:
 
 def test_a_migrated_run_has_the_new_version() -> None:
     assert folded(started(), ev.RunMigrated(from_version=3, to_version=4)).version == 4
+
+
+def test_a_run_is_found_by_the_labels_of_its_steps() -> None:
+    run = folded(
+        started(),
+        ev.StepLabelled(step="a", labels={"risk": "high"}),
+        ev.StepOpened(step="a"),
+        ev.StepLabelled(step="a.b", labels={"risk": "low", "n": "1"}),
+        ev.StepOpened(step="a.b"),
+        ev.StepLabelled(step="a.b", labels={"risk": "high"}),
+    )
+
+    assert list(run.step_labels) == ["risk=high", "risk=low", "n=1"]
+    assert run.steps["a"].labels == {"risk": "high"}
+    assert (run.steps["a"].began, run.counts) == (1_000, {"open": 2})
+
+
+def test_only_so_many_labels_of_steps_are_kept_for_a_search() -> None:
+    labels = [ev.StepLabelled(step=f"s[{i}]", labels={"n": f"{i}"}) for i in range(300)]
+
+    run = folded(started(), *labels)
+
+    assert len(run.step_labels) == MAX_STEP_LABELS
+    assert run.steps["s[299]"].labels == {"n": "299"}

@@ -45,6 +45,9 @@ MAX_CAUSES = 20
 @click.option("--id", "key", help="Your own key of the run.")
 @click.option("--search", help="The beginning of a run's id or key.")
 @click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Runs that have it.")
+@click.option(
+    "--step-label", "step_labels", multiple=True, metavar="KEY=VALUE", help="Runs with such a step."
+)
 @click.option("--limit", type=click.IntRange(1, MAX_PAGE), default=DEFAULT_PAGE, show_default=True)
 @click.option("--before", help="The `next` of the page before.")
 @bus_command
@@ -56,6 +59,7 @@ async def list_command(
     key: str | None,
     search: str | None,
     labels: tuple[str, ...],
+    step_labels: tuple[str, ...],
     limit: int,
     before: str | None,
 ) -> None:
@@ -70,6 +74,7 @@ async def list_command(
             limit=limit,
             before=before,
             labels=labels_of(labels),
+            step_labels=labels_of(step_labels, "--step-label"),
         )
     if call.json:
         print_json(page)

@@ -53,6 +53,7 @@ from stretto.contracts.events.steps import (
     StepFailed,
     StepFinishing,
     StepHastened,
+    StepLabelled,
     StepLimited,
     StepOpened,
     StepQueued,
@@ -122,6 +123,7 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     RolloutAborted,
     StepQueued,
     StepAdmitted,
+    StepLabelled,
 )
 
 __all__ = [
@@ -164,6 +166,7 @@ __all__ = [
     "StepFailed",
     "StepFinishing",
     "StepHastened",
+    "StepLabelled",
     "StepLimited",
     "StepOpened",
     "StepQueued",

@@ -57,6 +57,14 @@ class StepLimited(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Of an approval: the seconds after which others may decide, too."""
 
 
+class StepLabelled(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The step has begun and has labels: the run is found by them."""
+
+    type: ClassVar[str] = "step.labelled"
+    step: str
+    labels: dict[str, str]
+
+
 class StepActivated(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The step may run; its decision is asked for."""
 
