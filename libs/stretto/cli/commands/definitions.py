@@ -4,61 +4,24 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
+import msgspec
 from rich.markup import escape
 
 from stretto.cli.calling import Call, bus_command, call_options
 from stretto.cli.commands.control import user
+from stretto.cli.commands.schedules import apply_schedule
 from stretto.cli.exits import EXIT_OK, EXIT_USAGE
 from stretto.cli.printing import local_time, note, out, print_json, table
+from stretto.cli.source_files import mistakes_shown, read_source, show_warnings
 from stretto.cli.template_files import Looked, SourceFile, look, ordered, sketched
-from stretto.client import Client, DefinitionMistakes
+from stretto.client import Client
 from stretto.contracts.public import Defined, Labelled
 from stretto.definition import Loaded, load
 from stretto.definition.labels import LabelText, read_label
 from stretto.definition.templates import LoadedTemplate
 from stretto.schedule import LoadedSchedule, is_schedule, load_schedule
-
-MAX_SOURCE_BYTES = 4 * 1024 * 1024
-"""Larger is no definition that a person wrote: read as little as that of a wrong file."""
-
-
-def read_source(file: Path) -> str:
-    """Read a definition; `-` is stdin.
-
-    Raises:
-        click.UsageError: it cannot be read.
-    """
-    if str(file) == "-":
-        return sys.stdin.read(MAX_SOURCE_BYTES)
-    try:
-        with file.open(encoding="utf-8") as text:
-            return text.read(MAX_SOURCE_BYTES)
-    except OSError as error:
-        raise click.UsageError(f"expected to read {file}, but: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise click.UsageError(f"expected {file} to be text, but it is not") from None
-
-
-def show_mistakes(mistakes: list[dict[str, Any]], file: Path) -> None:
-    """Print mistakes as editors understand them: `file:line:column: path: reason; suggestion`."""
-    for mistake in mistakes:
-        click.echo(_told(mistake, file))
-
-
-def show_warnings(warnings: list[dict[str, Any]], file: Path) -> None:
-    """Print what hinders nothing and is probably not meant, on stderr."""
-    for warning in warnings:
-        click.echo(f"warning: {_told(warning, file)}", err=True)
-
-
-def _told(mistake: dict[str, Any], file: Path) -> str:
-    place = f"{file}:{mistake.get('line', 1)}:{mistake.get('column', 1)}: "
-    path = f"{mistake['path']}: " if mistake.get("path") else ""
-    hint = f"; {mistake['suggestion']}" if mistake.get("suggestion") else ""
-    return f"{place}{path}{mistake.get('reason', '')}{hint}"
 
 
 @click.command("validate")
@@ -100,14 +63,8 @@ def _load(one: SourceFile, looked: Looked) -> Loaded | LoadedSchedule | LoadedTe
 
 async def register(call: Call, client: Client, file: Path, source: str) -> Defined:
     """Register a definition; with mistakes, show each with its place in the file and end."""
-    try:
+    with mistakes_shown(call, file):
         return await client.register(source)
-    except DefinitionMistakes as error:
-        if call.json:
-            print_json({"file": str(file), "mistakes": error.mistakes})
-        else:
-            show_mistakes(error.mistakes, file)
-        sys.exit(EXIT_USAGE)
 
 
 @click.command("apply")
@@ -118,8 +75,6 @@ async def apply_command(call: Call, files: tuple[Path, ...]) -> None:
 
     The same one again keeps the version that it has, and is the latest from then on.
     """
-    from stretto.cli.commands.schedules import apply_schedule
-
     sources = ordered(sketched([(file, read_source(file)) for file in files]))
     client: Client
     async with call.client() as client:
@@ -137,7 +92,7 @@ def show_defined(call: Call, defined: Defined, file: Path | None = None) -> None
     warnings = [{**w, "file": str(file)} if file else w for w in defined.warnings]
     if call.json:
         named = {} if file is None else {"file": str(file)}
-        print_json({**named, **_fields(defined), "warnings": warnings})
+        print_json({**named, **msgspec.structs.asdict(defined), "warnings": warnings})
         return
     if file is not None:
         show_warnings(warnings, file)
@@ -152,15 +107,11 @@ def show_defined(call: Call, defined: Defined, file: Path | None = None) -> None
 def show_labelled(call: Call, labelled: Labelled) -> None:
     """Say where a label points now."""
     if call.json:
-        print_json(_fields(labelled))
+        print_json(msgspec.structs.asdict(labelled))
         return
     before = f"  [dim](until now {labelled.before})[/]" if labelled.before is not None else ""
     now = "is no more" if labelled.version is None else f"is version {labelled.version}"
     out().print(f"{escape(labelled.name)}@{escape(labelled.label)} {now}{before}")
-
-
-def _fields(defined: Any) -> dict[str, Any]:
-    return {name: getattr(defined, name) for name in defined.__struct_fields__}
 
 
 @click.command("definitions")

@@ -12,10 +12,10 @@ from rich.markup import escape
 
 from stretto.cli.calling import Call, bus_command, run_of
 from stretto.cli.commands.carrying import read_bytes
-from stretto.cli.commands.definitions import read_source
 from stretto.cli.commands.past import fact_of
 from stretto.cli.exits import EXIT_OK, EXIT_RUN_FAILED, EXIT_USAGE
 from stretto.cli.printing import note, out, print_json
+from stretto.cli.source_files import read_source
 from stretto.cli.template_files import ask
 from stretto.client import Client
 from stretto.contracts.answers import MAX_PAGE

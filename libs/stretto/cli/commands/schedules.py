@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 from rich.markup import escape
 
 from stretto.cli.calling import Call, bus_command
 from stretto.cli.commands.control import BY_VARIABLE, user
-from stretto.cli.commands.definitions import read_source, show_mistakes
 from stretto.cli.exits import EXIT_USAGE
 from stretto.cli.printing import local_time, note, out, print_json, status, table
-from stretto.client import Client, DefinitionMistakes
+from stretto.cli.source_files import mistakes_shown, read_source, show_mistakes
+from stretto.client import Client
 from stretto.contracts.schedules import (
     OVERLAPS,
     Firing,
@@ -123,16 +124,10 @@ async def apply_schedule(
     call: Call, client: Client, file: Path, source: str, *, by: str | None, reason: str | None
 ) -> None:
     """Apply a document; with mistakes, show each with its place in the file and end."""
-    try:
+    with mistakes_shown(call, file):
         done = await client.schedules.apply(source, by=by, reason=reason)
-    except DefinitionMistakes as error:
-        if call.json:
-            print_json({"file": str(file), "mistakes": error.mistakes})
-        else:
-            show_mistakes(error.mistakes, file)
-        sys.exit(EXIT_USAGE)
     if call.json:
-        print_json({"file": str(file), **_fields(done)})
+        print_json({"file": str(file), **msgspec.structs.asdict(done)})
         return
     for warning in done.warnings:
         note(f"warning: {file}:{warning['line']}:{warning['column']}: {warning['reason']}")
@@ -273,7 +268,7 @@ async def _request(call: Call, request: ScheduleRequest) -> None:
     async with call.client() as client:
         done = await client.schedules.request(request)
     if call.json:
-        print_json(_fields(done))
+        print_json(msgspec.structs.asdict(done))
     else:
         out().print(_sentence(done), markup=False)
 
@@ -286,7 +281,3 @@ def _sentence(done: Scheduled) -> str:
         return f"{done.firings} instants to make up for{skipped}"
     following = f"; next {local_time(done.next)}" if done.command == "resume" and done.next else ""
     return _DONE[done.command] + following
-
-
-def _fields(done: Scheduled) -> dict[str, Any]:
-    return {name: getattr(done, name) for name in done.__struct_fields__}

@@ -10,12 +10,13 @@ from typing import Any
 import click
 
 from stretto.cli.calling import Call, bus_command
-from stretto.cli.commands.definitions import read_source, register
+from stretto.cli.commands.definitions import register
 from stretto.cli.exits import EXIT_OK, EXIT_RUN_FAILED
 from stretto.cli.inputs import input_options, read_input
 from stretto.cli.labels import labels_of
 from stretto.cli.printing import note, print_json
 from stretto.cli.progress import Progress, failure_text
+from stretto.cli.source_files import read_source
 from stretto.cli.watching import watch
 from stretto.client import Client, Run, RunEnded
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from stretto.cli.commands.definitions import read_source
 from stretto.cli.exits import EXIT_USAGE
 from stretto.cli.printing import note, print_json
+from stretto.cli.source_files import read_source
 from stretto.contracts.codec import decode_ask_plan
 from stretto.contracts.graph import AskPlan, ScopePlan
 from stretto.definition import compile_graph, load

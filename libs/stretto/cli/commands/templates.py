@@ -14,13 +14,12 @@ from rich.markup import escape
 from stretto.cli.calling import Call, bus_command, call_options
 from stretto.cli.commands.definitions import (
     labels_text,
-    read_source,
     register,
     show_defined,
-    show_mistakes,
 )
 from stretto.cli.exits import EXIT_USAGE
 from stretto.cli.printing import local_time, note, print_json, table
+from stretto.cli.source_files import read_source, show_mistakes
 from stretto.cli.template_files import look, sketched
 from stretto.client import Client
 from stretto.client.catalogue import instance_of
