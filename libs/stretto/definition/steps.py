@@ -34,14 +34,13 @@ from stretto.definition.needs import NEEDS
 from stretto.definition.nodes import Mapping, Node, Path, quoted
 from stretto.definition.policies import (
     JOIN,
-    LABELS,
+    LABEL_TEXT,
     QUEUE_NAME,
     TASK_NAME,
     labels_with,
 )
 from stretto.definition.records import read_fields, unknown_keys
 from stretto.definition.retry_timeout import RETRY, STEP_RETRY, STEP_TIMEOUT, TIMEOUT, OrExpression
-from stretto.definition.reuse import CACHE
 from stretto.definition.routes import ROUTE
 from stretto.definition.scalar_shapes import Choice, Number, Text
 from stretto.definition.shapes import Field, Located, wrong_type
@@ -131,9 +130,8 @@ FIELDS: dict[str, Field] = {
     "compensate": Field(COMPENSATE, "What undoes the step when the run fails later."),
     "catch": Field(CATCH, "What is done instead when the step has failed."),
     "output": OUTPUT,
-    "labels": Field(LABELS, "Names and strings to search by."),
+    "labels": Field(labels_with(OrExpression(LABEL_TEXT)), "Names and strings to search by."),
     "concurrency": Field(STEP_CONCURRENCY, "How many steps of one key may be under way at once."),
-    "cache": Field(CACHE, "How long what the step gives is reused by equal steps."),
 }
 """Every field of a step beside the key of its kind."""
 

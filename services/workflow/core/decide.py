@@ -229,7 +229,7 @@ def _begun(node: Node, record: DecidedRecord, now_us: int) -> list[ev.Event]:
     return [immediate(node, record.output, now_us)]
 
 
-def _limited(node: Node, record: DecidedRecord, now_us: int) -> Outcome:
+def _limited(node: Node, record: DecidedRecord, now_us: int) -> list[ev.Event]:
     """Record the policies that were worked out with the input, then go on by them."""
     assert record.values is not None
     limits = limits_of(node, record.values)
