@@ -10,8 +10,9 @@ from services.decision.routing.expanding import PresentDevices
 from services.decision.settings import DecisionSettings
 from stretto.bus.service import Refusal
 from stretto.contracts import subjects
-from stretto.contracts.codec import decode_presence, json_encode
+from stretto.contracts.codec import json_encode
 from stretto.contracts.failures import Failure, FailureType
+from stretto.contracts.presence import read_presence
 from stretto.contracts.routes import (
     MAX_QUESTIONS,
     Outcomes,
@@ -144,7 +145,7 @@ class Ranking:
     def _presence(self, subject: bytes, _reply: bytes, _block: bytes, data: bytes) -> None:
         try:
             namespace, name = subjects.parse_presence(subject.decode())
-            presence = decode_presence(data)
+            presence = read_presence(data)
         except (ValueError, msgspec.DecodeError, RecursionError):
             return  # execution reads it as well, and tells
         self._routes.heard(namespace, name, presence, self._context.clock.now_us())

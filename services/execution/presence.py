@@ -10,19 +10,12 @@ from services.execution.lane import Lane
 from services.execution.measures import Measures
 from services.execution.settings import ExecutionSettings
 from stretto.contracts import subjects
-from stretto.contracts.codec import decode_presence
-from stretto.contracts.public import Presence
+from stretto.contracts.presence import read_presence
 from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.context import ServiceContext
 from stretto.telemetry import names
 
 EXPIRE_EVERY_S = 1.0
-
-MAX_PRESENCE_BYTES = 64 * 1024
-"""Hundreds of tasks and attributes fit in; the last word of each device is kept."""
-
-MAX_SLOTS = 100_000
-"""Attempts that one worker runs at once: more than any process can."""
 
 logger = logging.getLogger(__name__)
 
@@ -73,8 +66,7 @@ class Listener:
     def _presence(self, subject: bytes, _reply: bytes, _block: bytes, data: bytes) -> None:
         try:
             namespace, name = subjects.parse_presence(subject.decode())
-            presence = decode_presence(data)
-            _check(presence, len(data))
+            presence = read_presence(data)
         except (ValueError, msgspec.DecodeError, RecursionError) as error:
             logger.warning("presence not understood", extra={names.LOG_REASON: str(error)})
             return
@@ -102,19 +94,3 @@ class Listener:
         for lane in self._lanes:
             if lane.desk is not None:
                 lane.desk.deaf()
-
-
-def _check(presence: Presence, size_bytes: int) -> None:
-    """Refuse what would be kept and is too large, a queue that no subject can hold, or numbers
-    that no device can have: they would be summed up and divided by.
-
-    Raises:
-        ValueError: as above.
-    """
-    if size_bytes > MAX_PRESENCE_BYTES:
-        raise ValueError(f"expected at most {MAX_PRESENCE_BYTES} bytes, but got {size_bytes}")
-    if presence.queue is not None and not subjects.is_name(presence.queue):
-        raise ValueError(f"expected a queue to be a name, but got {presence.queue[:50]!r}")
-    for field, number in (("slots", presence.slots), ("busy", presence.busy)):
-        if not 0 <= number <= MAX_SLOTS:
-            raise ValueError(f"expected {field} of 0 to {MAX_SLOTS}, but got {number}")
