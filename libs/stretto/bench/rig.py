@@ -21,7 +21,7 @@ from stretto.client import Client
 from stretto.dev import DevOptions, DevStack, dev_stack
 from stretto.dev.environment import OTLP_ENDPOINT
 from stretto.dev.plan import DEFAULT_DATA
-from stretto.dev.process import STOP_TIMEOUT_S, tail_of
+from stretto.dev.process import stopped, tail_of
 from stretto.runtime.errors import PermanentError
 from stretto.testkit.process import launched
 
@@ -197,19 +197,6 @@ async def _worker(stack: DevStack, log_path: Path) -> AsyncIterator[asyncio.subp
         yield process
     finally:
         await stopped(process)
-
-
-async def stopped(process: asyncio.subprocess.Process) -> None:
-    """Ask a process to end and wait; end it by force when it takes too long."""
-    if process.returncode is not None:
-        return
-    process.terminate()
-    try:
-        async with asyncio.timeout(STOP_TIMEOUT_S):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
 
 
 async def present(client: Client, workers: list[asyncio.subprocess.Process], data: Path) -> None:

@@ -103,15 +103,8 @@ class ServiceProcess:
 
     async def stop(self) -> None:
         """Ask the process to end and wait; end it by force when it takes too long."""
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        process.terminate()
-        try:
-            async with asyncio.timeout(STOP_TIMEOUT_S):
-                await process.wait()
-        except TimeoutError:
-            await self.kill()
+        if self._process is not None:
+            await stopped(self._process)
 
     async def kill(self) -> None:
         """End the process by force and wait until it is gone."""
@@ -132,6 +125,19 @@ class ServiceProcess:
             + tail_of(self.log_path),
             {"process": self.name},
         )
+
+
+async def stopped(process: asyncio.subprocess.Process) -> None:
+    """Ask a process to end and wait; end it by force when it takes too long. Twice is fine."""
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(STOP_TIMEOUT_S):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
 
 
 def tail_of(path: Path, lines: int = LOG_TAIL_LINES) -> str:

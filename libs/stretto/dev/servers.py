@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -38,20 +38,35 @@ class Server(Protocol):
     async def stop(self) -> None: ...
 
 
-class Nats:
-    """The bus: embedded with its store in `data`, or at `url`."""
+class _Either(Generic[S]):
+    """A server in a folder of ours, or the one that was given by its address."""
 
-    name = "nats"
-
-    def __init__(self, data: Path, url: str | None) -> None:
-        self.embedded = url is None
-        self._given = url
+    def __init__(self, data: Path, given: str | None) -> None:
+        self.embedded = given is None
+        self._given = given
         self._data = data
-        self._server: NatsServer | None = None
+        self._server: S | None = None
 
     @property
     def pid(self) -> int | None:
         return self._server.pid if self._server else None
+
+    async def ended(self) -> int:
+        """Wait until the embedded server has ended; return its exit code."""
+        if self._server is None:
+            raise AssertionError("only a server that was started here ends here")
+        return await _ended(self._server)
+
+    async def stop(self) -> None:
+        """Stop the embedded server; leave a given one alone."""
+        if self._server is not None:
+            await self._server.stop()
+
+
+class Nats(_Either[NatsServer]):
+    """The bus: embedded with its store in `data`, or at the URL that is given."""
+
+    name = "nats"
 
     @property
     def url(self) -> str:
@@ -83,32 +98,11 @@ class Nats:
         else:
             await self._server.start()
 
-    async def ended(self) -> int:
-        """Wait until the embedded server has ended; return its exit code."""
-        if self._server is None:
-            raise AssertionError("only a server that was started here ends here")
-        return await _ended(self._server)
 
-    async def stop(self) -> None:
-        """Stop the embedded server; leave a given one alone."""
-        if self._server is not None:
-            await self._server.stop()
-
-
-class Postgres:
-    """The log's home: embedded with its cluster in `data`, or at `dsn`."""
+class Postgres(_Either[PostgresServer]):
+    """The log's home: embedded with its cluster in `data`, or at the DSN that is given."""
 
     name = "postgres"
-
-    def __init__(self, data: Path, dsn: str | None) -> None:
-        self.embedded = dsn is None
-        self._given = dsn
-        self._data = data
-        self._server: PostgresServer | None = None
-
-    @property
-    def pid(self) -> int | None:
-        return self._server.pid if self._server else None
 
     @property
     def dsn(self) -> str:
@@ -142,17 +136,6 @@ class Postgres:
         else:
             await self._server.start()
         await _ensure_database(self._server.dsn, DATABASE)
-
-    async def ended(self) -> int:
-        """Wait until the embedded server has ended; return its exit code."""
-        if self._server is None:
-            raise AssertionError("only a server that was started here ends here")
-        return await _ended(self._server)
-
-    async def stop(self) -> None:
-        """Stop the embedded server; leave a given one alone."""
-        if self._server is not None:
-            await self._server.stop()
 
 
 async def _started(make: Callable[[int | None], S], usual: int) -> S:

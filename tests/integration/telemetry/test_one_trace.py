@@ -8,10 +8,11 @@ import time
 from pathlib import Path
 
 from stretto.bench.handlers import NO_OP
-from stretto.bench.rig import present, stopped
+from stretto.bench.rig import present
 from stretto.client import Client
 from stretto.dev import DevOptions, dev_stack
 from stretto.dev.environment import client_environment
+from stretto.dev.process import stopped
 from stretto.dev.traces.span import Span
 from stretto.dev.traces.store import TraceStore
 

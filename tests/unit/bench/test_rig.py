@@ -12,7 +12,8 @@ import pytest
 
 from stretto.bench import rig as module
 from stretto.bench.ending import NotEnded, ended
-from stretto.bench.rig import NoWorkers, Rig, keep_logs, present, stopped
+from stretto.bench.rig import NoWorkers, Rig, keep_logs, present
+from stretto.dev.process import stopped
 from stretto.runtime.errors import PermanentError
 
 BUSY = "print('up', flush=True)\nwhile True: pass"
@@ -100,7 +101,7 @@ async def test_workers_that_nobody_hears_of_are_given_up(
 
 
 async def test_a_process_that_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "STOP_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("stretto.dev.process.STOP_TIMEOUT_S", 0.1)
     child = await process(STUBBORN)
     await stopped(child)
     assert child.returncode == -9
