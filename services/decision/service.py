@@ -6,6 +6,7 @@ from services.decision.answering import Answering
 from services.decision.ranking import Ranking
 from services.decision.settings import DecisionSettings
 from stretto.runtime.context import ServiceContext
+from stretto.runtime.ending import ended
 from stretto.scoring import Scorer
 
 
@@ -17,4 +18,4 @@ async def main(context: ServiceContext[DecisionSettings], scorer: Scorer | None 
     async with asyncio.TaskGroup() as group:
         listening = group.create_task(ranking.run())
         await answering.run()
-        listening.cancel()
+        await ended([listening])

@@ -46,6 +46,7 @@ from stretto.contracts.public import Task, TaskResult
 from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.clock import parse_rfc3339, rfc3339
 from stretto.runtime.context import ServiceContext
+from stretto.runtime.ending import ended
 from stretto.runtime.errors import PermanentError, StrettoError, TransientError
 from stretto.runtime.topology import CHARGED_LANE, execution_results, lane_of, work_consumer
 from stretto.telemetry import names
@@ -203,8 +204,7 @@ class Desk:
                 await self._outbox.wait_empty()
         except TimeoutError:
             logger.warning("results not stored at the end", extra={names.LOG_LANE: self.lane})
-        for task in self._tasks:
-            task.cancel()
+        await ended(self._tasks)
 
     def _recover(self, seq: int, subject: str, data: bytes, now_us: int) -> int:
         """Take the attempts of this lane in a message of the work stream; return how many."""

@@ -33,6 +33,7 @@ from stretto.contracts import subjects
 from stretto.contracts.codec import pack
 from stretto.contracts.frames import DispatchFrame
 from stretto.runtime.context import ServiceContext
+from stretto.runtime.ending import ended
 from stretto.runtime.errors import StrettoError, TransientError
 from stretto.runtime.topology import FRAME_ACK_WAIT_S, execution_dispatch
 from stretto.telemetry import names
@@ -138,7 +139,7 @@ class Lane:
                 await self._serve(loop, desk)
                 self.desk = None
                 await desk.end()
-            saying.cancel()
+            await ended([saying])
         if not context.stopping.is_set():
             logger.info("lane given up", extra={names.LOG_LANE: self.number})
         self._backlog.clear()

@@ -13,6 +13,7 @@ from services.execution.settings import ExecutionSettings
 from stretto.bus.service import Service
 from stretto.contracts.subjects import STREAM_WORK
 from stretto.runtime.context import ServiceContext
+from stretto.runtime.ending import ended
 
 LOOK_S = 0.1
 
@@ -49,8 +50,7 @@ class Execution:
             async with asyncio.TaskGroup() as lanes:
                 for lane in self.lanes:
                     lanes.create_task(lane.run())
-            for task in beside:
-                task.cancel()
+            await ended(beside)
 
     async def _store_lost(self, streams: list[str]) -> None:
         if STREAM_WORK in streams:
@@ -68,7 +68,7 @@ class Execution:
                 answering = group.create_task(service.run())
                 while self._active:
                     await self.context.clock.sleep(LOOK_S)
-                answering.cancel()
+                await ended([answering])
 
     @property
     def _active(self) -> bool:

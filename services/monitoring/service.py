@@ -25,6 +25,7 @@ from stretto.client.asking import Asks
 from stretto.contracts import subjects
 from stretto.postgres import Database, migrate
 from stretto.runtime.context import ServiceContext
+from stretto.runtime.ending import ended
 from stretto.runtime.errors import TransientError
 from stretto.runtime.topology import monitoring_log
 from stretto.telemetry.names import (
@@ -143,7 +144,7 @@ class MonitoringService:
                 ):
                     telling = group.create_task(self._reads.progress.tell(context.connection))
                     await intake.run(pull, context.stopping)
-                    telling.cancel()
+                    await ended([telling])
             except ExceptionGroup as errors:
                 raise errors.exceptions[0] from None
             finally:

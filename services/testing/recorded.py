@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from services.workflow.core.commands import Standing
+from services.workflow.core.commands import Found, Standing
+from services.workflow.core.instants import micros
 from stretto.contracts import events as ev
 from stretto.contracts.codec import UnknownEvent, decode_event, json_encode
 from stretto.contracts.failures import Failure, FailureType
@@ -74,6 +75,8 @@ class Recorded:
     standing: Standing | None = None
     granted: list[tuple[int, int, str]] = field(default_factory=list)
     """Instant and number of the events with which it got a place in its line."""
+    reused: dict[str, tuple[int, int, Found]] = field(default_factory=dict)
+    """By path: what an equal step had given, with instant and number of the event."""
 
 
 def recorded_of(facts: Iterable[Fact]) -> Recorded:
@@ -165,6 +168,14 @@ def _take_answer(recorded: Recorded, event: ev.Event, fact: Fact) -> None:
             answer.result_us, answer.result_seq = fact.at_us, fact.seq
             answer.output = bytes(event.output)
             answer.worker = event.worker or answer.worker
+        case ev.StepReused():
+            found = Found(
+                output=bytes(event.output),
+                run=event.from_run,
+                step=event.from_step,
+                at_us=micros(event.kept_at),
+            )
+            recorded.reused[event.step] = (fact.at_us, fact.seq, found)
         case ev.StepFailed() if event.attempt and (
             event.failure.type not in _BY_TIMER or event.worker is not None
         ):

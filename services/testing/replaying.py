@@ -13,7 +13,7 @@ from services.testing.recorded import Answered, Done, NotPlayable, Recorded, rec
 from services.testing.world import TestedRun, World
 from services.workflow.core import Run
 from services.workflow.core import commands as cm
-from services.workflow.core.effects import Dispatch, StartChild
+from services.workflow.core.effects import Dispatch, Seek, StartChild
 from services.workflow.core.following import CHILD_TASK
 from stretto.contracts.codec import json_encode
 from stretto.contracts.graph import Graph
@@ -171,6 +171,12 @@ class Again(World):
         due_us = max(asked.answered_us, self.now_us + asked.answered_us - asked.asked_us)
         return due_us, asked.seq
 
+    def _seek(self, run: TestedRun, effect: Seek) -> None:
+        """What was found then is found again; else nothing is."""
+        at_us, seq, found = self._recorded.reused.get(effect.path, (self.now_us, 0, None))
+        told = cm.Sought(path=effect.path, turn=effect.turn, task=effect.task, found=found)
+        self._at(at_us, partial(self._give, run, told), seq)
+
     def _dispatch(self, run: TestedRun, effect: Dispatch) -> None:
         self._answer(run, effect.path, effect.attempt, effect.task.name)
 
@@ -180,6 +186,11 @@ class Again(World):
 
     def _answer(self, run: TestedRun, path: str, attempt: int, task: str) -> None:
         answer = self._recorded.answers.get((path, attempt))
+        if answer is None and path in self._recorded.reused:
+            at_us, seq, found = self._recorded.reused[path]  # nothing is reused any more
+            result = cm.Result(path=path, attempt=attempt, output=found.output)
+            self._at(at_us, partial(self._give, run, result), seq)
+            return
         if answer is None:
             self._unanswered[path, attempt] = "there was none"
             return

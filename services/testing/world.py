@@ -13,7 +13,8 @@ from services.decision.core.plans import PlanCache
 from services.testing.builtin import builtin_reply
 from services.testing.fleet import virtual_devices
 from services.testing.lines import VirtualLines, Waiter, scope_of
-from services.workflow.core import CONTINUE, Rejection, Run, apply, decide, effects
+from services.testing.outputs import VirtualOutputs
+from services.workflow.core import CONTINUE, Rejection, Run, apply, decide, effects, reuse
 from services.workflow.core import commands as cm
 from services.workflow.core.effects import (
     Ask,
@@ -21,6 +22,7 @@ from services.workflow.core.effects import (
     Dispatch,
     Effect,
     Emit,
+    Seek,
     StartChild,
     Timer,
     Withdraw,
@@ -139,6 +141,7 @@ class World:
         self._events = 0
         self._plans = PlanCache()
         self._lines = VirtualLines()
+        self._outputs = VirtualOutputs()
         self._devices = virtual_devices(devices)
         for text in definitions:
             self.define(text)
@@ -270,6 +273,8 @@ class World:
         places = run.run.places
         before = None if places is None else standing(run.run, stored)
         apply(run.run, stored, run.run.seq + 1, self.now_us)
+        if run.run.reuses is not None:
+            self._outputs.note(run.run, reuse.changes(run.run, stored), self.now_us)
         run.log.append((self.now_us, stored))
         node = run.run.nodes.get(getattr(stored, "step", ""))
         if node is not None:
@@ -316,6 +321,8 @@ class World:
             case Timer():
                 fired = cm.TimerFired(path=effect.path, kind=effect.kind, attempt=effect.attempt)
                 self._at(effect.due_us, lambda: self._give(run, fired))
+            case Seek():
+                self._seek(run, effect)
             case Withdraw():
                 pass  # the attempt's late answer is rejected, as it is in a world with workers
 
@@ -332,6 +339,10 @@ class World:
     def _decides_at(self, path: str) -> tuple[int, int]:
         """When, and with which rank, a question is answered: at once."""
         return self.now_us, 0
+
+    def _seek(self, run: TestedRun, effect: Seek) -> None:
+        found = self._outputs.find(run.run, effect, self.now_us)
+        self._at(self.now_us, lambda: self._give(run, found))
 
     def _dispatch(self, run: TestedRun, effect: Dispatch) -> None:
         given = msgspec.json.decode(effect.input)

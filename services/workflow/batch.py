@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 
 from services.workflow.claims import LineKey
-from services.workflow.core import CONTINUE, Rejection, apply, decide, effects
+from services.workflow.core import CONTINUE, Rejection, apply, decide, effects, reuse
 from services.workflow.core.commands import Command
 from services.workflow.core.effects import Effect
 from services.workflow.core.places import standing
+from services.workflow.core.reuse import Dropped, Kept
 from services.workflow.core.state import Line, Place, Run
 from services.workflow.placing import Placing
+from services.workflow.reuse.noting import Whose, note
 from services.workflow.slots import Slot, Written, public_status
 from services.workflow.store import Append
 from stretto.bus.publisher import Outgoing
@@ -35,13 +37,14 @@ MAX_COMMIT_BYTES = 16 * 1024 * 1024
 class Touched:
     """A run that this round changed."""
 
-    __slots__ = ("effects", "placing", "slot", "written")
+    __slots__ = ("effects", "placing", "reuse", "slot", "written")
 
     def __init__(self, slot: Slot) -> None:
         self.slot = slot
         self.written: list[Written] = []
         self.effects: list[Effect] = []
         self.placing: Placing | None = None
+        self.reuse: list[Kept | Dropped] = []
 
 
 class Batch:
@@ -99,6 +102,8 @@ class Batch:
         apply(run, event, seq, self.now_us)
         if run.places is not None or places is not None:
             _note_places(touched, event, places, before)
+        if run.reuses is not None:
+            touched.reuse.extend(reuse.changes(run, event))
         written = Written(seq, self.now_us, event)
         touched.written.append(written)
         touched.effects.extend(effects(run, event))
@@ -121,6 +126,9 @@ class Batch:
                 _note_claims(rows, touched, slot.run.line)
             if touched.placing is not None:
                 touched.placing.rows(run_id, rows)
+            if touched.reuse:
+                whose = Whose(run_id, slot.row.namespace, slot.row.workflow)
+                note(rows.kept, whose, touched.reuse, self.now_us)
             status = public_status(slot.run)
             if not slot.stored:
                 slot.row.status = status if closed else "running"

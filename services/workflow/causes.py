@@ -141,6 +141,9 @@ def cause_of(node: Node, run_deadline_us: int = 0) -> Cause | None:
             return _attempt(node, name, run_deadline_us)
         case NodeStatus.QUEUED:
             return place_cause(node, [], 0)
+        case NodeStatus.SEEKING:
+            text = f"{name} looks for what an equal step gave."
+            return _cause(node, "reuse", "workflow", text, total_deadline_us(node))
         case NodeStatus.BLOCKED:
             return _cause(node, "compensation_failed", "person", _blocked(node))
         case NodeStatus.BACKOFF:

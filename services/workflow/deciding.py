@@ -28,9 +28,9 @@ from stretto.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
-_QUIET = frozenset({"timer_stale", "decision_not_open", "not_queued"})
+_QUIET = frozenset({"timer_stale", "decision_not_open", "not_queued", "seeking_not_open"})
 """Rejections that are ordinary: a timer that was overtaken, an ask that was made twice, a grant
-that was told again."""
+or a find that was told again."""
 
 
 class Deciding:

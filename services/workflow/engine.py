@@ -37,6 +37,7 @@ from services.workflow.payloads import Payloads
 from services.workflow.refusals import refuse_value
 from services.workflow.registry import Registry
 from services.workflow.resolving import Resolving
+from services.workflow.reuse.seeking import Seeker
 from services.workflow.sending import Sender
 from services.workflow.slots import Slot, Written, public_status
 from services.workflow.starts import Starts
@@ -119,6 +120,8 @@ class Engine:
         self.owned: set[int] = set()
         self.freed: Callable[[list[LineKey]], None] = lambda _lines: None
         """Told of lines in which a place may be free, or wanted, after a commit."""
+        self.sought: Callable[[list[Seeker]], None] = lambda _seekers: None
+        """Told of steps that look for what equal ones gave."""
         self._lock = asyncio.Lock()
         self._held: list[Arrival] = []
         self._forgotten: set[bytes] = set()
@@ -358,6 +361,8 @@ class Engine:
     async def _send(self, frames: Frames) -> None:
         for run_id, timer in frames.timers:
             self._timers.add(run_id, timer)
+        if frames.seekers:
+            self.sought(frames.seekers)
         if frames.referring:
             await self._resolving.resolve(frames)
         if frames.too_large:

@@ -36,6 +36,7 @@ from stretto.contracts.codec import json_encode, pack
 from stretto.contracts.failures import Reason
 from stretto.contracts.ids import partition_of
 from stretto.contracts.public import Refused, Rejected
+from stretto.runtime.ending import ended
 from stretto.runtime.errors import TransientError
 from stretto.runtime.topology import (
     workflow_control,
@@ -89,11 +90,8 @@ class Feeders:
     async def stop(self) -> None:
         """Stop reading everything; what was not handled comes to another instance."""
         common, self._common = self._common, []
-        for task in common:
-            task.cancel()
+        await ended(common)
         await self.disown(set(self._owned))
-        if common:
-            await asyncio.wait(common)
 
     def own(self, partitions: set[int]) -> None:
         """Begin to read what the owner of these partitions reads."""
@@ -103,10 +101,7 @@ class Feeders:
     async def disown(self, partitions: set[int]) -> None:
         """Stop reading for partitions; what was taken and not handled comes to the next owner."""
         tasks = [task for p in partitions if (task := self._owned.pop(p, None)) is not None]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await ended(tasks)
 
     async def _feed_partition(self, partition: int) -> None:
         consumers = workflow_partition_consumers(partition)

@@ -11,6 +11,7 @@ from services.workflow.core.effects import (
     CancelChild,
     Dispatch,
     Emit,
+    Seek,
     StartChild,
     Timer,
     Withdraw,
@@ -20,6 +21,7 @@ from services.workflow.core.lines import CancelRun
 from services.workflow.core.state import Role, RunPhase
 from services.workflow.core.values import value_of
 from services.workflow.inbox import Addressed
+from services.workflow.reuse.seeking import Seeker
 from services.workflow.slots import Slot, Written, public_status
 from stretto.bus.publisher import Outgoing
 from stretto.bus.wire import publish_command
@@ -157,6 +159,8 @@ class Frames:
         """The answers to asks that no message can hold."""
         self.referring: list[tuple[Slot, Ask]] = []
         """Asks whose values may hold references: to be resolved before they are sent."""
+        self.seekers: list[Seeker] = []
+        """Steps that look for what equal ones gave."""
 
     def add_with(self, slot: Slot, effect: Ask, values: list[bytes | None]) -> None:
         """Add an ask whose values are resolved."""
@@ -192,10 +196,17 @@ class Frames:
                     self._others.append(_run_cancel(slot, effect))
                 case Emit():
                     self._others.append(emitted_message(slot, effect.path, effect.data))
-                case Timer():
-                    self.timers.append((slot.run.id, effect))
+                case Timer() | Seek():
+                    self._note(slot, effect)
                 case _:
                     raise AssertionError(f"an effect of type {type(effect).__name__}")
+
+    def _note(self, slot: Slot, effect: Timer | Seek) -> None:
+        """What no message is for: this instance does it."""
+        if isinstance(effect, Timer):
+            self.timers.append((slot.run.id, effect))
+        else:
+            self.seekers.append(Seeker(slot.run.id, slot.row.namespace, effect))
 
     def quiet(self) -> list[bytes]:
         """Take out the frames that are published without acknowledgement, as they go on the wire.

@@ -22,6 +22,8 @@ from services.workflow.referring import Referring
 from services.workflow.registry import Registry
 from services.workflow.republishing import Republisher
 from services.workflow.retention import Retention
+from services.workflow.reuse.outputs import KeptOutputs
+from services.workflow.reuse.seeking import Seeking
 from services.workflow.rings import Rings
 from services.workflow.schedules.scheduler import Scheduler
 from services.workflow.sending import Sender
@@ -34,6 +36,7 @@ from stretto.contracts.admission import parse_resources
 from stretto.payloads import ObjectStore
 from stretto.postgres import Database, migrate
 from stretto.runtime.context import ServiceContext
+from stretto.runtime.ending import ended
 from stretto.runtime.errors import TransientError
 from stretto.runtime.settings import retention_s
 from stretto.runtime.topology import CHARGED_LANE, lane_of
@@ -103,6 +106,8 @@ class WorkflowService:
             owned=lambda: self._engine.owned,
         )
         self._engine.freed = self._lines.freed
+        self._seeking = Seeking(KeptOutputs(reading), inbox, clock, context.metrics)
+        self._engine.sought = self._seeking.ask
         self._feeders = Feeders(
             pull=context.pull,
             publisher=context.publisher,
@@ -170,6 +175,7 @@ class WorkflowService:
                 self._sweep.run(),
                 self._parking.run(),
                 self._lines.run(),
+                self._seeking.run(),
                 self._rings.run(),
                 self._republisher.run(),
                 self._retention.run(),
@@ -191,15 +197,13 @@ class WorkflowService:
     async def _stop(self, engine: asyncio.Task[None], beside: list[asyncio.Task[None]]) -> None:
         """Stop reading, let the round that is being committed end, let the partitions go."""
         await self._feeders.stop()
-        for task in [*beside, *self._settling]:
-            task.cancel()
+        await ended([*beside, *self._settling])
         try:
             async with asyncio.timeout(DRAIN_S):
                 await self._engine.stop()
         except TimeoutError:
             logger.warning("a round is not committed", extra={"after_s": DRAIN_S})
-        engine.cancel()
-        await asyncio.wait([engine, *beside])
+        await ended([engine])
         await self._sender.drained(DRAIN_S)
         await self._ownership.drop()
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from services.workflow.reuse.noting import Changes
+from services.workflow.reuse.outputs import KEEP, columns
 from stretto.contracts.codec import decode_event
 from stretto.contracts.events import Event
 from stretto.contracts.ids import SHARDS
@@ -52,6 +54,8 @@ class Append:
     """Steps of which the log knows now that they have a place."""
     leaving: list[tuple[bytes, str]] = field(default_factory=list)
     """Steps that give their place away, or do not ask for one any more."""
+    kept: Changes = field(default_factory=dict)
+    """Outputs that are kept for equal steps from now on, and that are not any more."""
 
     def __len__(self) -> int:
         return len(self.run_ids)
@@ -146,6 +150,8 @@ delete from workflow.claim c using unnest($37::uuid[], $38::text[]) x (run_id, s
 where c.run_id = x.run_id and c.step = x.step
 """
 
+_APPEND_AND_KEEP = _APPEND_AND_PLACE.replace("with e as (", f"with {KEEP}, e as (", 1)
+
 _APPEND_EVENTS = """
 insert into workflow.event (run_id, seq, type, at, data)
 select * from unnest($1::uuid[], $2::int[], $3::text[], $4::timestamptz[], $5::jsonb[])
@@ -172,17 +178,20 @@ class Store:
         in.
         """
         events = (rows.run_ids, rows.seqs, rows.types, rows.instants_us, rows.data)
-        if not (rows.started or rows.closed or rows.claims):
+        if not (rows.started or rows.closed or rows.claims or rows.kept):
             await self._db.commit(_APPEND_EVENTS, *events)
             return
         started = rows.started
         claims: list[object] = []
-        if rows.claims:
+        if rows.claims or rows.kept:
             claims = [*([c[i] for c in rows.claimed] for i in range(6)), rows.settled, rows.left]
-            if rows.places:
+            if rows.places or rows.kept:
                 claims += _columns(rows.asking, 8)
                 claims += [*_columns(rows.placed, 2), *_columns(rows.leaving, 2)]
         said = _APPEND_AND_PLACE if rows.places else _APPEND_AND_CLAIM
+        if rows.kept:
+            said = _APPEND_AND_KEEP
+            claims += columns(rows.kept)
         await self._db.commit(
             said if claims else _APPEND,
             *events,

@@ -28,6 +28,8 @@ ATTEMPT_OVERDUE_S = 20.0
 STALLED_S = 10.0
 """What a run can do by itself is done in the round that made it possible, or in the next."""
 
+_ASKED = (NodeStatus.DECIDING, NodeStatus.SEEKING)
+
 TROUBLE_S = 1.0
 """After a publication failed the bus has so long to come back."""
 
@@ -131,7 +133,7 @@ def is_overdue(slot: Slot, now_us: int) -> bool:
         return now_us - max(run.touched_us, slot.swept_us) > ATTEMPT_OVERDUE_S * 1e6
     for node in run.open.values():
         waited_s = (now_us - max(node.since_us, slot.swept_us)) / 1e6
-        if node.status is NodeStatus.DECIDING and waited_s > ASK_OVERDUE_S:
+        if node.status in _ASKED and waited_s > ASK_OVERDUE_S:
             return True
         if node.status in OUT and waited_s > ATTEMPT_OVERDUE_S:
             return True

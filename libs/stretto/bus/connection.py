@@ -235,14 +235,14 @@ class Connection:
         Raises:
             TransientError: it has not, in time.
         """
-        self._client.write_now()  # nats-py writes its question at once, before what is pending
         try:
             async with asyncio.timeout(timeout_s):
-                await self._client.flush(timeout=max(1, int(timeout_s)))
-        except (nats_errors.Error, TimeoutError) as error:
+                await self.wait_connected()
+                await asyncio.wait({self._client.ask_pong()})
+        except TimeoutError as error:
             raise TransientError(
                 "bus.flush_failed",
-                f"expected the server to answer within {timeout_s} s, but it did not: {error!r}",
+                f"expected the server to answer within {timeout_s} s, but it did not",
             ) from error
 
     async def close(self) -> None:

@@ -9,7 +9,9 @@
 * an error line of the server is reported and, when it is about more than a permission, answered
   with a reconnect: nats-py would close the connection for good;
 * the socket of a try to connect that failed is closed: nats-py would leak it;
-* an unexpected error while reconnecting is reported and tried again: nats-py's task would end.
+* an unexpected error while reconnecting is reported and tried again: nats-py's task would end;
+* who waits for the server's answer to a ping may be cancelled at any time: nats-py's own `flush`
+  swallows a cancellation that comes in the same turn as the answer.
 
 ``tests/unit/bus/test_nats_core.py`` fails when the insides it relies on change.
 """
@@ -22,7 +24,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nats import errors
-from nats.aio.client import Client, Srv
+from nats.aio.client import PING_PROTO, Client, Srv
 from nats.aio.subscription import Subscription
 from nats.aio.transport import WebSocketTransport
 from nats.protocol.parser import PERMISSIONS_ERR
@@ -157,6 +159,16 @@ class CoreClient(Client):
         pending, self._pending = self._pending, []
         self._pending_data_size = 0
         self._transport.write(b"".join(pending) if len(pending) > 1 else pending[0])
+
+    def ask_pong(self) -> asyncio.Future[bool]:
+        """Send all that is pending and a ping; done when the server has read it, never when the
+        connection is lost before. Wait for it with `asyncio.wait`: nats-py resolves it later and
+        does not expect that it was cancelled."""
+        pong: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._pongs.append(pong)
+        self.send(PING_PROTO)
+        self.write_now()
+        return pong
 
     @property
     def unsent_bytes(self) -> int:

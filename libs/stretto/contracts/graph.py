@@ -96,6 +96,7 @@ POLICY_TIMEOUT = "timeout"
 POLICY_PRIORITY = "priority"
 POLICY_CONCURRENCY = "concurrency"
 POLICY_ESCALATE = "escalate"
+POLICY_CACHE = "cache"
 POLICY_LABELS = "labels"
 """Among the `values` of a plan, the fields of a step's policies that are expressions."""
 
@@ -324,6 +325,15 @@ class Concurrency(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     when_full: Literal["queue", "reject", "cancel_running"] = "queue"
 
 
+class Cache(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the step gives is kept for `for_s` seconds, and a step of the same namespace, task and
+    key takes it instead of being done. `key`: where it is constant; else the step's ask works it
+    out, or (where that does not either) a digest of the step's input stands for it."""
+
+    for_s: float
+    key: str | None = None
+
+
 class SomeOf(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Needs of which not all have to complete: the step may run as soon as `count` of the steps
     `of` have completed, and is hurt when so many cannot any more. `cancel`: those of them that
@@ -377,6 +387,7 @@ class StepPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     compensate: Compensation | None = None
     labels: dict[str, str] = msgspec.field(default_factory=dict)
     concurrency: Concurrency | None = None
+    cache: Cache | None = None
 
 
 class ScopePlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

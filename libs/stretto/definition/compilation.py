@@ -122,6 +122,7 @@ class _Compiler:
             compensate=self._compensation(text.compensate, draft.undo),
             labels={k: v for k, v in text.labels.items() if isinstance(v, str)},
             concurrency=self._step_concurrency(draft),
+            cache=draft.cache,
         )
 
     def _step_concurrency(self, draft: StepDraft) -> Concurrency | None:

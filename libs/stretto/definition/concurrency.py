@@ -18,7 +18,7 @@ from stretto.definition.shapes import Field, Schema, wrong_type
 from stretto.expression import EvaluationError, compile_template
 
 
-class _Key:
+class Key:
     """A text, number or truth value, usually an expression that gives one."""
 
     def read(self, node: Node, path: Path, report: Report) -> Node | None:
@@ -34,11 +34,13 @@ class _Key:
         }
 
 
+KEY = Key()
+
 CONCURRENCY = Record(
     "a limit of concurrency (a mapping with a key)",
     ConcurrencyText,
     {
-        "key": Field(Placed(_Key()), "Runs whose key is the same count together.", required=True),
+        "key": Field(Placed(KEY), "Runs whose key is the same count together.", required=True),
         "limit": Field(
             Number("a number of runs", 1, MAX_PLACES, whole=True),
             "How many may be under way at once. Default 1.",
@@ -80,7 +82,7 @@ STEP_CONCURRENCY = Record(
     ConcurrencyText,
     {
         "key": Field(
-            Placed(_Key()),
+            Placed(KEY),
             "Steps whose key is the same count together, over all runs of the workflow.",
             required=True,
         ),

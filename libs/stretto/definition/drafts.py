@@ -2,7 +2,7 @@
 
 import msgspec
 
-from stretto.contracts.graph import CancelPlan, RunsOn, SomeOf
+from stretto.contracts.graph import Cache, CancelPlan, RunsOn, SomeOf
 from stretto.contracts.payload import NULL
 from stretto.definition.asks import AskText
 from stretto.definition.model import StepText, WorkflowText
@@ -55,6 +55,7 @@ class StepDraft(msgspec.Struct, frozen=True, kw_only=True):
     catch: "tuple[CatchDraft, ...]" = ()
     key: msgspec.Raw = NULL
     """The key of its concurrency, where it is constant."""
+    cache: Cache | None = None
 
 
 class CatchDraft(msgspec.Struct, frozen=True, kw_only=True):

@@ -55,6 +55,12 @@ MAX_LABELS = 64
 MAX_PLACES = 10_000
 """Runs, or steps, of one key at once: whoever asks for a place counts those that have one."""
 
+MIN_REUSE_S = 1.0
+"""An output that is kept for less is gone before another step could ask for it."""
+
+MAX_REUSE_S = 30 * 86_400.0
+"""What is kept for reuse is not a store: it may be dropped before, when there is no room."""
+
 MAX_PARALLEL = 100_000
 """A `max_parallel` above any list that a run may hold."""
 

@@ -279,6 +279,13 @@ class ConcurrencyText(msgspec.Struct, frozen=True, kw_only=True):
     when_full: Literal["queue", "reject", "cancel_running"] = "queue"
 
 
+class CacheText(msgspec.Struct, frozen=True, kw_only=True):
+    """For how many seconds an output may be reused, and by which steps: those of the same key."""
+
+    for_s: float
+    key: Located[Node] | None = None
+
+
 class StepText(msgspec.Struct, frozen=True, kw_only=True):
     """A step as written. `kind` None: the step has no kind that this version knows (reported)."""
 
@@ -303,6 +310,7 @@ class StepText(msgspec.Struct, frozen=True, kw_only=True):
     labels: dict[str, str | Expression] = {}
     description: str = ""
     concurrency: ConcurrencyText | None = None
+    cache: CacheText | None = None
 
 
 class WorkflowText(msgspec.Struct, frozen=True, kw_only=True):

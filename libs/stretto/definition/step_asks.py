@@ -18,6 +18,7 @@ from stretto.definition.nodes import Node
 from stretto.definition.outputs import but_for
 from stretto.definition.policy_asks import key_of, policy_asks
 from stretto.definition.references import Gathering, Spot
+from stretto.definition.reuse import check_cache
 from stretto.definition.routes import DEVICE, RouteDraft, check_route
 from stretto.definition.shapes import Located
 from stretto.definition.tables import compile_table
@@ -113,6 +114,7 @@ class StepAsks:
         key = key_of(step, self.expressions, into)
         if key is not None and not key.is_constant:
             policies[POLICY_CONCURRENCY] = msgspec.Raw(key.json)
+        cache = check_cache(step, self.expressions, into, policies, self.report)
         ask = None
         dynamic = bool(policies) or (template is not None and settled is None)
         if condition is not None or asking.cases or dynamic or table is not None:
@@ -134,6 +136,7 @@ class StepAsks:
             constant_input=settled if is_task and settled is not None else EMPTY_INPUT,
             route=self._route(step, step.body.task, asking.name, into),
             key=NULL if key is None or not key.is_constant else msgspec.Raw(key.json),
+            cache=cache,
             cases=tuple(
                 tuple(index[name] for name, _, _ in case.then if name in index)
                 for case in step.body.cases

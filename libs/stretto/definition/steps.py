@@ -41,6 +41,7 @@ from stretto.definition.policies import (
 )
 from stretto.definition.records import read_fields, unknown_keys
 from stretto.definition.retry_timeout import RETRY, STEP_RETRY, STEP_TIMEOUT, TIMEOUT, OrExpression
+from stretto.definition.reuse import CACHE
 from stretto.definition.routes import ROUTE
 from stretto.definition.scalar_shapes import Choice, Number, Text
 from stretto.definition.shapes import Field, Located, wrong_type
@@ -132,6 +133,7 @@ FIELDS: dict[str, Field] = {
     "output": OUTPUT,
     "labels": Field(labels_with(OrExpression(LABEL_TEXT)), "Names and strings to search by."),
     "concurrency": Field(STEP_CONCURRENCY, "How many steps of one key may be under way at once."),
+    "cache": Field(CACHE, "How long what the step gives is reused by equal steps."),
 }
 """Every field of a step beside the key of its kind."""
 
@@ -194,7 +196,7 @@ def _rollout(values: dict[str, Any]) -> RolloutPlan | None:
 
 _AS_THEY_ARE = (
     "max_parallel", "join", "rest", "retry", "timeout", "compensate", "labels", "description",
-    "concurrency",
+    "concurrency", "cache",
 )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from stretto.runtime.settings import ServiceSettings
 from stretto.runtime.topology import topology_for
 from stretto.telemetry.metrics import Metrics
 from stretto.telemetry.tracing import NoTracer
+from stretto.testkit.stacks import where_tasks_wait
 
 READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 60.0
@@ -47,10 +48,16 @@ class Hosted(Generic[S]):
             await asyncio.sleep(POLL_S)
 
     async def stop(self) -> None:
-        """Tell it to stop and wait until it has."""
+        """Tell it to stop and wait until it has; an AssertionError says what it does instead."""
         self.context.stopping.set()
-        async with asyncio.timeout(STOP_TIMEOUT_S):
-            await self.done.wait()
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await self.done.wait()
+        except TimeoutError:
+            raise AssertionError(
+                f"expected {self.context.service} to stop within {STOP_TIMEOUT_S} s, but it goes "
+                f"on:\n{where_tasks_wait()}"
+            ) from None
         self.context.end_beside()
 
 

@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from services.workflow.core import lines, places, rolling, signals, undoing
+from services.workflow.core import lines, places, reuse, rolling, signals, undoing
 from services.workflow.core.forking import take_over
 from services.workflow.core.instants import micros
 from services.workflow.core.moving import move
@@ -154,6 +154,23 @@ def _apply_turn(run: Run, event: ev.Event, seq: int, at_us: int) -> None:
         case ev.RunMigrated():
             move(run, event, seq, at_us)
         case _:
+            _apply_reuse(run, event, seq, at_us)
+
+
+def _apply_reuse(run: Run, event: ev.Event, seq: int, at_us: int) -> None:
+    """The arms of a step that looks for what an equal one gave, and takes it."""
+    match event:
+        case ev.StepSeeking():
+            node = _begin(run, event.step, at_us)
+            reuse.begin_seeking(run, node, event)
+            node.turn = turn_of(seq, at_us)
+            _enter(run, node, NodeStatus.SEEKING, at_us)
+        case ev.StepReused():
+            node = _begin(run, event.step, at_us)
+            node.output = bytes(event.output)
+            node.input = None  # it did nothing that could be undone
+            end(run, node, NodeStatus.COMPLETED, at_us)
+        case _:
             _apply_place_or_end(run, event, at_us)
 
 
@@ -236,6 +253,8 @@ def _scheduled(run: Run, event: ev.StepScheduled, at_us: int) -> None:
     if event.attempt <= node.base + 1:  # less in old logs: a way back forgot the attempts of items
         node.base = event.attempt - 1
         node.input = bytes(event.input)
+    if node.reuse is not None:
+        node.reuse.value = None
     node.avoid, node.worker = node.worker, None
     node.queue_deadline_us = micros(event.queue_deadline)
     node.deadline_us = micros(event.deadline)
@@ -257,6 +276,8 @@ def _completed(run: Run, event: ev.StepCompleted, at_us: int) -> None:
         node.output = _derived(node)
     else:
         node.output = bytes(event.output)
+    if node.reuse is not None and node.handler < 0:
+        reuse.keep(run, node)
     if node.plan.compensate is None or node.handler >= 0:
         node.input = None  # what a handler did instead is not undone as the step
     elif node.role is not Role.COMPENSATION and node.each is None:

@@ -112,6 +112,24 @@ class Granted(msgspec.Struct, frozen=True, kw_only=True):
     refused: bool = False
 
 
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What an equal step gave: in which run, as which step, when (µs)."""
+
+    output: bytes
+    run: str
+    step: str
+    at_us: int
+
+
+class Sought(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found for a step that looks for what an equal one gave; None: there is none."""
+
+    path: str
+    turn: int
+    task: str = ""
+    found: Found | None = None
+
+
 class TimerFired(msgspec.Struct, frozen=True, kw_only=True):
     """An instant that was waited for has come. `attempt` fences attempts' timers."""
 
@@ -147,6 +165,7 @@ Command = (
     | Accepted
     | Bound
     | Decided
+    | Sought
     | TimerFired
     | Control
     | Granted

@@ -5,7 +5,7 @@ from typing import assert_never
 import msgspec
 
 from services.workflow.core import commands as cm
-from services.workflow.core import rolling
+from services.workflow.core import reuse, rolling
 from services.workflow.core.commands import Rejection, TimerKind
 from services.workflow.core.controlling import control
 from services.workflow.core.failing import attempt_failed, failed
@@ -16,6 +16,7 @@ from services.workflow.core.following import (
     follow,
     immediate,
     next_try,
+    schedule,
     timed_out,
 )
 from services.workflow.core.instants import instant
@@ -58,8 +59,8 @@ def decide(run: Run, command: cm.Command, now_us: int) -> Outcome:
             return control(run, command.request, now_us)
         case cm.Migrate():
             return migrate(run, command)
-        case cm.Granted():
-            return granted(run, command, now_us)
+        case cm.Granted() | cm.Sought():
+            return _given(run, command, now_us)
         case cm.Start():
             return _start(run, command, now_us)
         case _:
@@ -227,6 +228,35 @@ def _begun(node: Node, record: DecidedRecord, now_us: int) -> list[ev.Event]:
     if record.values:
         return _limited(node, record, now_us)
     return [immediate(node, record.output, now_us)]
+
+
+def _given(run: Run, command: cm.Granted | cm.Sought, now_us: int) -> Outcome:
+    if isinstance(command, cm.Granted):
+        return granted(run, command, now_us)
+    return _sought(run, command, now_us)
+
+
+def _sought(run: Run, command: cm.Sought, now_us: int) -> Outcome:
+    node = run.open.get(command.path)
+    if node is None or node.status is not NodeStatus.SEEKING or node.turn != command.turn:
+        return Rejection(
+            code="seeking_not_open",
+            message=f"expected step {command.path!r} to look for what an equal one gave, but it "
+            "does not",
+        )
+    found, task = command.found, node.plan.task
+    assert task is not None
+    if found is None or command.task != task.name:  # of another version that the run followed
+        return [schedule(node, now_us, reuse.input_of(node))]
+    return [
+        ev.StepReused(
+            step=node.path,
+            from_run=found.run,
+            from_step=found.step,
+            kept_at=instant(found.at_us),
+            output=msgspec.Raw(found.output),
+        )
+    ]
 
 
 def _limited(node: Node, record: DecidedRecord, now_us: int) -> list[ev.Event]:

@@ -67,6 +67,16 @@ class Emit(msgspec.Struct, frozen=True, gc=False):
     data: bytes
 
 
+class Seek(msgspec.Struct, frozen=True, gc=False):
+    """Look for what a step of the same task and key gave, at most `for_s` seconds ago."""
+
+    path: str
+    turn: int
+    task: str
+    key: str
+    for_s: float
+
+
 class Withdraw(msgspec.Struct, frozen=True, gc=False):
     """An attempt that is out is not wanted any more. `charged`: it asked for resources."""
 
@@ -85,7 +95,7 @@ class Timer(msgspec.Struct, frozen=True, gc=False):
     attempt: int = 0
 
 
-Effect = Ask | Dispatch | StartChild | CancelChild | CancelRun | Emit | Withdraw | Timer
+Effect = Ask | Dispatch | StartChild | CancelChild | CancelRun | Emit | Seek | Withdraw | Timer
 
 _BY_TIMER = frozenset({FailureType.QUEUE_TIMEOUT, FailureType.RUN_TIMEOUT})
 
@@ -136,8 +146,9 @@ def _effects_on_run(run: Run, event: ev.Event) -> list[Effect]:
             return [effect for effect in open_effects(run) if isinstance(effect, Timer | Ask)]
         case ev.RunQueued():
             return list(making_room(run))
-        case ev.StepQueued():
-            return list(_step_timer(run.nodes[event.step]))
+        case ev.StepQueued() | ev.StepSeeking():
+            node = run.nodes[event.step]
+            return [*_seeks(node), *_step_timer(node)]
         case ev.RunResumed():
             return [effect for effect in open_effects(run) if isinstance(effect, Timer)]
         case _:
@@ -171,12 +182,21 @@ def _open_effects_of(node: Node) -> Iterator[Effect]:
             yield Timer(node.until_us, node.path, TimerKind.RETRY, node.attempt)
         case NodeStatus.WAITING | NodeStatus.OPEN:
             yield from _wait_timers(node)
-        case NodeStatus.QUEUED:
+        case NodeStatus.QUEUED | NodeStatus.SEEKING:
+            yield from _seeks(node)
             yield from _step_timer(node)
         case NodeStatus.BLOCKED:
             return
         case status:
             raise AssertionError(f"{node.path} is open, but it is {status.word}")
+
+
+def _seeks(node: Node) -> Iterator[Seek]:
+    """What a node looks for, if it does."""
+    if node.status is NodeStatus.SEEKING and not node.anew:
+        found = node.reuse
+        assert found is not None
+        yield Seek(node.path, node.turn, found.task, found.key, found.for_s)
 
 
 def _ask(node: Node) -> Ask:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from services.workflow.core import places, rolling
+from services.workflow.core import places, reuse, rolling
 from services.workflow.core.failing import failed, failure_of_items
 from services.workflow.core.instants import instant, wait_until
 from services.workflow.core.labelling import labels_of
@@ -45,6 +45,8 @@ def _node_step(run: Run, path: str, now_us: int) -> list[ev.Event]:
     if node.status is NodeStatus.QUEUED:
         assert node.place is not None and node.place.held
         return [immediate(node, node.place.value, now_us)]
+    if node.status is NodeStatus.SEEKING:
+        return [schedule(node, now_us, reuse.input_of(node))]
     if node.status is NodeStatus.WAITING and node.plan.signal is not None:
         asked = node.plan.signal.where is not None
         return [ev.StepSignalled(step=path, index=node.candidate, asked=asked)]
@@ -146,6 +148,8 @@ def immediate(
         return schedule(node, now_us, value, limits)
     if node.plan.concurrency is not None and places.wants(node):
         return places.ask(node, value, key)
+    if node.plan.cache is not None and reuse.wants(node):
+        return reuse.seek(node, value, limits)
     if node.is_group or node.is_loop:
         return ev.StepOpened(step=node.path)
     plan = node.plan

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from services.workflow.core.rewinding import closure
+from services.workflow.core.rewinding import again_anew, closure
 from services.workflow.core.scopes import complete_items, end, withdraw
 from services.workflow.core.state import Node, NodeStatus, Role, Run
 from services.workflow.core.unwinding import root_step
@@ -67,6 +67,9 @@ def _led_to(source: Run, index: int) -> list[str] | None:
 def take_over(run: Run, event: ev.RunForked, at_us: int) -> None:
     """Apply that steps are as they were in the other run."""
     scope = run.root
+    if event.step is not None and event.step in scope.by_name:
+        for index in closure(scope, {scope.by_name[event.step]}):
+            again_anew(run, scope.path(index))
     for name, taken in event.taken.items():
         run.todo.pop(name, None)
         node = run.node(name)

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from services.workflow.core.reuse import said_key
 from services.workflow.core.state import Node
 from stretto.contracts import events as ev
 from stretto.contracts.admission import MAX_PRIORITY
@@ -18,6 +19,7 @@ from stretto.contracts.bounds import (
 from stretto.contracts.durations import parse_duration
 from stretto.contracts.failures import Failure, FailureType
 from stretto.contracts.graph import (
+    POLICY_CACHE,
     POLICY_ESCALATE,
     POLICY_PRIORITY,
     POLICY_RETRY,
@@ -51,11 +53,18 @@ def limits_of(node: Node, values: dict[str, bytes]) -> ev.StepLimited | Failure 
             )
     except _Wrong as wrong:
         return Failure(type=FailureType.EXPRESSION, message=str(wrong), retryable=False)
-    if retry is None and timeouts is None and priority is None and escalate_s is None:
-        return None
-    return ev.StepLimited(
-        step=node.path, retry=retry, timeouts=timeouts, priority=priority, escalate_s=escalate_s
+    key = said_key(values[POLICY_CACHE]) if POLICY_CACHE in values else None
+    if isinstance(key, Failure):
+        return key
+    event = ev.StepLimited(
+        step=node.path,
+        retry=retry,
+        timeouts=timeouts,
+        priority=priority,
+        escalate_s=escalate_s,
+        cache_key=key,
     )
+    return None if event == ev.StepLimited(step=node.path) else event
 
 
 def _retry(base: Retry, said: dict[str, Any]) -> Retry:

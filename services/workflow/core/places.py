@@ -14,14 +14,13 @@ import msgspec
 
 from services.workflow.core.commands import Rejection
 from services.workflow.core.failing import attempt_failed, failed
+from services.workflow.core.keys import key_text
 from services.workflow.core.state import Node, NodeStatus, Place, Role, Run
 from stretto.contracts import events as ev
-from stretto.contracts.bounds import MAX_KEY_CHARS
 from stretto.contracts.failures import Failure, FailureType
 from stretto.contracts.payload import NULL
 
 _decode = msgspec.json.Decoder().decode
-_SHOWN_CHARS = 80
 
 
 class Turn(IntEnum):
@@ -42,7 +41,7 @@ def ask(node: Node, value: bytes | None, said: bytes | None) -> ev.Event:
     key, where that was worked out too."""
     limit = node.plan.concurrency
     assert limit is not None
-    key = _key(_decode(bytes(limit.key) if said is None else said))
+    key = key_text("concurrency.key", _decode(bytes(limit.key) if said is None else said))
     if isinstance(key, Failure):
         return failed(node, key)
     return ev.StepQueued(
@@ -53,19 +52,6 @@ def ask(node: Node, value: bytes | None, said: bytes | None) -> ev.Event:
         given=value is not None,
         value=NULL if value is None else msgspec.Raw(value),
     )
-
-
-def _key(value: object) -> str | Failure:
-    if isinstance(value, bool | int | float):
-        value = msgspec.json.encode(value).decode()
-    if isinstance(value, str) and 0 < len(value) <= MAX_KEY_CHARS and "\0" not in value:
-        return value
-    got = msgspec.json.encode(value).decode()[:_SHOWN_CHARS]
-    text = (
-        f"concurrency.key: expected a text of 1 to {MAX_KEY_CHARS} characters, a number or a truth "
-        f"value, but got {got}"
-    )
-    return Failure(type=FailureType.EXPRESSION, message=text, retryable=False)
 
 
 def again(node: Node) -> ev.StepQueued:

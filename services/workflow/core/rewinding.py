@@ -1,5 +1,6 @@
 """Going back: steps and all that needs them become pending again."""
 
+from services.workflow.core.kept import Reuses
 from services.workflow.core.scopes import scope_ended
 from services.workflow.core.state import Arrivals, NodeStatus, Run, RunPhase, Scope
 from services.workflow.core.unwinding import root_step
@@ -79,6 +80,13 @@ def count_needs(scope: Scope, index: int) -> None:
         scope.hurt[index] = hurts[-1]
 
 
+def again_anew(run: Run, name: str) -> None:
+    """Note that a step of the run's own scope is to be done, with all inside it, not reused."""
+    if run.reuses is None:
+        run.reuses = Reuses()
+    run.reuses.anew.add(name)
+
+
 def _forget(run: Run, path: str) -> None:
     """Drop a node; the numbers of its attempts are not given a second time."""
     node = run.nodes.pop(path)
@@ -99,4 +107,7 @@ def _reset(run: Run, scope: Scope, index: int) -> None:
     for path in [p for p in run.nodes if p.startswith(inside)]:
         _forget(run, path)
     run.open.pop(node.path, None)
+    if node.first_us:
+        again_anew(run, node.path)
+        node.anew = True
     node.reset()

@@ -2,7 +2,8 @@
 
 from enum import IntEnum
 
-from services.workflow.core.unwinding import Rollback, Undoing
+from services.workflow.core.kept import Reuse, Reuses
+from services.workflow.core.unwinding import Rollback, Undoing, root_step
 from services.workflow.core.waves import Rollout
 from stretto.contracts.events import COMPENSATION_SUFFIX, HANDLER_SUFFIX, StepLimited
 from stretto.contracts.failures import Failure
@@ -21,10 +22,11 @@ class NodeStatus(IntEnum):
     OPEN = 6
     BLOCKED = 7
     QUEUED = 8
-    COMPLETED = 9
-    FAILED = 10
-    SKIPPED = 11
-    CANCELLED = 12
+    SEEKING = 9
+    COMPLETED = 10
+    FAILED = 11
+    SKIPPED = 12
+    CANCELLED = 13
 
     @property
     def word(self) -> str:
@@ -84,10 +86,11 @@ class Node:
     """One step, item, round, for_each or compensation of a run."""
 
     __slots__ = (
-        "attempt", "avoid", "base", "body", "candidate", "child_run", "deadline_us", "each",
+        "anew", "attempt", "avoid", "base", "body", "candidate", "child_run", "deadline_us", "each",
         "escalated",
         "failure", "finishing", "first_us", "handler", "index", "input", "limits", "listens",
-        "output", "path", "place", "plan", "queue_deadline_us", "role", "round", "rounds", "scope",
+        "output", "path", "place", "plan", "queue_deadline_us", "reuse", "role", "round", "rounds",
+        "scope",
         "since_us", "status", "stop", "target", "turn", "until_us", "worker",
     )  # fmt: skip
 
@@ -107,6 +110,8 @@ class Node:
         self.turn = 0
         self.avoid: str | None = None
         """Who had the attempt before: another device is preferred."""
+        self.anew = False
+        """The run went back to it: it is done, whatever could be reused."""
         self.reset()
 
     def reset(self) -> None:
@@ -140,6 +145,8 @@ class Node:
         """What expressions have worked out of its timeouts and retry policy."""
         self.place: Place | None = None
         """Its place among the steps of a key: that it asks for, or has."""
+        self.reuse: Reuse | None = None
+        """What it looked for, where its output may be that of an equal step."""
         self.stop = False
         """To be cancelled: the run or what the node belongs to has failed or is settled."""
 
@@ -306,6 +313,7 @@ class Run:
         "phase",
         "places",
         "queued",
+        "reuses",
         "rollback",
         "root",
         "seq",
@@ -337,9 +345,7 @@ class Run:
         self.ending = ""
         self.by: str | None = None
         self.phase = RunPhase.RUNNING
-        self.seq = self.turn = 0
-        self.started_us = self.touched_us = 0
-        self.deadline_us = 0
+        self.seq = self.turn = self.started_us = self.touched_us = self.deadline_us = 0
         self.traceparent: str | None = None
         self.caller_traceparent: str | None = None
         self.root = Scope(graph.root)
@@ -372,6 +378,8 @@ class Run:
         self.line: Line | None = None
         self.places: dict[str, Place] | None = None
         """Of steps with a limit of concurrency: those that ask for a place or have one."""
+        self.reuses: Reuses | None = None
+        """What steps have kept for others, and which are done anew; None: none."""
         self.signals: dict[str, list[bytes]] = {}
         """Signals that no step has taken yet, by name, oldest first."""
         self.listeners: dict[str, dict[str, None]] = {}
@@ -429,6 +437,8 @@ class Run:
         """Give a node that is made anew the attempts that it has had."""
         if self.tries is not None:
             node.attempt = node.base = self.tries.get(node.path, 0)
+        if self.reuses is not None:
+            node.anew = root_step(node.path) in self.reuses.anew
         return node
 
     def _inside(self, outer: str) -> Scope:

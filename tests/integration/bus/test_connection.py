@@ -343,3 +343,32 @@ async def test_a_server_without_pong_fails_the_flush(
         await own_bus.flush(0.1)
     assert caught.value.code == "bus.flush_failed"
     os.kill(own_server.pid, signal.SIGCONT)
+
+
+async def test_a_flush_that_is_cancelled_in_the_turn_of_its_answer_is_cancelled(
+    bus: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = bus._client._process_pong
+    flushing = asyncio.create_task(bus.flush())
+
+    async def answered_and_cancelled() -> None:
+        await answered()
+        flushing.cancel()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bus._client, "_process_pong", answered_and_cancelled)
+        with pytest.raises(asyncio.CancelledError):
+            await flushing
+
+    await bus.flush()
+
+
+async def test_the_late_answer_to_a_flush_that_was_given_up_harms_nobody(bus: Connection) -> None:
+    flushing = asyncio.create_task(bus.flush())
+    await asyncio.sleep(0)
+    flushing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await flushing
+
+    await bus.flush()
+    assert bus.is_connected

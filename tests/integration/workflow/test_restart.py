@@ -55,14 +55,13 @@ async def test_after_a_restart_timers_fire_and_what_is_open_is_asked_for_again(
 async def test_events_that_a_killed_owner_did_not_publish_are_told(
     alone: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with alone.service("first"):
-        for source in (SAYS, CHILD, PARENT, TWO):
-            await alone.define(source)
+    async def dies(_self: object, *_args: object) -> None:
+        return
 
-        async def dies(_self: object, *_args: object) -> None:
-            return
-
-        with monkeypatch.context() as patch:
+    with monkeypatch.context() as patch:  # until it has stopped: it would tell later what it owes
+        async with alone.service("first"):
+            for source in (SAYS, CHILD, PARENT, TWO):
+                await alone.define(source)
             # Killed after the commit, before it told.
             patch.setattr(Sender, "told", dies)
             patch.setattr(Sender, "told_from_log", dies)

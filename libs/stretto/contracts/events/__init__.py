@@ -14,12 +14,14 @@ module    facts
 ========  ========================================================================================
 runs      of a run as a whole: how it begins, waits for a place, is paused, hears a signal, ends
 steps     of a step: asked for, given out, waiting, tried again, ended
+reuse     of a step that takes what an equal one gave
 turns     that turn a run's course: undone, gone back, forked, moved to another version
 rollouts  of a `for_each` that begins its items in waves or by a rate
 ========  ========================================================================================
 """
 
 from stretto.contracts.events.event import Event
+from stretto.contracts.events.reuse import StepReused, StepSeeking
 from stretto.contracts.events.rollouts import (
     RolloutAborted,
     RolloutAdvanced,
@@ -124,6 +126,8 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     StepQueued,
     StepAdmitted,
     StepLabelled,
+    StepSeeking,
+    StepReused,
 )
 
 __all__ = [
@@ -171,7 +175,9 @@ __all__ = [
     "StepOpened",
     "StepQueued",
     "StepRepeated",
+    "StepReused",
     "StepScheduled",
+    "StepSeeking",
     "StepSignalled",
     "StepSkipped",
     "StepStarted",

@@ -55,6 +55,8 @@ class StepLimited(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Of the step's attempts: 0 to 9."""
     escalate_s: float | None = None
     """Of an approval: the seconds after which others may decide, too."""
+    cache_key: str | None = None
+    """The key under which what the step gives is kept and looked for."""
 
 
 class StepLabelled(Event, frozen=True, kw_only=True, omit_defaults=True):

@@ -31,6 +31,9 @@ WORK = CHILD | TIMED | {"queue", "route", "priority", "resources"}
 PLACED = frozenset({"concurrency"})
 """Fields of kinds that are under way for a while."""
 
+REUSABLE = frozenset({"cache"})
+"""Fields of kinds whose output can be that of an equal step."""
+
 GROUP = frozenset({"output"})
 """Fields of groups."""
 

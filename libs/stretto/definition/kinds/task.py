@@ -7,6 +7,7 @@ from stretto.definition.kinds.spec import (
     CATCHING,
     PER_ITEM,
     PLACED,
+    REUSABLE,
     UNDOABLE,
     WORK,
     KindSpec,
@@ -31,6 +32,6 @@ TASK = KindSpec(
     name="task",
     description="Ask a worker to do this task; its result is the step's output.",
     shape=TASK_NAME,
-    fields=ANY_STEP | PER_ITEM | PLACED | UNDOABLE | CATCHING | WORK,
+    fields=ANY_STEP | PER_ITEM | PLACED | UNDOABLE | CATCHING | WORK | REUSABLE,
     body=_body,
 )
