@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from services.monitoring.book import Book, fold
-from services.monitoring.core.estimate import estimate
+from services.monitoring.core.estimate import Shown, estimate
 from services.monitoring.core.past import Past
 from services.monitoring.core.projection import ENDED, RunProjection
 from services.monitoring.durations import Durations, key_of, past_of
@@ -81,6 +81,7 @@ class ProgressOfRuns:
         self._durations: Durations | None = None
         self._runs: OrderedDict[bytes, RunProjection] = OrderedDict()
         self._names: OrderedDict[tuple[str, str, int], list[str]] = OrderedDict()
+        self._shown = Shown()
 
     def reads(self, book: Book | None, durations: Durations | None) -> None:
         """Say what the reader of the log holds in this process; None: it is another process."""
@@ -113,7 +114,9 @@ class ProgressOfRuns:
                 run = book.get(run_id)
                 if run is None or run.closed or now_us - run.started_us < TOLD_FROM_US:
                     continue
-                view = self._view(run, durations.get(run.namespace, run.workflow), ())
+                past = durations.get(run.namespace, run.workflow)
+                names = await self._steps_of(run) if past is None else ()
+                view = self._view(run, past, names)
                 subject = subjects.estimate(run.namespace, run_id_text(run_id))
                 await connection.publish(subject, json_encode(view))
                 told += 1
@@ -196,7 +199,7 @@ class ProgressOfRuns:
             run_id=text,
             workflow=run.workflow,
             status=run.status,
-            progress=round(found.progress, 4),
+            progress=round(self._shown.at_least(run.run_id, found), 4),
             at=rfc3339(now_us),
             elapsed_ms=round(((run.closed_us or now_us) - run.started_us) / _US_PER_MS, 1),
             left_ms=None if found.left_us is None else round(found.left_us / _US_PER_MS),

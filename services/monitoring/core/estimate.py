@@ -1,24 +1,35 @@
 """How far a run is, and how long it will take still.
 
-The share that is done is that of its steps, each weighted by what it took in the past. The time
-left is that of the open step whose own rest and whose usual tail (from its end to the end of the
-run) are longest together: so what runs in parallel is not counted twice, and no graph is needed.
+The share that is done is that of its steps, each weighted by what it took in the past; one that
+waits for a person, a signal or the clock is no more than a usual step, however long it waits: else
+a run would stand at 1 % until somebody looks at it, and at 99 % from then on.
+
+The time left is that of the open step whose own rest and whose usual tail (from its end to the end
+of the run) are longest together: so what runs in parallel is not counted twice, and no graph is
+needed.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-from services.monitoring.core.past import Part, Past, StepPast, parts_of
+from services.monitoring.core.past import UNKNOWN, Part, Past, StepPast, parts_of
 from services.monitoring.core.projection import ENDED, NEVER, RunProjection, Step
 from stretto.contracts.answers import StepProgress
 
 MOST = 0.95
 """What an open step is shown as at most, when only its usual duration tells how far it is."""
 
+MOST_OF_A_RUN = 0.99
+"""What a run that is open is shown as at most."""
+
 LEAST_SHARE = 0.02
 """A step that says less than this of itself is not extrapolated: the error would be too large."""
 
 LEAST_WEIGHT_US = 1_000.0
 _US_PER_MS = 1_000
+
+MAX_SHOWN = 2_000
+"""Runs of which it is remembered as what they were shown."""
 
 Said = Callable[[str, int], float | None]
 """What an attempt last said of itself: of a step's path and attempt, the share that is done."""
@@ -31,6 +42,24 @@ class Estimate:
         self.progress = progress
         self.left_us = left_us
         self.steps = steps
+
+
+class Shown:
+    """What runs were shown as: none goes backwards, because a list is longer than usual or another
+    run was learnt from, unless steps of it run again."""
+
+    def __init__(self) -> None:
+        self._runs: OrderedDict[bytes, tuple[float, int]] = OrderedDict()
+
+    def at_least(self, run_id: bytes, now: Estimate) -> float:
+        """The share to show: as it is now, but no less than it was shown before."""
+        ended = sum(step.progress == 1.0 for step in now.steps)
+        before, ended_before = self._runs.pop(run_id, (0.0, 0))
+        shown = max(before, now.progress) if ended >= ended_before else now.progress
+        self._runs[run_id] = (shown, ended)
+        if len(self._runs) > MAX_SHOWN:
+            self._runs.popitem(last=False)
+        return shown
 
 
 def estimate(
@@ -64,6 +93,8 @@ def estimate(
     progress = sum(s.progress * s.weight for s in steps)
     if run.status == "completed":
         return Estimate(1.0, 0.0, steps)
+    if not run.closed:
+        progress = min(progress, MOST_OF_A_RUN)
     if run.closed or run.status in ("failing", "blocked", "paused", "queued") or past is None:
         return Estimate(min(progress, 1.0), None, steps)
     if left_us is None and not parts:
@@ -74,20 +105,30 @@ def estimate(
 def _weights(
     parts: dict[str, Part], known: dict[str, StepPast], names: Sequence[str]
 ) -> dict[str, float]:
-    """The expected duration of every step, in µs; equal ones where there is no past."""
+    """The expected work of every step, in µs; equal where there is no past."""
     if not known:
         return dict.fromkeys([*names, *parts], 1.0)
-    usual = sum(past.usual for past in known.values()) / len(known)
+    working = [past.worked for past in known.values() if past.worked > 0]
+    typical = sum(working) / len(working) if working else None
+    work = {name: _work(past, typical) for name, past in known.items()}
+    usual = sum(work.values()) / len(work)
     found: dict[str, float] = {}
     for name in [*parts, *(n for n in known if n not in parts)]:
         past, part = known.get(name), parts.get(name)
         if past is None:
             found[name] = max(usual, LEAST_WEIGHT_US)
         elif part is None:
-            found[name] = max(past.usual * past.often, LEAST_WEIGHT_US)
+            found[name] = max(work[name] * past.often, LEAST_WEIGHT_US)
         else:
-            found[name] = max(past.usual * _scale(part, past), LEAST_WEIGHT_US)
+            found[name] = max(work[name] * _scale(part, past), LEAST_WEIGHT_US)
     return found
+
+
+def _work(past: StepPast, typical: float | None) -> float:
+    """What a step counts, in µs: what it took, but a wait no more than a usual step."""
+    if typical is None or past.worked == UNKNOWN:
+        return past.usual
+    return min(past.usual, max(past.worked, typical))
 
 
 def _scale(part: Part, past: StepPast) -> float:

@@ -17,6 +17,8 @@ MAX_STEPS = 200
 FORGET_AFTER = 50
 """A step that so many runs did not have is forgotten: the workflow has changed."""
 
+UNKNOWN = -1.0
+
 _SHARE = 0.1
 """What a new run counts, beside all before it."""
 
@@ -26,6 +28,8 @@ class StepPast(msgspec.Struct, array_like=True):
 
     `usual`: from its beginning to its end, where it ran. `tail`: from its end to that of the run.
     `often`: the share of runs in which it ran. `items`: how many it has, for a `for_each`.
+    `worked`: what of `usual` attempts were out for, the rest it waited for a person, a signal or
+    the clock; UNKNOWN where it was learnt before that was kept.
     """
 
     usual: float = 0.0
@@ -34,6 +38,7 @@ class StepPast(msgspec.Struct, array_like=True):
     items: float = 0.0
     ran: int = 0
     seen: int = 0
+    worked: float = UNKNOWN
 
 
 class Past(msgspec.Struct, array_like=True):
@@ -95,6 +100,8 @@ def learn(past: Past, run: RunProjection) -> None:
         kept.often = _mean(kept.often, 1.0 if ran else 0.0, past.runs)
         if ran:
             kept.ran += 1
+            known = kept.ran if kept.worked != UNKNOWN else 1
+            kept.worked = _mean(max(kept.worked, 0.0), work_of(part), known)
             kept.usual = _mean(kept.usual, max(0, part.ended - part.began), kept.ran)
             kept.tail = _mean(kept.tail, max(0, took - part.ended), kept.ran)
             kept.items = _mean(kept.items, part.items, kept.ran)
@@ -103,6 +110,16 @@ def learn(past: Past, run: RunProjection) -> None:
             kept.often = _mean(kept.often, 0.0, past.runs)
             if past.runs - kept.seen > FORGET_AFTER:
                 del past.steps[name]
+
+
+def work_of(part: Part) -> int:
+    """For how long of a step that has ended attempts were out, at most as long as it took, in µs.
+    What is tried again counts from its first attempt to its end."""
+    took = max(0, part.ended - part.began)
+    if part.own is not None and part.own.attempts:
+        return took
+    out = (a for step in part.inside for a in step.attempts if a.ended != NEVER)
+    return min(took, sum(max(0, a.ended - a.scheduled) for a in out))
 
 
 def _mean(before: float, value: float, count: int) -> float:

@@ -5,8 +5,23 @@ from typing import Any
 
 import pytest
 
-from services.monitoring.core.estimate import MOST, Estimate, estimate
-from services.monitoring.core.past import FORGET_AFTER, MAX_STEPS, Past, learn, parts_of
+from services.monitoring.core.estimate import (
+    MAX_SHOWN,
+    MOST,
+    MOST_OF_A_RUN,
+    Estimate,
+    Shown,
+    estimate,
+)
+from services.monitoring.core.past import (
+    FORGET_AFTER,
+    MAX_STEPS,
+    UNKNOWN,
+    Past,
+    learn,
+    parts_of,
+    work_of,
+)
 from services.monitoring.core.projection import RunProjection
 from services.monitoring.durations import LEARN_EVERY_US, Durations, key_of, past_of
 
@@ -200,3 +215,73 @@ def test_the_projection_knows_pauses_approvals_and_rewinds() -> None:
     assert made.run.steps["sig"].status == "completed"
     made.told("run.failed", 5).told("run.rewound", 6, steps=["ask"])
     assert (made.run.status, made.run.closed_us, made.run.failure) == ("running", 0, None)
+
+
+def released(waited_s: float) -> RunProjection:
+    """A second of work, a person who takes his time, a second of work."""
+    made = Made().task("build", 0, 1).told("step.waiting", 1, "sign")
+    made.told("step.approved", 1 + waited_s, "sign").task("ship", 1 + waited_s, 2 + waited_s)
+    return made.told("run.completed", 2 + waited_s).run
+
+
+def test_a_wait_counts_no_more_than_a_usual_step_however_long_it_is() -> None:
+    known = past(released(3600))
+    made = Made().task("build", 0, 1).told("step.waiting", 1, "sign")
+
+    far = at(made, 1, known)
+
+    assert far.progress == pytest.approx(1 / 3, abs=1e-3)
+    assert far.left_us == pytest.approx(3601 * S)
+    assert at(made, 100_000, known).progress == pytest.approx((1 + MOST) / 3, abs=1e-3)
+
+
+def test_a_short_wait_counts_as_what_it_is() -> None:
+    far = at(Made().task("build", 0, 1).told("step.waiting", 1, "sign"), 1, past(released(0.5)))
+    assert far.progress == pytest.approx(1 / 2.5)
+
+
+def test_what_was_learnt_before_work_was_told_from_waiting_counts_as_it_is_known() -> None:
+    known = past(released(2))
+    for step in known.steps.values():
+        step.worked = UNKNOWN
+    made = Made().task("build", 0, 1).told("step.waiting", 1, "sign")
+
+    assert at(made, 1, known).progress == pytest.approx(1 / 4)
+    learn(known, released(2))
+    assert known.steps["build"].worked == 1 * S
+    assert known.steps["sign"].worked == 0
+
+
+def test_work_inside_a_step_is_told_from_its_waits() -> None:
+    made = Made().told("step.opened", 0, "block").task("block.a", 0, 1)
+    made.told("step.waiting", 1, "block.ask").told("step.approved", 99, "block.ask")
+    made.told("step.completed", 99, "block").told("run.completed", 99)
+
+    assert work_of(parts_of(made.run.steps.values())["block"]) == 1 * S
+
+
+def test_an_open_run_is_never_shown_as_done() -> None:
+    far = at(Made().task("a", 0, 1), 1, None, "a")
+    assert far.progress == MOST_OF_A_RUN
+
+
+def test_a_run_does_not_go_backwards_unless_steps_run_again() -> None:
+    shown = Shown()
+    made = Made().task("a", 0, 1).task("b", 1, 2)
+    half = at(made, 2, None, "a", "b", "c", "d")
+    less = at(made, 2, None, "a", "b", "c", "d", "e")
+    again = at(Made().task("a", 0, 1), 2, None, "a", "b", "c", "d")
+
+    assert shown.at_least(b"r", half) == pytest.approx(0.5)
+    assert shown.at_least(b"r", less) == pytest.approx(0.5)
+    assert shown.at_least(b"other", less) == pytest.approx(0.4)
+    assert shown.at_least(b"r", again) == pytest.approx(0.25)
+
+
+def test_only_so_many_runs_are_remembered() -> None:
+    shown = Shown()
+    half, none = at(Made().task("a", 0, 1), 1, None, "a", "b"), at(Made(), 1, None, "a", "b")
+    shown.at_least(b"first", half)
+    for number in range(MAX_SHOWN):
+        shown.at_least(number.to_bytes(16), none)
+    assert shown.at_least(b"first", none) == 0.0

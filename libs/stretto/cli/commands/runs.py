@@ -130,7 +130,7 @@ async def _progress(run: Run) -> RunProgress | None:
 
 def _far(far: RunProgress) -> str:
     """How far an open run is, with what its attempts say."""
-    text = f"{far.progress:.0%} done"
+    text = f"{int(far.progress * 100)}% done"
     if far.left_ms is not None:
         runs = "1 past run" if far.past_runs == 1 else f"{far.past_runs} past runs"
         text += f", about {left(far.left_ms / 1000)} left (by {runs})"
