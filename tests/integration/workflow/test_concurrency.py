@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from stretto.contracts.ids import run_id_text, uuid7
 from stretto.payloads import ObjectStore, reference_to
 from tests.integration.workflow.partners import silent
+from tests.integration.workflow.places import Answering, claims, lose, most_at_once
 from tests.integration.workflow.processes import instance, shares
 from tests.integration.workflow.world import World, eventually, until
 
@@ -26,11 +27,6 @@ def under_way(world: World) -> list[str]:
     """The runs whose step is out, in the order in which they were sent; each once, for what is open
     is sent again after a while."""
     return list(dict.fromkeys(run_id_text(record.run_id) for record in world.execution.held))
-
-
-async def claims(world: World) -> int:
-    [row] = await world.sql("select count(*) from workflow.claim")
-    return int(row[0])
 
 
 async def finish(world: World, run: str) -> None:
@@ -87,19 +83,6 @@ async def test_the_oldest_goes_first_and_never_more_than_the_limit(world: World)
     assert begun == runs
 
 
-async def most_at_once(world: World) -> int:
-    """How many runs were under way at the same time, by the log: from their place to their end."""
-    rows = await world.sql(
-        "select type, at from workflow.event where type in ('run.admitted', 'run.completed') "
-        "order by at, type desc"
-    )
-    now = most = 0
-    for row in rows:
-        now += 1 if row["type"] == "run.admitted" else -1
-        most = max(most, now)
-    return most
-
-
 async def test_a_hundred_starts_at_once_over_two_instances_keep_to_the_limit(
     alone: World,
 ) -> None:
@@ -120,7 +103,7 @@ async def test_a_hundred_starts_at_once_over_two_instances_keep_to_the_limit(
                 alone.execution.answer(record)
                 await alone.status(run_id_text(record.run_id), "completed")
 
-        assert await most_at_once(alone) == 2
+        assert await most_at_once(alone, "run") == 2
         assert await claims(alone) == 0
 
 
@@ -223,9 +206,7 @@ async def test_places_are_given_out_after_everything_was_killed_in_between(alone
         await until(lambda: runs[0] in under_way(alone))
     # The first one ends, and nobody is there to give its place out; the grant of the second is
     # lost.
-    await alone.sql("update workflow.claim set granted = now() - interval '1 hour' "
-                    "where run_id = $1", runs[1])  # fmt: skip
-    await alone.sql("delete from workflow.claim where run_id = $1", runs[0])
+    await lose(alone, freed=runs[0], granted=runs[1])
 
     async with alone.service():
         await until(lambda: runs[1] in under_way(alone))
@@ -237,38 +218,27 @@ async def test_runs_of_a_key_all_come_to_their_end_while_instances_are_killed(
     alone: World,
 ) -> None:
     alone.execution.tasks["work"] = silent
-    done: set[bytes] = set()
-
-    async def answer_one() -> None:
-        """Let the step complete that is out, and wait for the end of its run."""
-        while True:
-            await until(lambda: alone.execution.held)
-            record = alone.execution.held.popleft()
-            alone.execution.answer(record)
-            if record.run_id not in done:
-                done.add(record.run_id)
-                return
-
+    answering = Answering(alone)
     async with alone.service("stays"):
         await alone.define(LIMITED)
         async with instance(alone, "a", partitions="2") as first:
             await eventually(lambda: shares(alone), lambda s: s == [1, 1])
             runs = [await alone.start("limited", {"customer": "ann"}) for _ in range(12)]
-            await answer_one()
+            await answering.one()
             first.send(signal.SIGKILL)  # whatever it is at: the end of a run, a grant
             for _ in range(3):
-                await answer_one()
+                await answering.one()
         async with instance(alone, "b", partitions="2") as second:
             await eventually(lambda: shares(alone), lambda s: s == [1, 1])
-            await answer_one()
-            await answer_one()
+            await answering.one()
+            await answering.one()
             second.send(signal.SIGKILL)
-            while len(done) < len(runs):
-                await answer_one()
+            while len(answering.done) < len(runs):
+                await answering.one()
             for run in runs:
                 await alone.status(run, "completed")
 
-    assert await most_at_once(alone) == 1
+    assert await most_at_once(alone, "run") == 1
     assert await claims(alone) == 0
 
 

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 
 from stretto.contracts.ids import run_id_text
 from tests.integration.workflow.partners import silent
+from tests.integration.workflow.places import Answering, claims, lose, most_at_once
 from tests.integration.workflow.processes import instance, shares
 from tests.integration.workflow.world import World, eventually, until
 
@@ -38,47 +39,12 @@ def out(world: World) -> list[tuple[str, str]]:
     return list(dict.fromkeys((run_id_text(r.run_id), r.path) for r in world.execution.held))
 
 
-async def claims(world: World) -> int:
-    [row] = await world.sql("select count(*) from workflow.claim")
-    return int(row[0])
-
-
 async def asks(world: World, run: str) -> None:
     await eventually(lambda: world.types(run), lambda types: "step.queued" in types)
 
 
 async def goes_out(world: World, run: str) -> None:
     await until(lambda: (run, "do") in out(world))
-
-
-async def most_at_once(world: World) -> int:
-    """How many steps had a place at the same time, by the log."""
-    rows = await world.sql(
-        "select type from workflow.event where type in ('step.admitted', 'step.completed') "
-        "and data ->> 'step' <> 'free' and data ->> 'step' <> 'each' order by at, type desc"
-    )
-    now = most = 0
-    for row in rows:
-        now += 1 if row["type"] == "step.admitted" else -1
-        most = max(most, now)
-    return most
-
-
-class Answering:
-    """Completes steps one by one, each once."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.done: set[tuple[bytes, str]] = set()
-
-    async def one(self) -> None:
-        while True:
-            await until(lambda: self.world.execution.held)
-            record = self.world.execution.held.popleft()
-            self.world.execution.answer(record)
-            if (record.run_id, record.path) not in self.done:
-                self.done.add((record.run_id, record.path))
-                return
 
 
 async def test_a_step_waits_for_the_step_of_another_run_and_says_so(world: World) -> None:
@@ -121,7 +87,7 @@ async def test_items_of_many_runs_over_two_instances_keep_to_the_limit(alone: Wo
         for run in runs:
             await alone.status(run, "completed")
 
-        assert await most_at_once(alone) == 2
+        assert await most_at_once(alone, "step", but=("free", "each")) == 2
         assert await claims(alone) == 0
 
 
@@ -140,7 +106,7 @@ async def test_places_are_given_out_though_instances_are_killed(alone: World) ->
             for run in runs:
                 await alone.status(run, "completed")
 
-    assert await most_at_once(alone) == 1
+    assert await most_at_once(alone, "step", but=("free", "each")) == 1
     assert await claims(alone) == 0
 
 
@@ -154,9 +120,7 @@ async def test_a_grant_and_a_free_place_that_were_lost_are_found(alone: World) -
             await asks(alone, run)
     # The first step ends, and nobody is there to give its place out; the grant of the second one
     # is lost.
-    await alone.sql("update workflow.claim set granted = now() - interval '1 hour' "
-                    "where run_id = $1", runs[1])  # fmt: skip
-    await alone.sql("delete from workflow.claim where run_id = $1", runs[0])
+    await lose(alone, freed=runs[0], granted=runs[1])
 
     async with alone.service():
         await until(lambda: (runs[1], "do") in out(alone))
