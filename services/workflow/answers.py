@@ -1,9 +1,12 @@
 """Answers to those who asked for one: what was started, controlled, refused."""
 
 import re
+from typing import Literal
+
+import msgspec
 
 from services.workflow.core import Rejection
-from services.workflow.core.commands import Control, Migrate
+from services.workflow.core.commands import Accepted, Control, Migrate, Result
 from services.workflow.inbox import Addressed, Item
 from services.workflow.outgoing import refused_child
 from services.workflow.parents import PARENT_INVALID
@@ -13,7 +16,8 @@ from stretto.contracts.codec import json_encode
 from stretto.contracts.failures import Reason
 from stretto.contracts.frames import StartRecord
 from stretto.contracts.ids import run_id_text
-from stretto.contracts.public import Controlled, Refused, Rejected, Started
+from stretto.contracts.payload import NULL
+from stretto.contracts.public import Controlled, Refused, Rejected, Results, Started, TaskResult
 
 MAX_REPLY_CHARS = 256
 _TOKEN = r"[^\s\x00-\x1f\x7f.*>]+"
@@ -48,9 +52,22 @@ def refused(item: Item, rejection: Rejection, partitions: int) -> list[Outgoing]
         out.append(refused_child(parent, item.run_id, reason, partitions))
     if item.reply is not None:
         out.append(Outgoing(item.reply, json_encode(Refused(rejected=reason))))
-    rejected = Rejected(subject=origin(item), reason=reason)
+    rejected = Rejected(subject=origin(item), reason=reason, request=_request(item))
     out.append(Outgoing(subjects.rejected(item.namespace), json_encode(rejected)))
     return out
+
+
+def _request(item: Item) -> msgspec.Raw:
+    """What a worker said, without output: of which attempt. Nothing of the others."""
+    command = None if isinstance(item, StartRecord) else item.command
+    if not isinstance(command, Result | Accepted):
+        return NULL
+    id_ = f"{run_id_text(item.run_id)}:{command.path}:{command.attempt}"
+    if isinstance(command, Accepted):
+        return msgspec.Raw(json_encode(Results(accepted=id_, worker=command.worker)))
+    status: Literal["completed", "failed"] = "completed" if command.failure is None else "failed"
+    result = TaskResult(id=id_, status=status, failure=command.failure, worker=command.worker)
+    return msgspec.Raw(json_encode(Results(results=[result])))
 
 
 def started(item: StartRecord, run_id: bytes, version: int, *, existing: bool) -> list[Outgoing]:
