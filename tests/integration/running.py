@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,17 @@ class Dev:
     def json(self, *arguments: str, expect: int = 0) -> Any:
         """Run a command with --json and read its answer."""
         return json.loads(self.call(*arguments, "--json", expect=expect).stdout)
+
+    def runs(self, source: Path, workflow: str, *inputs: Mapping[str, object]) -> list[Any]:
+        """Apply a definition and start it with each of the inputs; give the completed runs."""
+        self.call("apply", str(source))
+        runs = []
+        for given in inputs:
+            options = [part for key, value in given.items() for part in ("-i", f"{key}={value}")]
+            run = self.json("start", workflow, *options, "--wait")
+            assert run["status"] == "completed"
+            runs.append(run)
+        return runs
 
     def begin(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command that goes on."""

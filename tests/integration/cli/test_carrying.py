@@ -3,72 +3,44 @@
 import json
 from pathlib import Path
 
-import pytest
-
 from ..running import Dev
-
-STEPS = """
-workflow: carried
-input: {type: object, properties: {total: {type: integer}}}
-steps:
-  work: {task: std.echo, with: {n: "${{ input.total }}"}}
-  size:
-    needs: [work]
-    switch:
-      - {if: "${{ steps.work.output.n > 100 }}", then: large}
-      - {else: small}
-  large: {task: std.echo, with: {size: large}}
-  small: {set: {size: small}}
-output: {n: "${{ steps.work.output.n }}"}
-"""
-
-
-@pytest.fixture
-def carried(dev: Dev, tmp_path: Path) -> list[str]:
-    file = tmp_path / "carried.yaml"
-    file.write_text(STEPS)
-    dev.call("apply", str(file))
-    started = [dev.json("start", "carried", "-i", f"total={n}", "--wait") for n in (5, 500)]
-    return [str(each["run_id"]) for each in started]
 
 
 def test_a_run_is_exported_and_importing_it_where_it_is_changes_nothing(
-    dev: Dev, carried: list[str], tmp_path: Path
+    dev: Dev, sizes: list[str], sizes_file: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "run.json"
-    dev.call("export", carried[0], "--out", str(file))
-    document = json.loads(dev.call("export", carried[0]).stdout)
+    dev.call("export", sizes[0], "--out", str(file))
+    document = json.loads(dev.call("export", sizes[0]).stdout)
     assert document["run"]["status"] == "completed"
-    assert document["definitions"][0]["source"] == STEPS
+    assert document["definitions"][0]["source"] == sizes_file.read_text()
     assert json.loads(file.read_text())["digest"] == document["digest"]
     assert "was here already" in dev.call("import", str(file)).stdout
     assert dev.json("import", str(file))["created"] is False
 
 
-def test_a_document_that_was_changed_is_refused(
-    dev: Dev, carried: list[str], tmp_path: Path
-) -> None:
+def test_a_document_that_was_changed_is_refused(dev: Dev, sizes: list[str], tmp_path: Path) -> None:
     file = tmp_path / "run.json"
-    file.write_text(dev.call("export", carried[0]).stdout.replace('"completed"', '"failed"', 1))
+    file.write_text(dev.call("export", sizes[0]).stdout.replace('"completed"', '"failed"', 1))
     assert "it was changed" in dev.call("import", str(file), expect=2).stderr
     assert "expected to read" in dev.call("import", str(tmp_path / "none"), expect=2).stderr
     assert (
         "expected to write"
-        in dev.call("export", carried[0], "-o", str(tmp_path / "no" / "x"), expect=2).stderr
+        in dev.call("export", sizes[0], "-o", str(tmp_path / "no" / "x"), expect=2).stderr
     )
 
 
 def test_runs_that_would_go_otherwise_are_told(
-    dev: Dev, carried: list[str], tmp_path: Path
+    dev: Dev, sizes: list[str], sizes_file: Path, tmp_path: Path
 ) -> None:
-    file, document = tmp_path / "carried.yaml", tmp_path / "run.json"
-    dev.call("export", carried[1], "--out", str(document))
-    same = dev.call("replay", str(file), *carried)
-    assert "2 would go the same way" in same.stderr
-    file.write_text(STEPS.replace("> 100", "> 1000"))
-    said = dev.call("replay", str(file), carried[0], str(document), expect=1)
-    assert f"✓ {carried[0]}" in said.stdout
-    assert f"≠ {carried[1]}" in said.stdout
+    file, document = sizes_file, tmp_path / "run.json"
+    dev.call("export", sizes[2], "--out", str(document))
+    same = dev.call("replay", str(file), *sizes)
+    assert "3 would go the same way" in same.stderr
+    file.write_text(file.read_text().replace("> 100", "> 1000"))
+    said = dev.call("replay", str(file), sizes[0], str(document), expect=1)
+    assert f"✓ {sizes[0]}" in said.stdout
+    assert f"≠ {sizes[2]}" in said.stdout
     assert "step size would choose small instead of large" in said.stdout
     assert "1 would go the same way" in said.stderr and "1 would go otherwise" in said.stderr
     told = dev.json("replay", str(file), str(document), expect=1)

@@ -48,13 +48,11 @@ def runs(dev: Dev, tmp_path: Path) -> list[str]:
     """Runs of `fees`: 150 to the us, 8 to asia, 7 to asia."""
     file = tmp_path / "fees.yaml"
     file.write_text(FEES)
-    dev.call("apply", str(file))
-    found = []
-    for total, region, fee in ((150, "us", 300), (8, "asia", 77), (7, "asia", 20)):
-        said = dev.json("start", "fees", "-i", f"total={total}", "-i", f"region={region}", "--wait")
-        assert (said["status"], said["output"]) == ("completed", {"fee": fee, "all": [1, 11]})
-        found.append(str(said["run_id"]))
-    return found
+    totals = ((150, "us"), (8, "asia"), (7, "asia"))
+    found = dev.runs(file, "fees", *({"total": t, "region": region} for t, region in totals))
+    assert [run["output"]["fee"] for run in found] == [300, 77, 20]
+    assert all(run["output"]["all"] == [1, 11] for run in found)
+    return [str(run["run_id"]) for run in found]
 
 
 def get(dev: Dev, path: str) -> Any:

@@ -1,41 +1,10 @@
 """A run as it was, and two runs compared, from the command line."""
 
 import json
-from pathlib import Path
 
 import httpx
-import pytest
 
 from ..running import Dev
-
-SIZES = """
-workflow: sizes
-input: {type: object, required: [total], properties: {total: {type: integer}}}
-steps:
-  work: {task: std.echo, with: {n: "${{ input.total }}"}}
-  size:
-    needs: [work]
-    switch:
-      - {if: "${{ steps.work.output.n > 100 }}", then: large}
-      - {else: small}
-  large: {task: std.echo, with: {size: large}}
-  small: {set: {size: small}}
-output: {n: "${{ steps.work.output.n }}"}
-"""
-
-
-@pytest.fixture
-def sizes(dev: Dev, tmp_path: Path) -> list[str]:
-    """Three runs of `sizes`: two that go the same way, and one that does not."""
-    file = tmp_path / "sizes.yaml"
-    file.write_text(SIZES)
-    dev.call("apply", str(file))
-    runs = []
-    for total in (5, 5, 500):
-        answer = dev.json("start", "sizes", "-i", f"total={total}", "--wait")
-        assert answer["status"] == "completed"
-        runs.append(str(answer["run_id"]))
-    return runs
 
 
 def test_a_state_is_shown_as_of_an_event_an_instant_and_a_time_after_the_start(
