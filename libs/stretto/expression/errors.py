@@ -10,8 +10,8 @@ a definition and the second into a failure of a step.
 """
 
 import difflib
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, NamedTuple
 
 from stretto.expression.limits import MAX_MESSAGE_CHARS
 
@@ -19,10 +19,12 @@ __all__ = [
     "Code",
     "EvaluationError",
     "ExpressionError",
+    "Spot",
     "error_at",
     "excerpt_of",
     "nearest",
     "shorten",
+    "spot_at",
 ]
 
 Code = Literal[
@@ -38,6 +40,9 @@ Code = Literal[
 values of these types. `overflow`: an integer, time or conversion out of range. `cost_exceeded`,
 `too_large`: past a limit of `limits.py`. `invalid`: anything else about the values (not a number,
 not a regular expression, not representable as JSON)."""
+
+MAX_SPOT_CHARS = 80
+"""Of an expression so much is shown around a place: it ends up in a line of the log."""
 
 _LEAST_LIKENESS = 0.6
 """Names less alike than this are not worth a "did you mean"; difflib's own default."""
@@ -84,6 +89,24 @@ class ExpressionError(Exception):
         return f"{head}\n{self.excerpt}" if self.source else head
 
 
+class Spot(NamedTuple):
+    """A place in an expression; line and column count from 1."""
+
+    source: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        """`1:13 of `input.total / input.zero``, of a long one the part around it."""
+        lines = self.source.split("\n")
+        text, at = lines[self.line - 1], self.column - 1
+        begin = max(0, min(at - MAX_SPOT_CHARS // 2, len(text) - MAX_SPOT_CHARS))
+        part = text[begin : begin + MAX_SPOT_CHARS].strip()
+        before = "…" if begin or self.line > 1 else ""
+        after = "…" if begin + MAX_SPOT_CHARS < len(text) or self.line < len(lines) else ""
+        return f"{self.line}:{self.column} of `{before}{part}{after}`"
+
+
 class EvaluationError(Exception):
     """An expression that cannot be evaluated over these values.
 
@@ -98,10 +121,24 @@ class EvaluationError(Exception):
         self.code: Code = code
         self.message = shorten(message)
         self.place = place
+        self._find: Callable[[], Spot] | None = None
 
     def at(self, place: str) -> "EvaluationError":
         """The same error, said to be at a place of a template."""
-        return EvaluationError(self.code, self.message, place=place)
+        error = EvaluationError(self.code, self.message, place=place)
+        error._find = self._find
+        return error
+
+    def arose(self, find: Callable[["EvaluationError", Any], Spot], scope: Any) -> None:
+        """Say who knows where in an expression it arose, and over which scope; the first knows."""
+        if self._find is None:
+            self._find = lambda: find(self, scope)
+
+    @property
+    def spot(self) -> Spot | None:
+        """Where in which expression it arose; None: nobody knows. Found out now, at the cost of a
+        few evaluations: many an error is never told."""
+        return None if self._find is None else self._find()
 
     def __str__(self) -> str:
         where = f"{self.place}: " if self.place else ""
@@ -115,10 +152,14 @@ def error_at(
     source: str, offset: int, message: str, suggestion: str | None = None
 ) -> ExpressionError:
     """An error at an offset (characters from 0) of a source."""
-    before = source[:offset]
-    line = before.count("\n") + 1
-    column = offset - (before.rfind("\n") + 1) + 1
+    _, line, column = spot_at(source, offset)
     return ExpressionError(message, line=line, column=column, source=source, suggestion=suggestion)
+
+
+def spot_at(source: str, offset: int) -> Spot:
+    """The place at an offset (characters from 0) of an expression."""
+    before = source[:offset]
+    return Spot(source, before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1)
 
 
 def shorten(text: str, limit: int = MAX_MESSAGE_CHARS) -> str:

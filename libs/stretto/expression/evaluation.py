@@ -34,7 +34,7 @@ from stretto.expression.sizes import weight
 from stretto.expression.syntax import Call, Const
 from stretto.expression.values import admit
 
-__all__ = ["evaluation_of", "unwrapped"]
+__all__ = ["evaluation_of", "handed_in", "unwrapped"]
 
 _GIVE_OPTIONALS = frozenset({
     "_?._", "_[?_]", "first", "last", "optional.of", "optional.none", "optional.ofNonZeroValue",
@@ -137,6 +137,23 @@ def _native(part: Rewritten, found: Found) -> Getter:
         return to_json(result[0])
 
     return evaluate
+
+
+def handed_in(
+    part: Rewritten, found: Found, scope: Scope
+) -> tuple[dict[str, Any], Mapping[str, EvaluationError]]:
+    """What a part is evaluated over: its variables, and why some of them have no value."""
+    variables: dict[str, Any] = {}
+    failures: _Failures = {}
+    for value in part.inputs:
+        if isinstance(value, NumbersInput):
+            _term(value, found)(scope, variables, failures)
+            continue
+        try:
+            variables[value.variable] = _admitted(value, found)(scope)
+        except EvaluationError as error:
+            failures[value.variable] = error
+    return variables, failures
 
 
 def _failure(

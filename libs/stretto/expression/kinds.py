@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
-from stretto.expression.errors import EvaluationError
+from stretto.expression.errors import EvaluationError, Spot
 from stretto.expression.paths import Getter, Scope, show_value
 from stretto.expression.shapes import Shape
 
@@ -56,16 +56,24 @@ def kinds_of_result(name: str) -> frozenset[str]:
     return frozenset() if kind is None else frozenset({kind})
 
 
-def expecting(expect: Kind | None, get: Getter) -> Getter:
-    """Make a getter that refuses what is not of the expected kind."""
+def expecting(
+    expect: Kind | None, get: Getter, locate: Callable[[EvaluationError, Scope], Spot]
+) -> Getter:
+    """Make a getter that refuses what is not of the expected kind; `locate`: who knows where in the
+    expression an error arose."""
     if expect is None:
         return get
     fits = _TESTS[expect]
 
     def checked(scope: Scope) -> Any:
-        value = get(scope)
-        if fits(value):
-            return value
-        raise EvaluationError("type_mismatch", f"expected a {expect}, but got {show_value(value)}")
+        try:
+            value = get(scope)
+            if fits(value):
+                return value
+            shown = show_value(value)
+            raise EvaluationError("type_mismatch", f"expected a {expect}, but got {shown}")
+        except EvaluationError as error:
+            error.arose(locate, scope)
+            raise
 
     return checked

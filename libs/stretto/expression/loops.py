@@ -15,7 +15,7 @@ from stretto.expression.limits import MAX_LOOP_ITEMS
 from stretto.expression.macros import Macro
 from stretto.expression.paths import Getter, Scope, show_value
 
-__all__ = ["loop_over"]
+__all__ = ["loop_over", "scopes_of"]
 
 _ROUND_COST = 400
 """Operations that a round of ours costs as much as: about 10 µs."""
@@ -43,6 +43,17 @@ def loop_over(macro: Macro, over: Getter, parts: tuple[Getter, ...]) -> Getter:
         return run(_scopes(scope, over(scope), macro.names), parts)
 
     return loop
+
+
+def scopes_of(macro: Macro, scope: Scope, value: Any) -> list[dict[str, Any]]:
+    """The scope of each round of a macro over a value.
+
+    Raises:
+        EvaluationError: it is nothing to go through, or too large.
+    """
+    if macro.kind == "bind":
+        return [{**scope, macro.names[0]: value}]
+    return _scopes({**scope, BUDGET: Budget()}, value, macro.names)
 
 
 def _scopes(scope: Scope, value: Any, names: tuple[str, ...]) -> _Scopes:

@@ -15,15 +15,16 @@ A program is immutable and may be shared by threads. Compiling costs about 0.3 m
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from stretto.expression.errors import ExpressionError, error_at
+from stretto.expression.errors import EvaluationError, ExpressionError, Spot, error_at
 from stretto.expression.evaluation import evaluation_of, unwrapped
 from stretto.expression.inputs import Use, references_of
 from stretto.expression.kinds import Kind, expecting, kinds_of_result, kinds_of_shape
 from stretto.expression.limits import MAX_SOURCE_CHARS
+from stretto.expression.locating import Locator, PathLocator
 from stretto.expression.path_check import check_paths
-from stretto.expression.paths import Getter, Reference, getter_of
+from stretto.expression.paths import Getter, Reference, Scope, getter_of
 from stretto.expression.rewrite import rewrite
 from stretto.expression.scope import ROOTS, ScopeTypes
 from stretto.expression.shapes import shape_at
@@ -56,6 +57,7 @@ class Program:
         is_path: it is evaluated by looking up, without the native library.
         evaluate: `evaluate(scope)` gives the result as plain JSON, which may share structure with
             the scope, or raises EvaluationError.
+        locate: tells where in the source an error arose that evaluating over a scope has raised.
     """
 
     __slots__ = (
@@ -63,6 +65,7 @@ class Program:
         "is_constant",
         "is_path",
         "kinds",
+        "locate",
         "positions",
         "references",
         "source",
@@ -76,6 +79,7 @@ class Program:
         source: str,
         evaluate: Getter,
         *,
+        locate: Callable[[EvaluationError, Scope], Spot],
         kinds: frozenset[str],
         positions: Mapping[Reference, tuple[int, int]],
         status_functions: frozenset[str] = frozenset(),
@@ -84,6 +88,7 @@ class Program:
     ) -> None:
         self.source = source
         self.evaluate = evaluate
+        self.locate = locate
         self.kinds = kinds
         self.positions = positions
         self.references: tuple[Reference, ...] = tuple(positions)
@@ -143,9 +148,11 @@ def _compile_path(source: str, uses: list[Use], scope: ScopeTypes, expect: Kind 
     segments = uses[0].segments
     kinds = kinds_of_shape(shape_at(scope.roots, segments))
     _check_expected(expect, kinds, source)
+    locate = PathLocator(source, uses[0]).spot
     return Program(
         source,
-        expecting(expect, getter_of(segments)),
+        expecting(expect, getter_of(segments), locate),
+        locate=locate,
         kinds=kinds,
         positions=_positions(uses, source),
         warnings=warnings,
@@ -165,9 +172,11 @@ def _compile(source: str, scope: ScopeTypes, expect: Kind | None) -> Program:
     _check_expected(expect, kinds, source)
     if type_check.is_optional(result):
         rewritten = unwrapped(rewritten)
+    locate = Locator(source, tree.positions, rewritten, found).spot
     return Program(
         source,
-        expecting(expect, evaluation_of(rewritten, found)),
+        expecting(expect, evaluation_of(rewritten, found), locate),
+        locate=locate,
         kinds=kinds,
         positions=_positions(found.uses, source),
         status_functions=frozenset(found.statuses),

@@ -301,6 +301,7 @@ def _placed(program: Program, place: str) -> _Render:
         except EvaluationError as error:
             if lenient and error.code == "missing_path":
                 return None
+            error.arose(program.locate, scope)
             raise error.at(place) from None
 
     return evaluate

@@ -23,6 +23,7 @@ from stretto.expression.cache import ProgramCache
 from stretto.expression.errors import EvaluationError, ExpressionError
 from stretto.expression.kinds import Kind
 from stretto.expression.paths import Getter
+from stretto.expression.program import Program
 from stretto.expression.template import Template
 from stretto.table.cells import ANYTHING, Cell, ConditionError, read_cell
 from stretto.table.hits import agreed, collected
@@ -66,7 +67,9 @@ class CompiledTable:
         """
         self.plan = plan
         self.hit = plan.hit
-        self.getters, self.sharing = _inputs(plan, programs)
+        inputs, self.sharing = _inputs(plan, programs)
+        self.getters: list[Getter] = [program.evaluate for program in inputs]
+        self.locators = [program.locate for program in inputs]
         self.cells = _cells(plan)
         self.ranks = _ranks(plan)
         """Bit → number of the rule: by priority where that counts, else as written."""
@@ -144,6 +147,7 @@ class Row:
             try:
                 value = self._values[shared] = self.table.getters[shared](self.scope)
             except EvaluationError as error:
+                error.arose(self.table.locators[shared], self.scope)
                 self.errors[column] = error.at(f"decide.inputs.{self.table.names[column]}")
                 raise self.errors[column] from None
         return value
@@ -260,9 +264,9 @@ def _bits(mask: int) -> Any:
         mask ^= low
 
 
-def _inputs(plan: TablePlan, programs: ProgramCache) -> tuple[list[Getter], list[int]]:
+def _inputs(plan: TablePlan, programs: ProgramCache) -> tuple[list[Program], list[int]]:
     """The different expressions of the inputs, and which of them each column has."""
-    getters: list[Getter] = []
+    inputs: list[Program] = []
     places: dict[str, int] = {}
     sharing = []
     for each in plan.inputs:
@@ -272,10 +276,10 @@ def _inputs(plan: TablePlan, programs: ProgramCache) -> tuple[list[Getter], list
                 f"decide.inputs.{each.name}",
                 lambda e=each: programs.expression(e.expression),  # type: ignore[misc]
             )
-            place = places[each.expression] = len(getters)
-            getters.append(program.evaluate)
+            place = places[each.expression] = len(inputs)
+            inputs.append(program)
         sharing.append(place)
-    return getters, sharing
+    return inputs, sharing
 
 
 def _cells(plan: TablePlan) -> list[list[Cell]]:

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from services.decision.core.failures import expression_failure
+from services.decision.core.failures import evaluation_message, expression_failure
 from services.decision.core.plans import BrokenPlan, CompiledPlan
 from stretto.contracts.codec import json_encode
 from stretto.contracts.failures import Failure
@@ -14,7 +14,6 @@ from stretto.contracts.graph import DevicesPlan
 from stretto.contracts.unreadable import UNREADABLE
 from stretto.expression.errors import EvaluationError
 from stretto.expression.paths import Scope, show_path
-from stretto.expression.secrets import masked
 
 MAX_ITEMS = 10_000
 """Items of one `for_each`: each becomes a step with events of its own in the run's log."""
@@ -111,7 +110,7 @@ def evaluate(
             rules=rules,
         )  # fmt: skip
     except EvaluationError as error:
-        message = masked(error.message, scope) + _why_absent(error, plan, record.values)
+        message = evaluation_message(error, scope) + _why_absent(error, plan, record.values)
         failure = expression_failure(_joined(place, error.place), message, error.code)
         return DecidedRecord(run_id, path, turn, error=failure)
 

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from typing import NamedTuple
 
-from services.decision.core.failures import expression_failure
+from services.decision.core.failures import expression_failure, mistake_failure
 from stretto.contracts.codec import decode_ask_plan
 from stretto.contracts.failures import Failure
 from stretto.contracts.graph import AskPlan, DevicesPlan
@@ -86,7 +86,7 @@ class PlanCache:
         except UNREADABLE as error:
             return BrokenPlan(expression_failure("", f"expected a plan, but: {error}", "plan"))
         except ExpressionError as error:
-            return BrokenPlan(expression_failure(error.place, error.message, "syntax"))
+            return BrokenPlan(mistake_failure(error.place, error))
 
     def _compile(self, plan: AskPlan) -> CompiledPlan:
         _check_paths(plan.paths)

@@ -7,7 +7,11 @@ from typing import Any
 
 import msgspec
 
-from services.decision.core.failures import expression_failure
+from services.decision.core.failures import (
+    evaluation_message,
+    expression_failure,
+    mistake_failure,
+)
 from services.decision.routing.fleet import Fleet
 from services.decision.routing.learning import Bandit
 from services.decision.routing.matching import Asked, Matched, Matcher, Matches
@@ -72,6 +76,7 @@ class Routes:
         absent = set(question.absent)
         values = tuple(None if i in absent else bytes(v) for i, v in enumerate(question.values))
         namespace, task = question.namespace, question.task
+        scope: Mapping[str, Any] = {}
         try:
             scope = _scope(matcher.plan.paths, values)
             asked = Asked(matcher, encoded, values, namespace, task)
@@ -87,7 +92,8 @@ class Routes:
                 now_us=now_us,
             )
         except EvaluationError as error:
-            failure = expression_failure(error.place or "route", error.message, error.code)
+            message = evaluation_message(error, scope)
+            failure = expression_failure(error.place or "route", message, error.code)
             return Ranked(failure=failure)
         return Ranked(
             candidates=chosen.candidates,
@@ -110,7 +116,7 @@ class Routes:
         except UNREADABLE as error:
             found = expression_failure("route", f"expected a route, but: {error}", "plan")
         except ExpressionError as error:
-            found = expression_failure(f"route.{error.place}", error.message, "syntax")
+            found = mistake_failure(f"route.{error.place}", error)
         self._matchers[encoded] = found
         if len(self._matchers) > MAX_ROUTES:
             self._matchers.popitem(last=False)

@@ -11,8 +11,9 @@ from stretto.expression import native
 from stretto.expression.cache import ProgramCache
 from stretto.expression.errors import EvaluationError, ExpressionError
 from stretto.expression.kinds import Kind
-from stretto.expression.paths import Getter, Reference
+from stretto.expression.paths import Getter, Reference, Scope
 from stretto.expression.program import Program
+from stretto.expression.secrets import masked
 
 MAX_CACHED = 4_096
 """Matches that are kept, of the current fleet: the names of those that fit."""
@@ -54,7 +55,7 @@ class Matcher:
             assert program is not None
             self.prefer.append((program.evaluate, preference.weight, program.source.strip()))
         by = _compiled(programs, plan.by, "prefer", None)
-        self.by: Getter | None = None if by is None else by.evaluate
+        self.by: Getter | None = None if by is None else _telling(by)
         self.cacheable = where is None or not any(map(_is_volatile, where.references))
 
     def fits(
@@ -78,6 +79,7 @@ class Matcher:
         sets += [named for _, named in narrowing]
         smallest = min(sets, key=len)
         refused: Counter[str] = Counter()
+        examples: dict[str, Member] = {}
         fitting: list[Member] = []
         decided = self.terms.complete and len(narrowing) == len(wanted)
         if decided and len(sets) == 1:
@@ -93,11 +95,16 @@ class Matcher:
                 fitting.append(member)
             else:
                 refused[reason] += 1
+                examples.setdefault(reason, member)
         for term, named in narrowing:
             missing = knowing - sum(name in named for name in sets[0]) if knowing <= 1000 else 0
             if missing:
                 refused[f"{_shown(term)} is not as asked"] += missing
-        return Matched(knowing, fitting, dict(refused.most_common(MAX_REASONS)))
+        most = {
+            _without_secrets(reason, scope, examples.get(reason)): count
+            for reason, count in refused.most_common(MAX_REASONS)
+        }
+        return Matched(knowing, fitting, most)
 
 
 class Asked(NamedTuple):
@@ -155,6 +162,19 @@ def _compiled(
         raise
 
 
+def _telling(program: Program) -> Getter:
+    """Evaluate so that an error knows where in the expression it arose."""
+
+    def evaluate(scope: Scope) -> Any:
+        try:
+            return program.evaluate(scope)
+        except EvaluationError as error:
+            error.arose(program.locate, scope)
+            raise
+
+    return evaluate
+
+
 def _terms(program: Program) -> Terms:
     return terms_of(native.parse(program.source).root)
 
@@ -181,6 +201,11 @@ def _refusal(where: Getter, member: Member, scope: Mapping[str, Any]) -> str | N
     except EvaluationError as error:
         return error.message[:120]
     return None if holds else "the condition is false"
+
+
+def _without_secrets(reason: str, scope: Mapping[str, Any], member: Member | None) -> str:
+    """A reason as it is told: values of a device, or of the run, may be in it."""
+    return reason if member is None else masked(reason, {**scope, "device": member.doc})
 
 
 def _shown(term: Term) -> str:

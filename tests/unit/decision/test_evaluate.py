@@ -49,7 +49,7 @@ def test_a_condition_may_be_written_with_or_without_braces() -> None:
 def test_a_condition_that_gives_no_bool_is_an_error() -> None:
     code, message = failure_of(decide(plan("input", condition="input.x"), {"x": "yes"}))
     assert code == "type_mismatch"
-    assert message == 'if: expected a bool, but got "yes"'
+    assert message == 'if: expected a bool, but got "yes", at 1:1 of `input.x`'
 
 
 def test_a_plan_without_template_has_no_output() -> None:
@@ -115,7 +115,7 @@ def test_items_that_are_no_list_are_an_error_that_names_what_they_are(
 ) -> None:
     code, message = failure_of(decide(plan("input", items="input.items"), {"items": value}))
     assert code == "type_mismatch"
-    assert message == f"for_each: expected a list, but got {shown}"
+    assert message == f"for_each: expected a list, but got {shown}, at 1:1 of `input.items`"
 
 
 def test_too_many_items_are_an_error() -> None:
