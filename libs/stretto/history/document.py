@@ -25,9 +25,6 @@ FORMAT = 1
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
 """A document is held in memory a few times over by who reads it."""
 
-MAX_NESTING = 8
-"""Payloads by reference in payloads by reference."""
-
 
 class Damaged(ValueError):
     """The document is none, of a newer format, or not as it was written; the sentence says how."""
@@ -195,14 +192,12 @@ def _check(document: RunDocument) -> None:
 
 def references_of(document: RunDocument) -> set[str]:
     """The payloads that events, and payloads in it, refer to."""
-    wanted = {ref.hash for each in document.events for ref in references_in(bytes(each.data))}
-    for _ in range(MAX_NESTING):
-        inner = {
-            ref.hash
-            for name in wanted & set(document.payloads)
-            for ref in references_in(document.payload(name))
-        }
-        if inner <= wanted:
-            break
-        wanted |= inner
+    waiting = [ref.hash for each in document.events for ref in references_in(bytes(each.data))]
+    wanted: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in wanted:
+            wanted.add(name)
+            if name in document.payloads:
+                waiting += [ref.hash for ref in references_in(document.payload(name))]
     return wanted

@@ -97,9 +97,7 @@ class Cron(msgspec.Struct, frozen=True, kw_only=True):
                     return
                 for second in self.seconds:
                     at = minute_s + second
-                    if at >= end:
-                        return
-                    if at >= start:
+                    if start <= at < end:
                         yield at
 
     def locals(self, start: int, end: int) -> Iterator[int]:

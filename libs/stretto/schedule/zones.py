@@ -93,7 +93,7 @@ def instant_of_local(moment: datetime, zone: ZoneInfo) -> datetime:
     if earlier.astimezone(zone).replace(tzinfo=None) == moment:
         return earlier
     # Left out: with fold=0 the offset from before the change is taken, as cron does not; the
-    # moment of the change is found in the pieces of that day.
+    # moment of the change begins a piece of that day or of the one before it.
     at = int((earlier - _EPOCH).total_seconds())
     for day in (at // DAY_S - 1, at // DAY_S):
         for start, _, offset in pieces(zone, day):
@@ -101,4 +101,4 @@ def instant_of_local(moment: datetime, zone: ZoneInfo) -> datetime:
             local = int((moment.replace(tzinfo=UTC) - _EPOCH).total_seconds())
             if before <= local < start + offset:
                 return _EPOCH + timedelta(seconds=start)
-    return earlier
+    raise AssertionError(f"expected {moment} where {zone} changes its clocks, but it is not there")

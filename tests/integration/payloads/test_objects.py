@@ -4,6 +4,7 @@ import json
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import msgspec
 import nats
@@ -15,11 +16,13 @@ from stretto.bus.publisher import Publisher
 from stretto.bus.wire import publish_command
 from stretto.contracts import subjects
 from stretto.payloads import Carrier, ObjectStore, PayloadMissing, reference_to
+from stretto.payloads.carrier import MAX_NESTING
 from stretto.payloads.objects import CHUNK_BYTES, FRESH_S
 from stretto.payloads.references import hash_of
 from stretto.runtime.clock import US_PER_S
 from stretto.runtime.errors import NotReachable, PermanentError, TransientError
 from stretto.runtime.topology import PAYLOADS
+from stretto.testkit.servers import NatsServer
 
 NOW_US = 1_900_000_000_000_000
 DATA = b'"' + b"x" * (3 * CHUNK_BYTES) + b'"'
@@ -154,3 +157,27 @@ async def test_a_server_that_does_not_answer_is_not_a_missing_payload(
     with pytest.raises(TransientError, match="expected a stored message"):
         await ObjectStore(*bus).get("0" * 64)
     await bus[0].unsubscribe(subscription)
+
+
+async def test_while_the_server_is_away_nothing_counts_as_missing(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stretto.payloads.objects.CHUNK_TIMEOUT_S", 0.05)
+    server = NatsServer(data_dir)
+    await server.start()
+    async with await connect(server.url, "test") as connection, Publisher(connection) as publisher:
+        await server.stop()
+        with pytest.raises(NotReachable):
+            await ObjectStore(connection, publisher).get("0" * 64)
+
+
+async def test_references_in_what_references_stand_for_are_filled(
+    store: ObjectStore, bus: tuple[Connection, Publisher]
+) -> None:
+    value = b'"deep"'
+    for _ in range(MAX_NESTING):
+        await store.put(value, NOW_US)
+        value = b"[%b]" % msgspec.json.encode(reference_to(value))
+
+    whole = b"[" * MAX_NESTING + b'"deep"' + b"]" * MAX_NESTING
+    assert await Carrier(*bus).receive(value, "r") == whole

@@ -487,4 +487,18 @@ steps:
             "says array",
         ),
     ),
+    Broken(
+        "fields of outputs deeper than is looked",
+        """\
+workflow: w
+steps:
+  a: {set: {b: {c: {d: {e: {f: {g: {h: {i: {j: {k: 1}}}}}}}}}}}
+  b:
+    task: t
+    with:
+      x: ${{ steps.a.output.b.c.d.e.f.g.h.i.j.nobody.looks }}
+      y: ${{ steps.a.output.b.c.nobody }}
+""",
+        ("8:33: steps.b.with.y: expected a field of `steps.a.output.b.c`, but it has no `nobody`",),
+    ),
 )

@@ -476,4 +476,42 @@ steps: {a: {task: t}}
             ),
         ),
     ),
+    Broken(
+        "workflow of version 0",
+        """\
+workflow: w
+steps:
+  a: {workflow: x@0}
+""",
+        (
+            (
+                "3:17: steps.a.workflow: expected a version (3), a label ([a-z][a-z0-9_-]*) or "
+                "latest, but got '0'"
+            ),
+        ),
+    ),
+    Broken(
+        "workflow with two versions",
+        """\
+workflow: w
+steps:
+  a: {workflow: {name: x@3, version: 2}}
+  b: {workflow: {name: x, version: true}}
+  c: {workflow: {name: x, version: [2]}}
+""",
+        (
+            (
+                "3:29: steps.a.workflow.version: expected the version in the name or by itself, "
+                "but it is in both"
+            ),
+            (
+                "4:36: steps.b.workflow.version: expected a version from 1 to 2147483647, or a "
+                "label, but got the boolean true"
+            ),
+            (
+                "5:36: steps.c.workflow.version: expected a version from 1 to 2147483647, or a "
+                "label, but got a list"
+            ),
+        ),
+    ),
 )

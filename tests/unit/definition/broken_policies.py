@@ -592,4 +592,23 @@ steps:
             ),
         ),
     ),
+    Broken(
+        "concurrency without a key that is one",
+        """\
+workflow: w
+concurrency: {key: ""}
+steps:
+  a: {task: t, concurrency: {key: [a]}}
+""",
+        (
+            (
+                "2:20: concurrency.key: expected a key (a text, usually with an expression), but "
+                'got ""'
+            ),
+            (
+                "4:35: steps.a.concurrency.key: expected a key (a text, usually with an "
+                "expression), but got a list"
+            ),
+        ),
+    ),
 )

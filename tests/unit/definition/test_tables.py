@@ -119,6 +119,10 @@ WRONG = [
     ("inputs: {n: input.n}\nrules: [{when: {n: abc}, then: 1}]", ["condition rules[0].when.n: expected a value of type integer, but got `abc`"]),
     ("inputs: {b: input.b}\nrules: [{when: {b: \"< 3\"}, then: 1}]", ["condition rules[0].when.b: expected a value of type boolean, but got `3`"]),
     ("inputs: {n: 5}\nrules: [{then: 1}]", ["wrong_type inputs.n: expected an expression like ${{ input.total }}, but got the integer 5"]),
+    ("inputs: {n: {value: input.n, values: 3}}\nrules: [{then: 1}]", ["wrong_type inputs.n.values: expected a list of 1 to 1000 values, but got the integer 3"]),
+    ("inputs: {n: {value: input.n, values: []}}\nrules: [{then: 1}]", ["wrong_type inputs.n.values: expected a list of 1 to 1000 values, but got an empty list"]),
+    ("inputs: {n: {value: input.n, values: [1, [2]]}}\nrules: [{then: 1}]", ["wrong_type inputs.n.values[1]: expected a text, number, boolean or null, but got a list"]),
+    ("inputs: {n: 'input.', b: input.b}\nrules: [{when: {n: '< 3', b: true}, then: 1}, {when: {b: false}, then: 2}]", ["expression inputs.n: "]),
     ("inputs: {n: input.n}\nhit: last\nrules: [{then: 1}]", ["bad_value hit: expected a hit policy (unique or first or priority or any or collect or collect sum or collect min or collect max or collect count), but got \"last\""]),
     ("inputs: {n: input.n}\nrules: [{when: {n: '${{ value + }}'}, then: 1}]", ["expression rules[0].when.n: "]),
     ("inputs: {n: input.n}\nrules: [{when: {n: '${{ value + 1 }}'}, then: 1}]", ["expression rules[0].when.n: expected a bool, but this gives a number"]),
@@ -159,6 +163,8 @@ SUSPICIOUS = [
         "gap rules: expected a rule that fits n = 6, but only rules with expressions may fit",
         "not_checked rules: expected to check every rule for overlaps, but the conditions of 1 are expressions",
     ]),
+    ("inputs: {n: 'size(input.any)'}\nrules: [{when: {n: '< 3'}, then: 1}, {when: {n: '> 3'}, then: 1}]", ["gap rules: expected a rule that fits n = 3, but none does"]),
+    ("inputs: {n: input.n}\nrules: [{when: {n: '< 5'}, then: true}, {when: {n: '>= 5'}, then: [1]}]", ["uneven rules[1].then: expected every rule to give the same fields, but this one gives a list and rules[0] gives a boolean"]),
     ("inputs: {n: input.n}\nrules: [{when: {n: '< 5'}, then: {a: 1}}, {when: {n: '>= 5'}, then: {b: 1}}]", ["uneven rules[1].then: expected every rule to give the same fields, but this one gives b and rules[0] gives a"]),
 ]  # fmt: skip
 
@@ -181,6 +187,17 @@ def test_a_table_too_large_to_be_checked_whole_says_so() -> None:
     found = warnings(table)
 
     assert all(line.startswith(("not_checked", "never_runs")) for line in found)
+
+
+def test_what_was_not_looked_at_to_the_end_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stretto.table.check.MAX_CHECK_NODES", 1)
+
+    found = warnings("inputs: {n: input.n, b: input.b}\nrules: [{when: {n: 1, b: true}, then: 1}]")
+
+    assert found == [
+        "not_checked rules: expected to check the whole table, but it is too large to look for "
+        "gaps to the end",
+    ]
 
 
 def test_too_many_rules_are_refused() -> None:

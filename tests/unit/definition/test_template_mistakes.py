@@ -26,6 +26,33 @@ def used(text: str, step: str) -> list[str]:
     return mistakes(f"workflow: order\nsteps:\n  a: {step}\n", text)
 
 
+def test_a_template_with_too_many_uses_is_refused_by_itself() -> None:
+    uses = "".join(f"  s{n}: {{use: charge, with: {{amount: 1}}}}\n" for n in range(MAX_USES + 1))
+    found = load_template(f"template: t\nsteps:\n{uses}", "t.yaml", registered(CHARGE))
+
+    assert found.template is None
+    assert [mistake.code for mistake in found.mistakes] == ["too_large"]
+
+
+def test_of_a_value_that_is_only_made_up_nothing_is_said() -> None:
+    text = """\
+template: t
+parameters: {x: string}
+steps:
+  d:
+    decide:
+      inputs: {n: input.n}
+      hit: first
+      rules:
+        - {when: {n: 1}, then: 1}
+        - {then: "${{ params.x }}"}
+output: ${{ steps.d.output }}
+"""
+    assert [str(m) for m in load_template(text).warnings] == []
+    one = "workflow: w\nsteps: {a: {use: t, with: {x: many}}}\n"
+    assert [m.code for m in loaded(one, text).warnings if m.code == "uneven"] == ["uneven"]
+
+
 def of_template(text: str) -> list[str]:
     return [str(m).removeprefix("t.yaml:") for m in load_template(text, "t.yaml").mistakes]
 

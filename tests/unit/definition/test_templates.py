@@ -11,7 +11,7 @@ import pytest
 from stretto.contracts.versions import VersionRef, parse_ref
 from stretto.definition import canonical, compile_graph, load
 from stretto.definition.templates import Library, load_template, outline
-from stretto.definition.templates.splicing import mentions
+from stretto.definition.templates.splicing import mentions, roots_of
 from tests.unit.definition.templates import CHARGE, ORDER, loaded, mistakes, registered, template
 
 encode = msgspec.json.encode
@@ -76,6 +76,50 @@ def test_a_definition_may_be_a_template_with_its_parameters() -> None:
     assert document["timeout"] == "2h"
     assert document["labels"] == {"team": "USD"}
     assert document["on_failure"] == "compensate"
+
+
+INNER = "template: inner\nparameters: {x: }\nsteps: {a: {task: t, with: {x: '${{ params.x }}'}}}\n"
+OUTER = """\
+template: outer
+parameters: {y: string}
+use: inner
+with: {x: "${{ params.y }}!"}
+output: ${{ steps.a.output }}
+"""
+
+
+def test_a_step_may_use_a_template_that_is_another_one_with_its_parameters() -> None:
+    library = registered(INNER)
+    library.add("outer", template(OUTER, 1, library))
+    found = load("workflow: w\nsteps: {s: {use: outer, with: {y: b}, timeout: 3s}}\n", "w", library)
+
+    assert [str(m) for m in found.mistakes] == []
+    assert found.definition is not None
+    assert json.loads(canonical(found.definition))["steps"]["s"] == {
+        "timeout": "3s",
+        "steps": {"a": {"task": "t", "with": {"x": "b!"}}},
+        "output": "${{ steps.a.output }}",
+    }
+    assert found.definition.uses == ("outer@1", "inner@1")
+
+
+def test_a_parameter_of_which_nothing_is_said_takes_any_value() -> None:
+    for value in (3, "text", [1, {"a": None}]):
+        use = json.dumps({"use": "inner", "with": {"x": value}})
+        made = expanded(f"workflow: w\nsteps: {{s: {use}}}\n", INNER)
+        assert made["steps"]["s"]["steps"]["a"]["with"]["x"] == value
+
+
+@pytest.mark.parametrize(
+    ("source", "roots"),
+    [
+        ("steps.a.output + steps['b'].output.c", ["steps.a", "steps.b"]),
+        ("steps[x] + y.steps.z", ["x", "y"]),
+        ("size(steps) > 1", ["size"]),
+    ],
+)
+def test_what_an_expression_refers_to_is_found(source: str, roots: list[str]) -> None:
+    assert list(roots_of(source)) == roots
 
 
 def test_a_step_keeps_its_own_fields() -> None:

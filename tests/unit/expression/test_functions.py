@@ -136,3 +136,21 @@ def test_macros_that_we_run_are_bounded(source: str, code: str) -> None:
         compile_expression(source).evaluate(scope)
 
     assert raised.value.code == code
+
+
+@pytest.mark.parametrize("size", [2, 2.0])
+def test_a_whole_number_may_have_been_written_with_a_point(size: float) -> None:
+    scope = {"input": {"items": [1, 2, 3], "size": size}}
+
+    assert compile_expression("list.chunk(input.items, input.size)").evaluate(scope) == [
+        [1, 2],
+        [3],
+    ]
+
+
+@pytest.mark.parametrize("size", [1.5, True, "2", 2**64])
+def test_what_is_no_whole_number_is_refused(size: object) -> None:
+    with pytest.raises(EvaluationError, match="expected a whole number"):
+        compile_expression("list.chunk(input.items, input.size)").evaluate(
+            {"input": {"items": [1, 2, 3], "size": size}}
+        )

@@ -67,6 +67,12 @@ def test_what_is_no_secret_is_told() -> None:
     )
 
 
+def test_a_secret_too_short_to_be_one_hides_no_part_of_a_message() -> None:
+    text = "expected one of a, b and ab"
+
+    assert masked(text, {"input": {"pin": "ab", "secret": [1, True, None]}}) == text
+
+
 def test_a_secret_that_was_cut_is_not_told_by_half() -> None:
     assert masked('but got "tok_01234567…" and "tok…', SCOPE) == f'but got "{MASK}…" and "{MASK}…'
     assert masked("but got …", SCOPE) == "but got …"

@@ -108,3 +108,17 @@ def test_what_is_no_document_is_refused(data: bytes) -> None:
 def test_what_is_too_large_is_refused_unread() -> None:
     with pytest.raises(Damaged, match="expected at most"):
         read_document(bytes(MAX_DOCUMENT_BYTES + 1))
+
+
+def test_payloads_are_looked_for_however_deep_they_are() -> None:
+    payloads, name, size = {}, INNER_NAME, len(INNER)
+    for _ in range(12):
+        data = msgspec.json.encode([{"$payload": name, "bytes": size}] * 2)
+        name, size = hashlib.sha256(data).hexdigest(), len(data)
+        payloads[name] = base64.b64encode(data).decode()
+    start = event(1, "run.started", input={"$payload": name, "bytes": size})
+
+    with pytest.raises(Damaged, match=f"none of {INNER_NAME[:12]}"):
+        read_document(sealed(document(events=[start], payloads=payloads)))
+    payloads[INNER_NAME] = base64.b64encode(INNER).decode()
+    assert read_document(sealed(document(events=[start], payloads=payloads))).payloads == payloads

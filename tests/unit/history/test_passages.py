@@ -81,6 +81,9 @@ def test_every_event_of_a_step_has_its_status(event: tuple[str, Any], status: st
         (("run.cancelled", {"failure": FAILURE}), "cancelled", "Odd"),
         (("run.terminated", {"failure": FAILURE}), "terminated", "Odd"),
         (("run.finishing", {}), "running", None),
+        (("run.rolling_back", {"step": "a"}), "running", None),
+        (("run.rolled_back", {"paused": True}), "paused", None),
+        (("run.rolled_back", {}), "running", None),
     ],
 )
 def test_every_event_of_a_run_has_its_status(
@@ -93,6 +96,21 @@ def test_every_event_of_a_run_has_its_status(
 def test_a_run_that_went_back_is_open_again() -> None:
     passage = passage_of(facts(("run.failed", {"failure": FAILURE}), ("run.rewound", {})))
     assert (passage.status, passage.failure, passage.took_s) == ("running", None, None)
+
+
+def test_a_run_that_was_migrated_is_of_its_new_version() -> None:
+    moved = facts(("run.migrated", {"from_version": 3, "to_version": 5}))
+
+    assert passage_of(moved).version == 5
+
+
+def test_a_step_that_failed_in_two_ways_differs_in_its_failure() -> None:
+    odd, even = (
+        passage_of(facts(step("failed", "a", failure={**FAILURE, "type": kind})))
+        for kind in ("Odd", "Even")
+    )
+
+    assert told(odd, even) == [("a", "failure", "Odd", "Even", 2)]
 
 
 def told(left: Passage, right: Passage) -> list[tuple[str, str, Any, Any, int]]:

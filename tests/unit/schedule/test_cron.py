@@ -67,6 +67,19 @@ CHANGES = [
     ("30 2 * * *", SKIPPED, "Europe/Zurich", ["2026-03-29T01:00:00", "2026-03-30T00:30:00"]),
     ("*/10 2 * * *", SKIPPED, "Europe/Zurich", ["2026-03-29T01:00:00", "2026-03-30T00:00:00"]),
     ("0 2,3 * * *", SKIPPED, "Europe/Zurich", ["2026-03-29T01:00:00", "2026-03-30T00:00:00"]),
+    # So does one in half an hour that is left out, and one after it comes in its time.
+    (
+        "15 2 * * *",
+        "2026-10-03T00:00:00Z",
+        "Australia/Lord_Howe",
+        ["2026-10-03T15:30:00", "2026-10-04T15:15:00"],
+    ),
+    (
+        "45 2 * * *",
+        "2026-10-03T00:00:00Z",
+        "Australia/Lord_Howe",
+        ["2026-10-03T15:45:00", "2026-10-04T15:45:00"],
+    ),
     # One that exists twice comes the first time.
     ("30 2 * * *", DOUBLED, "Europe/Zurich", ["2026-10-25T00:30:00", "2026-10-26T01:30:00"]),
     ("0 2,3 * * *", DOUBLED, "Europe/Zurich", ["2026-10-25T00:00:00", "2026-10-25T02:00:00"]),

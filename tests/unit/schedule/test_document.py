@@ -4,6 +4,7 @@ import jsonschema_rs
 import msgspec
 import pytest
 
+from stretto.contracts.payload import MAX_PAYLOAD_BYTES
 from stretto.runtime.clock import parse_rfc3339
 from stretto.schedule import is_schedule, load_schedule
 from stretto.schedule.document import json_schema
@@ -155,6 +156,14 @@ MISTAKES = {
     "input too deep": (
         SHORT + "every: 1m\ninput: " + "[" * 80 + "]" * 80 + "\n",
         ["expected values nested at most"],
+    ),
+    "input too large": (
+        SHORT + f"every: 1m\ninput: [&a {'x' * 60_000}{', *a' * 20}]\n",
+        [f"input: expected at most {MAX_PAYLOAD_BYTES} bytes, but got 1260"],
+    ),
+    "an instant that is a number": (
+        SHORT + "at: [20261224]\n",
+        ["expected an instant like 2026-12-24T18:00:00Z", "but got the integer 20261224"],
     ),
     "yaml": (SHORT + "every: [\n", ["expected the document to be YAML or JSON"]),
 }

@@ -51,6 +51,9 @@ def test_instants_of_several_expressions_count_once() -> None:
     assert texts(timing.upcoming(NOON, 3)) == [
         *("2026-07-01T12:30:00", "2026-07-01T13:00:00", "2026-07-01T14:00:00")
     ]
+    assert texts(list(timing.between(NOON, NOON + 2 * HOUR_US))) == [
+        *("2026-07-01T12:30:00", "2026-07-01T13:00:00", "2026-07-01T14:00:00")
+    ]
 
 
 @pytest.mark.parametrize("fields", [{"cron": ["0 * * * *"]}, {"every_s": 3600.0}])

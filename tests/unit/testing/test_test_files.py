@@ -82,6 +82,7 @@ tests:
     expect:
       failure: Rejected
       message: fraud
+      steps: {check: {status: failed, failure: Rejected}}
       compensated: open
       took: {at_least: 2d, at_most: 3d}
   - name: nobody decides

@@ -127,7 +127,7 @@ class _Expansion:
 
     # --- uses
 
-    def _use(self, node: Mapping, path: Path, within: Within) -> Node:
+    def _use(self, node: Mapping, path: Path, within: Within) -> Mapping:
         """Make a group of a step that uses a template."""
         use = Argument(node.entries[USE], (*path, USE))
         kind = next((key for key in node.entries if key in KINDS), None)
@@ -142,9 +142,11 @@ class _Expansion:
             return _stand_in(node)
         origin = OfTemplate(template.called, template.file, template.text, path, *use[:2])
         filling = Filling(template, arguments, origin, self.report, self.budget)
-        body = filling.body(STEP_KEYS, path)
+        body = filling.body((*STEP_KEYS, USE, WITH), path)
         inner = Within((*within.chain, template.name), template.pins)
-        if "steps" in body:
+        if USE in body:
+            body = self._use(_with(node, body), path, inner).entries
+        else:
             body["steps"] = self._steps(body["steps"], (*path, "steps"), inner)
         own = {key: value for key, value in node.entries.items() if key not in (USE, WITH)}
         return _with(node, {**own, **{k: v for k, v in body.items() if k not in own}})
