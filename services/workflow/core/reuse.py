@@ -121,7 +121,7 @@ def changes(run: Run, event: ev.Event) -> Iterator[Kept | Dropped]:
         if reuse is not None and event.attempt:
             yield Kept(reuse.task, reuse.key, event.step, reuse.for_s, bytes(event.output))
     elif isinstance(event, ev.CompensationStarted):
-        undone = event.steps
-        for path, reuse in kept.items():
-            if any(path == each or path.startswith((f"{each}.", f"{each}[")) for each in undone):
+        for path in event.steps:
+            reuse = kept.get(path)
+            if reuse is not None:
                 yield Dropped(reuse.task, reuse.key)

@@ -16,6 +16,7 @@ from services.workflow.sweeping import has_cause
 from stretto.contracts.failures import Failure
 from stretto.contracts.graph import (
     ApprovalPlan,
+    Cache,
     CancelPlan,
     Catch,
     ChildPlan,
@@ -125,6 +126,7 @@ def random_kind(rng: random.Random, name: str, index: int, depth: int) -> StepPl
         ask=ask,
         retry=Retry(max_attempts=rng.randint(1, 3), interval_s=0.5),
         compensate=undo if rng.random() < 0.4 else None,
+        cache=Cache(for_s=60.0, key=rng.choice((None, "k"))) if rng.random() < 0.2 else None,
         timeouts=rng.choice((*LIMITS, Timeouts(queue_s=2.0), Timeouts(run_s=4.0))),
     )
 
@@ -186,8 +188,8 @@ def move(story: Story, rng: random.Random) -> None:
         give(story, "resume")
         return
     node = run.nodes[rng.choice(list(run.open))]
-    if node.status is NodeStatus.DECIDING:
-        decide_something(story, rng, node)
+    if node.status in (NodeStatus.DECIDING, NodeStatus.SEEKING):
+        answer_something(story, rng, node)
     elif node.status in OUT and rng.random() < 0.2 and node.plan.child is None:
         story.give(cm.Accepted(path=node.path, attempt=node.attempt, worker="w"))
     elif node.status in OUT:
@@ -202,6 +204,23 @@ def move(story: Story, rng: random.Random) -> None:
         timers = [e for e in open_effects(run) if isinstance(e, Timer)]
         if timers:
             story.fire(rng.choice(timers))
+
+
+def look_for(story: Story, rng: random.Random, node: Node) -> None:
+    """Find what an equal step gave, or not, or too late."""
+    found = cm.Found(output=b'{"r":1}', run="r", step="s", at_us=story.now_us)
+    assert node.plan.task is not None
+    task_name = rng.choice((node.plan.task.name, "other"))
+    turn = node.turn + (rng.random() < 0.1)
+    kept = found if rng.random() < 0.5 else None
+    story.give(cm.Sought(path=node.path, turn=turn, task=task_name, found=kept))
+
+
+def answer_something(story: Story, rng: random.Random, node: Node) -> None:
+    if node.status is NodeStatus.SEEKING:
+        look_for(story, rng, node)
+    else:
+        decide_something(story, rng, node)
 
 
 def decide_something(story: Story, rng: random.Random, node: Node) -> None:

@@ -143,9 +143,13 @@ def facts(run: Run) -> dict[str, object]:
         "open": sorted(run.open),
         "nodes": {
             path: (node.status, node.attempt, node.turn, node.input, node.output, node.failure,
-                   node.since_us, node.until_us, node.deadline_us)
+                   node.since_us, node.until_us, node.deadline_us, node.anew)
             for path, node in run.nodes.items()
         },
+        "kept": None if run.reuses is None else {
+            path: (each.task, each.key, each.for_s) for path, each in run.reuses.kept.items()
+        },
+        "anew": None if run.reuses is None else run.reuses.anew,
     }  # fmt: skip
 
 
