@@ -17,6 +17,9 @@ from time import perf_counter_ns
 
 import msgspec
 
+from services.decision.caching.caches import Caches
+from services.decision.caching.results import FrameResults
+from services.decision.caching.worth import DEAR_US
 from services.decision.core.evaluate import FrameValues, evaluate
 from services.decision.core.explaining import explain
 from services.decision.core.failures import expression_failure
@@ -81,13 +84,15 @@ class Answering:
         context: ServiceContext[DecisionSettings],
         operations: Mapping[str, Operation] | None = None,
         devices: KnownDevices | None = None,
+        caches: Caches | None = None,
     ) -> None:
         self._context = context
         self._operations = operations or {}
         self._devices = devices
         self._held = Held()
         self._cache = PlanCache(context.settings.decision_plans)
-        self._measures = Measures(context.metrics, self._cache)
+        self._results = None if caches is None else caches.results
+        self._measures = Measures(context.metrics, self._cache, caches)
         self._dead_letters = DeadLetters(context.publisher, context.service)
         self._limit_bytes = context.connection.max_payload_bytes - ENVELOPE_BYTES
         self._life = token_hex(8)
@@ -202,18 +207,20 @@ class Answering:
         slice_began = marked = perf_counter_ns()
         now = now_us()
         holds = not self._knows_devices
-        for _, frame in frames:
+        known = await self._known(frames)
+        for number, (_, frame) in enumerate(frames):
             self._measures.frames.add()
             self._measures.frame_records.observe(len(frame.records))
             if frame.sent_us:
                 self._measures.wait_us.observe(now - frame.sent_us)
             plans = [self._cache.get(plan) for plan in frame.plans]
             values = FrameValues(frame.values)
+            maybe = None if known is None else known[number]
             for record in frame.records:
                 if holds and self._asks_for_devices(plans, record):
                     self._held.take(frame, record)
                     continue
-                answer, ended = self._answer(plans, values, record)
+                answer, ended = self._answer(frame, plans, values, record, maybe)
                 answers.setdefault(record.partition, []).append(answer)
                 if ended - slice_began > SLICE_NS:
                     if ended - marked > IN_PROGRESS_NS:
@@ -223,19 +230,33 @@ class Answering:
                     slice_began = perf_counter_ns()
         return answers
 
+    async def _known(
+        self, frames: Sequence[tuple[Message, DecideFrame]]
+    ) -> list[FrameResults | None] | None:
+        """What may be known of these frames already; None: nothing of any."""
+        results = self._results
+        if results is None or not results.dear:
+            return None
+        known = [results.of(frame) for _, frame in frames]
+        await results.fetch(known)
+        return known
+
     def _answer(
         self,
+        frame: DecideFrame,
         plans: Sequence[CompiledPlan | BrokenPlan],
         values: FrameValues,
         record: DecideRecord,
+        known: FrameResults | None = None,
     ) -> tuple[DecidedRecord, int]:
-        """Work out one record; return the answer and when it was ready (ns)."""
+        """Answer one record; return the answer and when it was ready (ns)."""
         measures = self._measures
         start_us = now_us() if record.traceparent is not None else 0
         began = perf_counter_ns()
         plan = plans[record.plan] if 0 <= record.plan < len(plans) else _NO_PLAN
+        found = None if known is None else known.get(record)
         try:
-            answer = evaluate(plan, values, record, self._devices)
+            answer = evaluate(plan, values, record, self._devices) if found is None else found
         except Exception:
             # One run's surprise must not stop the others; it fails with an error that can be seen.
             _logger.exception(
@@ -246,6 +267,8 @@ class Answering:
         ended = perf_counter_ns()
         took_us = (ended - began) // 1_000
         msgspec.structs.force_setattr(answer, "took_us", took_us)
+        if found is None and (known is not None or took_us >= DEAR_US):
+            self._took(frame, plan, record, answer, known)
         measures.records.add()
         measures.record_us.observe(took_us)
         if answer.error is not None:
@@ -254,6 +277,23 @@ class Answering:
             workflow = "" if isinstance(plan, BrokenPlan) else plan.workflow
             trace_decision(self._context.tracer, record, answer, workflow, start_us)
         return answer, ended
+
+    def _took(
+        self,
+        frame: DecideFrame,
+        plan: CompiledPlan | BrokenPlan,
+        record: DecideRecord,
+        answer: DecidedRecord,
+        known: FrameResults | None,
+    ) -> None:
+        """Note a record that was worked out and may be dear: next time it may be known."""
+        # Who is present is no part of a question: an answer that looked at devices is of a moment.
+        if isinstance(plan, BrokenPlan) or plan.devices is not None:
+            return
+        if known is not None and known.took(record, answer):
+            return
+        if self._results is not None and answer.took_us >= DEAR_US:
+            self._results.took(frame.plans[record.plan], answer.took_us)
 
     @property
     def _knows_devices(self) -> bool:
@@ -270,7 +310,7 @@ class Answering:
         answers: dict[int, list[DecidedRecord]] = {}
         for frame, record in self._held.all():
             plans = [self._cache.get(plan) for plan in frame.plans]
-            answer, _ = self._answer(plans, FrameValues(frame.values), record)
+            answer, _ = self._answer(frame, plans, FrameValues(frame.values), record)
             answers.setdefault(record.partition, []).append(answer)
         try:
             await self._publish(answers)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from services.decision.caching.caches import Caches
 from services.decision.core.plans import PlanCache
 from stretto.contracts.codec import json_encode
 from stretto.expression.cache import CacheStatistics
@@ -12,8 +13,9 @@ from stretto.telemetry.metrics import Histogram, Metrics
 class Measures:
     """Counters and histograms of one instance; times in microseconds."""
 
-    def __init__(self, metrics: Metrics, cache: PlanCache) -> None:
+    def __init__(self, metrics: Metrics, cache: PlanCache, caches: Caches | None = None) -> None:
         self._cache = cache
+        self._caches = caches
         self.records = metrics.counter(names.METRIC_DECISION_RECORDS)
         self.frames = metrics.counter(names.METRIC_DECISION_FRAMES)
         self.errors = metrics.counter(names.METRIC_DECISION_ERRORS)
@@ -24,6 +26,9 @@ class Measures:
         self.frame_records = metrics.histogram(names.METRIC_DECISION_FRAME_RECORDS, scale=1)
         metrics.counter(names.METRIC_DECISION_PLAN_HITS).follow(lambda: cache.statistics().hits)
         metrics.counter(names.METRIC_DECISION_PLAN_MISSES).follow(lambda: cache.statistics().misses)
+        metrics.counter(names.METRIC_DECISION_PLAN_EVICTIONS).follow(
+            lambda: cache.statistics().evictions
+        )
         metrics.gauge(names.METRIC_DECISION_PLANS).follow(lambda: cache.statistics().entries)
 
     def report(self, instance: str) -> bytes:
@@ -40,6 +45,7 @@ class Measures:
                 "record_us": _times(self.record_us),
                 "batch_us": _times(self.batch_us),
                 "wait_us": _times(self.wait_us),
+                **({} if self._caches is None else self._caches.report()),
             }
         )
 

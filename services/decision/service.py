@@ -3,19 +3,22 @@
 import asyncio
 
 from services.decision.answering import Answering
+from services.decision.caching.caches import open_caches
 from services.decision.ranking import Ranking
 from services.decision.settings import DecisionSettings
 from stretto.runtime.context import ServiceContext
 from stretto.runtime.ending import ended
-from stretto.scoring import Scorer
+from stretto.scoring import Scorers
 
 
-async def main(context: ServiceContext[DecisionSettings], scorer: Scorer | None = None) -> None:
+async def main(
+    context: ServiceContext[DecisionSettings], scorers: Scorers | None = None
+) -> None:
     """Answer asks until the service is told to stop."""
-    ranking = Ranking(context, scorer)
+    ranking = Ranking(context, scorers)
     operations = {"rank": ranking.rank, "learned": ranking.learned}
-    answering = Answering(context, operations, ranking.devices)
-    async with asyncio.TaskGroup() as group:
+    async with open_caches(context) as caches, asyncio.TaskGroup() as group:
+        answering = Answering(context, operations, ranking.devices, caches)
         listening = group.create_task(ranking.run())
         await answering.run()
         await ended([listening])

@@ -85,6 +85,10 @@ class BoundedCache(Generic[K, V]):
         self._known.clear()
         self._bytes = 0
 
+    def __contains__(self, key: object) -> bool:
+        """Whether it is there; does not count."""
+        return key in self._known
+
     def __len__(self) -> int:
         return len(self._known)
 

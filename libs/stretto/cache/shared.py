@@ -19,13 +19,17 @@ import random
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from stretto.cache.sealed import SEAL_BYTES, seal, unseal
+from stretto.telemetry import names
 from stretto.telemetry.names import LOG_AFTER_S, LOG_REASON
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
+
+    from stretto.telemetry.metrics import Metrics
 
 T = TypeVar("T")
 
@@ -52,6 +56,7 @@ MAX_VALUE_BYTES = 256 * 1024
 """A larger value is not stored: it would hold up those of others for milliseconds."""
 
 MAX_CONNECTIONS = 16
+NOT_YET = "not connected yet"
 
 _logger = logging.getLogger(__name__)
 
@@ -79,7 +84,7 @@ class SharedCache:
     Args:
         url: `redis://`, `rediss://` or `unix://`, with password and database where there are.
         purpose: the first part of all keys, with a version: `decision:1`.
-        timeout_s: how long a call may take in all.
+        timeout_s: how long a call may take in all; `TIMEOUT_S` where nothing is said.
     """
 
     def __init__(
@@ -87,20 +92,30 @@ class SharedCache:
         url: str,
         purpose: str,
         *,
-        timeout_s: float = TIMEOUT_S,
+        timeout_s: float | None = None,
         max_value_bytes: int = MAX_VALUE_BYTES,
     ) -> None:
         self._url = url
+        self.purpose = purpose
         self._prefix = f"stretto:{purpose}:".encode()
-        self._timeout_s = timeout_s
+        self._timeout_s = TIMEOUT_S if timeout_s is None else timeout_s
         self._max_value_bytes = max_value_bytes
         self._redis: Redis | None = None
         self._away = asyncio.Event()
         self._timeouts = 0
         self._full_until = 0.0
         self.counts = SharedCounts()
-        self.why_away: str | None = "not connected yet"
+        self.why_away: str | None = NOT_YET
         """Why nothing is asked for now; None: it is up."""
+
+    def observe(self, metrics: Metrics) -> None:
+        """Show what it counts, and whether it is up."""
+        purpose = self.purpose
+        metrics.gauge(names.METRIC_SHARED_CACHE_UP, purpose=purpose).follow(lambda: self.is_up)
+        for outcome in SharedCounts.__slots__:
+            metrics.counter(
+                names.METRIC_SHARED_CACHE_KEYS, purpose=purpose, outcome=outcome
+            ).follow(partial(getattr, self.counts, outcome))
 
     @property
     def is_up(self) -> bool:
@@ -128,11 +143,11 @@ class SharedCache:
             counts.skipped += len(keys)
             return [None] * len(keys)
         asked = keys[:MAX_KEYS]
-        names = [self._prefix + key for key in asked]
-        found = await self._answer(redis.mget(names))
+        prefixed = [self._prefix + key for key in asked]
+        found = await self._answer(redis.mget(prefixed))
         if found is None:
             return [None] * len(keys)
-        values = [unseal(name, stored) for name, stored in zip(names, found, strict=True)]
+        values = [unseal(name, stored) for name, stored in zip(prefixed, found, strict=True)]
         hits = sum(value is not None for value in values)
         counts.hits += hits
         counts.misses += len(values) - hits
@@ -142,8 +157,18 @@ class SharedCache:
         )
         return values + [None] * (len(keys) - len(values))
 
-    async def set_many(self, values: Sequence[tuple[bytes, bytes]], ttl_s: float) -> int:
-        """Store values for so long; return how many were taken."""
+    async def set_many(
+        self,
+        values: Sequence[tuple[bytes, bytes]],
+        ttl_s: float,
+        *,
+        timeout_s: float | None = None,
+    ) -> int:
+        """Store values for so long; return how many were taken.
+
+        Args:
+            timeout_s: in place of the cache's own, where nobody waits for it.
+        """
         redis = self._redis
         now = asyncio.get_running_loop().time()
         most = self._max_value_bytes - SEAL_BYTES
@@ -156,7 +181,7 @@ class SharedCache:
         for key, value in fitting:
             name = self._prefix + key
             pipe.set(name, seal(name, value), px=ttl_ms)
-        answers = await self._answer(pipe.execute(raise_on_error=False))
+        answers = await self._answer(pipe.execute(raise_on_error=False), timeout_s)
         taken = sum(answer is True for answer in answers or ())
         self.counts.stored += taken
         self.counts.unstored += len(values) - taken
@@ -173,21 +198,22 @@ class SharedCache:
             return not keys
         done = True
         for start in range(0, len(keys), MAX_KEYS):
-            names = [self._prefix + key for key in keys[start : start + MAX_KEYS]]
-            done = await self._answer(redis.unlink(*names)) is not None and done
+            some = [self._prefix + key for key in keys[start : start + MAX_KEYS]]
+            done = await self._answer(redis.unlink(*some)) is not None and done
         return done
 
-    async def _answer(self, call: Awaitable[T]) -> T | None:
+    async def _answer(self, call: Awaitable[T], timeout_s: float | None = None) -> T | None:
         """Wait for an answer; None: there is none, and it is noted."""
         from redis.exceptions import RedisError, ResponseError
 
+        limit_s = self._timeout_s if timeout_s is None else timeout_s
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(limit_s):
                 answer = await call
         except TimeoutError:
             self._timeouts += 1
             if self._timeouts >= MAX_TIMEOUTS:
-                self._lost(f"no answer within {self._timeout_s * 1_000:.0f} ms")
+                self._lost(f"no answer within {limit_s * 1_000:.0f} ms")
         except ResponseError as error:
             self._lost(str(error))  # it is there, and not as we need it
         except (RedisError, OSError) as error:

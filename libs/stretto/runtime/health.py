@@ -65,6 +65,14 @@ class Health:
         self._instance = instance
         self._began = time.monotonic()
         self._components: dict[str, Component] = {}
+        self._optional: dict[str, Callable[[], str | None]] = {}
+
+    def optional(self, name: str, why_away: Callable[[], str | None]) -> None:
+        """Tell of something that the process can do without: why it is away, None when it is there.
+
+        It never changes whether the process is ready.
+        """
+        self._optional[name] = why_away
 
     def component(self, name: str, why: str = "starting") -> Component:
         """Return the component of this name; a new one is not ready."""
@@ -89,7 +97,12 @@ class Health:
             "uptime_s": round(time.monotonic() - self._began, 3),
             "ready": [c.name for c in self._components.values() if c.why is None],
             "not_ready": self.waiting_for,
+            **({"does_without": away} if (away := self._away()) else {}),
         }
+
+    def _away(self) -> dict[str, str]:
+        told = ((name, why_away()) for name, why_away in self._optional.items())
+        return {name: why for name, why in told if why is not None}
 
 
 class HealthServer:

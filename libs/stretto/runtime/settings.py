@@ -23,7 +23,8 @@ MAX_LANES = 64
 """Lanes of the execution service: each is a consumer and an instance that is active on it."""
 
 _NATS_SCHEMES = ("nats", "tls", "ws", "wss")
-_SECRET = frozenset({"nats_password", "postgres_dsn", "nats_url"})
+_REDIS_SCHEMES = ("redis", "rediss", "unix")
+_SECRET = frozenset({"nats_password", "postgres_dsn", "nats_url", "redis_url"})
 """Values that may hold a password: a message about them does not repeat them."""
 
 MIN_RETENTION_S = 86_400.0
@@ -91,6 +92,10 @@ class ServiceSettings(BaseSettings):
     postgres_dsn: str | None = Field(None, repr=False)
     """Where the database is, `postgresql://user:password@host:5432/name`: workflow, monitoring."""
 
+    redis_url: str | None = Field(None, repr=False)
+    """A Redis that instances share results through, `redis://:password@host:6379/0`: decision,
+    workflow. Its loss costs time, never an answer. Not set: each process for itself."""
+
     instance: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)
     """The name of this process; not set: `<service>-<8 hex digits>`."""
     partitions: int = Field(4, ge=1, le=MAX_PARTITIONS)
@@ -130,6 +135,15 @@ class ServiceSettings(BaseSettings):
             parts = urlsplit(url.strip())
             if parts.scheme not in _NATS_SCHEMES or not parts.hostname:
                 raise ValueError("a URL like nats://host:4222, or several with commas")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis_url(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts = urlsplit(value)
+            if parts.scheme not in _REDIS_SCHEMES or not (parts.hostname or parts.path):
+                raise ValueError("a URL like redis://host:6379/0")
         return value
 
     @field_validator("otlp_endpoint")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from services.decision.answering import Answering
+from services.decision.caching.caches import open_caches
 from services.decision.settings import DecisionSettings
 from stretto.bus.connection import Connection, connect
 from stretto.runtime.context import ServiceContext
@@ -46,9 +47,10 @@ async def decision_service(nats_url: str, **settings: object) -> AsyncIterator[D
     began: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
 
     async def main(context: ServiceContext[DecisionSettings]) -> None:
-        answering = Answering(context)
-        began.set_result(Decision(context, answering))
-        await answering.run()
+        async with open_caches(context) as caches:
+            answering = Answering(context, caches=caches)
+            began.set_result(Decision(context, answering))
+            await answering.run()
 
     read = read_settings(DecisionSettings, nats_url=nats_url, **settings)
     task = asyncio.ensure_future(serve("decision", "decision-1", read, main))

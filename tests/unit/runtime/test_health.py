@@ -76,6 +76,16 @@ async def test_it_is_ready_when_all_its_components_are(
     assert health.component("bus") is bus
 
 
+def test_what_a_process_can_do_without_is_told_and_keeps_it_ready(health: Health) -> None:
+    away: list[str | None] = ["no answer"]
+    health.component("bus").ready()
+    health.optional("redis", lambda: away[0])
+    assert health.report()["does_without"] == {"redis": "no answer"}
+    assert health.ready
+    away[0] = None
+    assert "does_without" not in health.report()
+
+
 async def test_metrics_are_shown_as_prometheus_wants_them(server: HealthServer) -> None:
     status, headers, body = await ask(server, b"GET /metrics HTTP/1.1\r\n\r\n")
     assert (status, headers["Content-Type"]) == (200, METRICS_TYPE)

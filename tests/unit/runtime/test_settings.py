@@ -63,6 +63,8 @@ def test_what_is_given_takes_precedence(monkeypatch: pytest.MonkeyPatch) -> None
         ("STRETTO_INSTANCE", "a b", "but got 'a b'"),
         ("STRETTO_NATS_URL", "http://a", "a URL like nats://host:4222, or several with commas"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector", "a URL like http://host:4318"),
+        ("STRETTO_REDIS_URL", "host:6379", "a URL like redis://host:6379/0"),
+        ("STRETTO_REDIS_URL", "redis://", "a URL like redis://host:6379/0"),
     ],
 )
 def test_a_wrong_value_is_refused_in_a_sentence_that_names_the_variable(
@@ -103,6 +105,7 @@ def test_a_password_is_never_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
         nats_url="nats://u:secret@h",
         nats_password="secret",
         postgres_dsn="postgres://u:secret@h/d",
+        redis_url="redis://:secret@h/0",
     )
     assert "secret" not in repr(given)
 
