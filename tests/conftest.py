@@ -17,14 +17,18 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from stretto.testkit.isolation import Databases, NatsAccounts, accounts_config
 from stretto.testkit.redis_server import find_redis_server
 from stretto.testkit.servers import NatsServer, PostgresServer, RedisServer, ServerFailed
+
+S = TypeVar("S", NatsServer, PostgresServer)
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # So does a shell script with what it starts in the background. The commands that tests start
@@ -40,16 +44,23 @@ def data_dir() -> Iterator[Path]:
     shutil.rmtree(path, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
-def nats_server() -> Iterator[NatsServer]:
-    """Give the NATS server of the session; use ``nats_url`` to have an account alone."""
-    path = Path(tempfile.mkdtemp(prefix="stretto-nats-"))
-    server = NatsServer(path, config=accounts_config())
+@contextmanager
+def _for_the_session(make: Callable[[Path], S]) -> Iterator[S]:
+    """Run a server in a directory of its own, from a loop of its own."""
+    path = Path(tempfile.mkdtemp(prefix="stretto-session-"))
+    server = make(path)
     with asyncio.Runner() as runner:
         runner.run(server.start())
         yield server
         runner.run(server.stop())
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def nats_server() -> Iterator[NatsServer]:
+    """Give the NATS server of the session; use ``nats_url`` to have an account alone."""
+    with _for_the_session(lambda path: NatsServer(path, config=accounts_config())) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -72,13 +83,8 @@ def postgres_server() -> Iterator[PostgresServer]:
     It does not wait for the disk: a database for each test costs a quarter of the time, and no
     test of the session cuts the power. Tests of crashes start a server of their own.
     """
-    path = Path(tempfile.mkdtemp(prefix="stretto-pg-"))
-    server = PostgresServer(path, settings={"fsync": "off"})
-    with asyncio.Runner() as runner:
-        runner.run(server.start())
+    with _for_the_session(lambda path: PostgresServer(path, settings={"fsync": "off"})) as server:
         yield server
-        runner.run(server.stop())
-    shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -6,21 +6,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from stretto.bus.connection import connect
 from stretto.client import Client
 from stretto.testkit.fake_workflow import FakeWorkflow
 from stretto.testkit.ports import free_port
-
-ECHO = "workflow: echo\nsteps:\n  one: {task: echo}\n  two: {task: echo}\n"
-HOLD = "workflow: hold\nsteps:\n  wait: {task: hold}\n  after: {task: echo}\n"
-FAIL = "workflow: fail\nsteps:\n  breaks: {task: fail}\n"
+from tests.integration.stand_in import fake_workflow
 
 
 @pytest.fixture
 async def workflow(nats_url: str) -> AsyncIterator[FakeWorkflow]:
-    async with await connect(nats_url, "fake") as connection, FakeWorkflow(connection) as fake:
-        for source in (ECHO, HOLD, FAIL):
-            fake.define(source)
+    async with fake_workflow(nats_url) as fake:
         yield fake
 
 

@@ -16,8 +16,7 @@ from stretto.contracts import subjects
 from stretto.runtime.errors import PermanentError, TransientError
 from stretto.testkit.fake_workflow import FakeWorkflow
 from stretto.testkit.servers import NatsServer
-
-from .conftest import ECHO
+from tests.integration.stand_in import ECHO
 
 
 async def test_connect_can_be_awaited(nats_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

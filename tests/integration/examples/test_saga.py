@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from services.workflow.store import MIGRATIONS, ROLE, SCHEMA
-from stretto.postgres import migrate
 from stretto.testkit.isolation import Databases
+from tests.integration.schemas import workflow_database
 from tests.integration.workflow.partners import Fails
 from tests.integration.workflow.processes import instance, shares
 from tests.integration.workflow.world import World, eventually, opened
@@ -25,12 +24,7 @@ COUNT = "select count(*)::int as n from workflow.event where run_id = $1"
 @pytest.fixture
 async def alone(nats_url: str, databases: Databases) -> AsyncIterator[World]:
     """Give a world in which the service does not run yet; the payment fails in it."""
-
-    async def prepare(dsn: str) -> None:
-        await migrate(dsn, SCHEMA, MIGRATIONS, ROLE)
-
-    template = await databases.template("workflow", prepare)
-    async with databases.fresh(template) as dsn, opened(nats_url, dsn) as world:
+    async with workflow_database(databases) as dsn, opened(nats_url, dsn) as world:
         world.execution.tasks["inventory.reserve"] = lambda _: {"shelf": "A1"}
         world.execution.tasks["shipping.book"] = lambda _: {"parcel": "P1"}
         world.execution.tasks["payment.charge"] = declined

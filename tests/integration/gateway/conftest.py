@@ -13,17 +13,12 @@ from services.gateway.service import main
 from services.gateway.settings import GatewaySettings
 from services.monitoring.service import main as monitoring_main
 from services.monitoring.settings import MonitoringSettings
-from services.monitoring.store import MIGRATIONS, ROLE, SCHEMA
-from stretto.bus.connection import connect
-from stretto.postgres import migrate
 from stretto.testkit.fake_workflow import FakeWorkflow
 from stretto.testkit.isolation import Databases
 from stretto.testkit.ports import free_port
 from stretto.testkit.service_host import Hosted, hosted
-
-ECHO = "workflow: echo\nsteps:\n  one: {task: echo}\n  two: {task: upper}\n"
-HOLD = "workflow: hold\nsteps:\n  wait: {task: hold}\n  after: {task: echo}\n"
-FAIL = "workflow: fail\nsteps:\n  breaks: {task: fail}\n"
+from tests.integration.schemas import monitoring_database
+from tests.integration.stand_in import fake_workflow
 
 
 class Site(NamedTuple):
@@ -40,9 +35,7 @@ class Site(NamedTuple):
 
 @pytest.fixture
 async def workflow(nats_url: str) -> AsyncIterator[FakeWorkflow]:
-    async with await connect(nats_url, "fake") as connection, FakeWorkflow(connection) as fake:
-        for source in (ECHO, HOLD, FAIL):
-            fake.define(source)
+    async with fake_workflow(nats_url) as fake:
         yield fake
 
 
@@ -50,11 +43,7 @@ async def workflow(nats_url: str) -> AsyncIterator[FakeWorkflow]:
 async def monitoring(
     nats_url: str, databases: Databases, workflow: FakeWorkflow
 ) -> AsyncIterator[Hosted[MonitoringSettings]]:
-    async def prepare(dsn: str) -> None:
-        await migrate(dsn, SCHEMA, MIGRATIONS, ROLE)
-
-    template = await databases.template("monitoring", prepare)
-    async with databases.fresh(template) as dsn:
+    async with monitoring_database(databases) as dsn:
         nice = os.getpriority(os.PRIO_PROCESS, 0)
         settings = MonitoringSettings(nats_url=nats_url, postgres_dsn=dsn, nice=nice)
         async with hosted("monitoring", settings, monitoring_main) as host:

@@ -16,8 +16,9 @@ from stretto.runtime.errors import PermanentError
 from stretto.runtime.topology import STARTS
 from stretto.testkit.fake_workflow import FakeWorkflow
 from stretto.testkit.service_host import Hosted
+from tests.integration.stand_in import ECHO
 
-from .conftest import ECHO, Site, serving, settings
+from .conftest import Site, serving, settings
 
 UNKNOWN = "019aaaaa-0000-7000-8000-0000000000ff"
 
@@ -35,8 +36,8 @@ async def eventually_completed(site: Site) -> list[dict[str, object]]:
     for _ in range(500):
         runs: list[dict[str, object]]
         runs = (await site.http.get("/api/v1/runs?status=completed")).json()["runs"]
-        none = (await site.http.get("/api/v1/runs?label=a=b&label=c=d&step_label=e=f")).json()["runs"]
-        assert none == []
+        none = await site.http.get("/api/v1/runs?label=a=b&label=c=d&step_label=e=f")
+        assert none.json()["runs"] == []
         if runs:
             return runs
         await asyncio.sleep(0.02)

@@ -12,19 +12,14 @@ import pytest
 from services.monitoring import intake, service
 from services.monitoring.service import main
 from services.monitoring.settings import MonitoringSettings
-from services.monitoring.store import MIGRATIONS, ROLE, SCHEMA
-from stretto.bus.connection import connect
 from stretto.client import Client
-from stretto.postgres import migrate
 from stretto.testkit.fake_workflow import FakeWorkflow
 from stretto.testkit.isolation import Databases
 from stretto.testkit.service_host import Hosted, hosted
+from tests.integration.schemas import monitoring_database
+from tests.integration.stand_in import fake_workflow
 
 T = TypeVar("T")
-
-ECHO = "workflow: echo\nsteps:\n  one: {task: echo}\n  two: {task: upper}\n"
-HOLD = "workflow: hold\nsteps:\n  wait: {task: hold}\n  after: {task: echo}\n"
-FAIL = "workflow: fail\nsteps:\n  breaks: {task: fail}\n"
 
 WITHIN_S = 15.0
 
@@ -55,11 +50,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def monitoring_dsn(databases: Databases) -> AsyncIterator[str]:
-    async def prepare(dsn: str) -> None:
-        await migrate(dsn, SCHEMA, MIGRATIONS, ROLE)
-
-    template = await databases.template("monitoring", prepare)
-    async with databases.fresh(template) as dsn:
+    async with monitoring_database(databases) as dsn:
         yield dsn
 
 
@@ -71,9 +62,7 @@ def settings(nats_url: str, monitoring_dsn: str) -> MonitoringSettings:
 
 @pytest.fixture
 async def workflow(nats_url: str) -> AsyncIterator[FakeWorkflow]:
-    async with await connect(nats_url, "fake") as connection, FakeWorkflow(connection) as fake:
-        for source in (ECHO, HOLD, FAIL):
-            fake.define(source)
+    async with fake_workflow(nats_url) as fake:
         yield fake
 
 

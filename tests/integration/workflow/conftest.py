@@ -4,21 +4,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.workflow.store import MIGRATIONS, ROLE, SCHEMA
-from stretto.postgres import migrate
+from services.workflow.engine import Engine
 from stretto.testkit.isolation import Databases
+from tests.integration.schemas import workflow_database
 from tests.integration.workflow.world import World, opened
 
 
 @pytest.fixture
 async def dsn(databases: Databases) -> AsyncIterator[str]:
     """Give the superuser's DSN of a database with the schema of the service."""
-
-    async def prepare(dsn: str) -> None:
-        await migrate(dsn, SCHEMA, MIGRATIONS, ROLE)
-
-    template = await databases.template("workflow", prepare)
-    async with databases.fresh(template) as dsn:
+    async with workflow_database(databases) as dsn:
         yield dsn
 
 
@@ -35,3 +30,17 @@ async def world(alone: World) -> AsyncIterator[World]:
     async with alone.service() as host:
         alone.host = host
         yield alone
+
+
+@pytest.fixture
+def engines(monkeypatch: pytest.MonkeyPatch) -> list[Engine]:
+    """The engines that were made, the latest last."""
+    made: list[Engine] = []
+    real = Engine.__init__
+
+    def init(self: Engine, **parts: object) -> None:
+        real(self, **parts)  # type: ignore[arg-type]
+        made.append(self)
+
+    monkeypatch.setattr(Engine, "__init__", init)
+    return made

@@ -24,20 +24,6 @@ from tests.integration.workflow.processes import shares
 from tests.integration.workflow.world import World, eventually, until
 
 
-@pytest.fixture
-def engines(monkeypatch: pytest.MonkeyPatch) -> list[Engine]:
-    """The engines that were made, the latest last."""
-    made: list[Engine] = []
-    real = Engine.__init__
-
-    def init(self: Engine, **parts: object) -> None:
-        real(self, **parts)  # type: ignore[arg-type]
-        made.append(self)
-
-    monkeypatch.setattr(Engine, "__init__", init)
-    return made
-
-
 async def test_a_round_that_cannot_be_committed_gives_up_when_its_partitions_are_gone(
     engines: list[Engine], alone: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

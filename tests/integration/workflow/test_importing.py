@@ -9,14 +9,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.workflow.store import MIGRATIONS, ROLE, SCHEMA
 from stretto.bus.request import RemoteError
 from stretto.client import Client
 from stretto.client.errors import Rejected
 from stretto.contracts import subjects
 from stretto.history.document import Damaged, RunDocument, digest_of
-from stretto.postgres import migrate
 from stretto.testkit.isolation import Databases
+from tests.integration.schemas import workflow_database
 from tests.integration.workflow.definitions import ASKS, TWO, WAITS
 from tests.integration.workflow.world import World
 
@@ -27,12 +26,7 @@ PAYLOAD = "x" * 600_000
 @pytest.fixture
 async def elsewhere(databases: Databases) -> AsyncIterator[str]:
     """Give the database of the other installation."""
-
-    async def prepare(dsn: str) -> None:
-        await migrate(dsn, SCHEMA, MIGRATIONS, ROLE)
-
-    template = await databases.template("workflow", prepare)
-    async with databases.fresh(template) as dsn:
+    async with workflow_database(databases) as dsn:
         yield dsn
 
 

@@ -25,20 +25,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "SETTLE_S", 0.05)
 
 
-@pytest.fixture
-def engines(monkeypatch: pytest.MonkeyPatch) -> list[Engine]:
-    """The engines that were made, the latest last."""
-    made: list[Engine] = []
-    real = Engine.__init__
-
-    def init(self: Engine, **parts: object) -> None:
-        real(self, **parts)  # type: ignore[arg-type]
-        made.append(self)
-
-    monkeypatch.setattr(Engine, "__init__", init)
-    return made
-
-
 def held(engines: list[Engine], run: str) -> bool:
     return parse_run_id(run) in engines[-1].loader.slots
 
