@@ -11,8 +11,9 @@ import json
 import shutil
 import signal
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import quote
 
 from .ports import LOOPBACK, free_port
@@ -35,6 +36,9 @@ class NatsServer(SingleProcessServer):
         config: more configuration text, for instance an ``authorization`` or ``accounts`` block.
         user, password: put into ``url``, for servers whose ``config`` asks for them.
     """
+
+    _usual: ClassVar[Mapping[str, str]] = {"GOGC": "50"}
+    """For half of what is in use there may be garbage beside it, instead of as much."""
 
     def __init__(
         self,

@@ -23,7 +23,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -139,8 +139,17 @@ class ChildProcess:
         # A pid is used again after a while: the command line must speak of this directory.
         return old if mine and runs(old) else None
 
-    def spawn(self, command: Sequence[str], *, run_as: RunAs | None = None) -> None:
-        """Start the server; its output goes to the end of the log file."""
+    def spawn(
+        self,
+        command: Sequence[str],
+        *,
+        run_as: RunAs | None = None,
+        usual: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start the server; its output goes to the end of the log file.
+
+        `usual`: variables for it that our own environment overrides.
+        """
         if self.pid is not None:
             raise AssertionError(f"{self.name} runs already, pid {self.pid}")
         with _log_at_end(self.log_path) as log:
@@ -151,6 +160,7 @@ class ChildProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.data_dir,
+                env={**(usual or {}), **os.environ},
                 start_new_session=True,  # Ctrl-C in a terminal is for us, not for our servers
             )
         self._pid_path.write_text(f"{self._process.pid}\n")

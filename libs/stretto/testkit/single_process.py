@@ -13,7 +13,9 @@ import asyncio
 import signal
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from .ports import free_port
 from .process import POLL_S, ChildProcess
@@ -32,6 +34,9 @@ class SingleProcessServer(ABC):
         port: None takes a free one at the first start and keeps it.
         death_signal: what it gets when this process dies.
     """
+
+    _usual: ClassVar[Mapping[str, str]] = {}
+    """Variables of its process that the environment of this one overrides."""
 
     def __init__(
         self, name: str, data_dir: Path | str, port: int | None, death_signal: signal.Signals
@@ -72,7 +77,7 @@ class SingleProcessServer(ABC):
             await self._child.end_left_behind(STOP_TIMEOUT_S)
             for attempt in range(1, _ATTEMPTS + 1):
                 self._choose_ports()
-                self._child.spawn(self._command())
+                self._child.spawn(self._command(), usual=self._usual)
                 if await self._became_ready():
                     return
                 taken = _PORT_TAKEN in self._child.log_tail().lower()

@@ -205,3 +205,19 @@ async def test_the_redis_of_the_path_will_do(tmp_path: Path) -> None:
         with pytest.raises(ServerFailed) as caught:
             find_redis_server(lambda _: None)
     assert caught.value.code == "testkit.not_installed"
+
+
+async def test_the_server_collects_garbage_sooner_than_usual_unless_told_otherwise(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    for wished in (None, "200"):
+        monkeypatch.delenv("GOGC", raising=False)
+        if wished is not None:
+            monkeypatch.setenv("GOGC", wished)
+        server = NatsServer(data_dir)
+        await server.start()
+        seen.append(psutil.Process(server.pid).environ()["GOGC"])
+        await server.stop()
+
+    assert seen == ["50", "200"]
