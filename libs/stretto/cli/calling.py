@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
-from stretto.client import Client, Run
+from stretto.client import Client
 from stretto.client.client import URL_VARIABLE
 from stretto.client.starting import check_name
 from stretto.dev.plan import DEFAULT_DATA
@@ -47,18 +47,6 @@ def found_bus(given: str | None) -> str | None:
         return given
     ready = read_ready(DEFAULT_DATA)
     return ready.nats if ready else None
-
-
-def run_of(client: Client, run_id: str) -> Run:
-    """Give the handle of a run.
-
-    Raises:
-        click.UsageError: the id is none.
-    """
-    try:
-        return client.get(run_id)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
 
 
 def call_options(function: Callable[..., None]) -> Callable[..., None]:

@@ -9,19 +9,28 @@ code meaning
 3    not reachable: the bus, or the service that would have to answer
 130  interrupted with Ctrl-C
 ==== ======================================================================================
+
+Errors go to stderr. With ``--json`` each is one object on one line::
+
+    {"code": "run_unknown", "message": "expected …, but …", "remedy": "…", "exit_code": 2}
+
+`remedy` is left out where there is none; `details` holds the mistakes of what was sent, if any.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import click
+import msgspec
 
+from stretto.client.errors import Rejected
 from stretto.client.remedies import remedy_of
 from stretto.runtime.errors import NotReachable, StrettoError, TransientError
 
@@ -55,51 +64,90 @@ def exit_code_of(error: StrettoError) -> int:
     return EXIT_USAGE
 
 
-def end_with(error: BaseException) -> NoReturn:
+class Said(NamedTuple):
+    """An error as it is told. Without a message nothing is said: who asked knows."""
+
+    exit_code: int
+    code: str = ""
+    message: str = ""
+    remedies: Sequence[str] = ()
+    details: Sequence[dict[str, Any]] = ()
+    form: str = "stretto: {}\n"
+
+
+def end_with(error: BaseException, *, as_json: bool = False) -> NoReturn:
     """Say what went wrong on stderr and exit."""
     if os.environ.get(DEBUG_VARIABLE):
         traceback.print_exception(error)
+    if isinstance(error, BrokenPipeError):
+        # Who reads has had enough. Nothing more can be said there, not even at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_RUN_FAILED)
+    said = said_of(error)
+    if said.message:
+        sys.stderr.write(_object(said) if as_json else _sentences(said))
+    sys.exit(said.exit_code)
+
+
+def said_of(error: BaseException) -> Said:
+    """Put an error into words."""
     match error:
         case StrettoError():
-            say_error(error)
-            sys.exit(exit_code_of(error))
+            # Its text without the code in brackets; mistakes of a definition have more lines.
+            text = str(error).removesuffix(f" [{error.code}]")
+            known = _REMEDIES.get(error.code) or remedy_of(error.code)
+            remedies = [*([known] if known else []), *getattr(error, "__notes__", ())]
+            details = error.details if isinstance(error, Rejected) else ()
+            return Said(exit_code_of(error), error.code, text, remedies, details)
+        case click.exceptions.NoArgsIsHelpError():
+            return Said(EXIT_USAGE, "usage", error.format_message(), form="{}\n")
+        case click.UsageError():
+            return Said(EXIT_USAGE, "usage", error.format_message(), _usage(error))
         case click.ClickException():
-            error.show()
-            sys.exit(error.exit_code)
+            return Said(error.exit_code, "usage", error.format_message())
         case BaseExceptionGroup():
-            end_with(error.exceptions[0])
+            return said_of(error.exceptions[0])
         case KeyboardInterrupt() | asyncio.CancelledError() | click.Abort():
-            sys.exit(EXIT_INTERRUPTED)
+            return Said(EXIT_INTERRUPTED)
         case TimeoutError():
-            _say(str(error))
-            sys.exit(EXIT_RUN_FAILED)
-        case BrokenPipeError():
-            # Who reads has had enough. Nothing more can be said there, not even at the end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(EXIT_RUN_FAILED)
+            return Said(EXIT_RUN_FAILED, "timed_out", str(error) or "expected an end in time")
+        case OSError() if error.errno in _NO_SPACE:
+            text = f"expected to write{_where(error)}, but {error.strerror or error}"
+            return Said(EXIT_RUN_FAILED, "disk_full", text, ["Make room on that disk."])
+        case OSError() if error.errno in _NOT_ALLOWED:
+            text = f"expected to use{_where(error)}, but {error.strerror or error}"
+            return Said(EXIT_USAGE, "not_writable", text, ["Choose another folder or file."])
         case _:
-            _say(
-                f"expected to finish, but {type(error).__name__}: {error}",
-                f"This is a mistake of stretto. {DEBUG_VARIABLE}=1 shows where it happened.",
-            )
-            sys.exit(EXIT_RUN_FAILED)
+            remedy = f"This is a mistake of stretto. {DEBUG_VARIABLE}=1 shows where it happened."
+            text = f"expected to finish, but {type(error).__name__}: {error}"
+            return Said(EXIT_RUN_FAILED, "internal_error", text, [remedy])
 
 
-def say_error(error: StrettoError) -> None:
-    """Say an error and its remedy on stderr."""
-    # Its text without the code in brackets; some have more lines (mistakes of a definition).
-    remedy = _REMEDIES.get(error.code) or remedy_of(error.code)
-    _say(str(error).removesuffix(f" [{error.code}]"), remedy)
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NOT_ALLOWED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
-def usage_error(sentence: str, remedies: Sequence[str] = ()) -> NoReturn:
-    """Say what was asked wrongly and exit with 2."""
-    _say(sentence, *remedies)
-    sys.exit(EXIT_USAGE)
+def _where(error: OSError) -> str:
+    return " a file or folder" if error.filename is None else f" {error.filename}"
 
 
-def _say(sentence: str, *remedies: str | None) -> None:
-    sys.stderr.write(f"stretto: {sentence}\n")
-    for remedy in remedies:
-        if remedy:
-            sys.stderr.write(f"  {remedy}\n")
+def _usage(error: click.UsageError) -> list[str]:
+    """How the command is used, and where more is said: to what click says, not to what we do."""
+    if error.ctx is None or error.message.startswith("expected"):
+        return []
+    usage = " ".join(error.ctx.get_usage().split())
+    return [usage, f"`{error.ctx.command_path} --help` says more."]
+
+
+def _sentences(said: Said) -> str:
+    return said.form.format(said.message) + "".join(f"  {line}\n" for line in said.remedies)
+
+
+def _object(said: Said) -> str:
+    told: dict[str, Any] = {"code": said.code, "message": said.message}
+    if said.remedies:
+        told["remedy"] = " ".join(said.remedies)
+    told["exit_code"] = said.exit_code
+    if said.details:
+        told["details"] = list(said.details)
+    return msgspec.json.encode(told).decode() + "\n"

@@ -126,6 +126,9 @@ class _Commands(click.Group):
 def commands() -> None:
     """Durable workflow orchestration over NATS.
 
+    RUN is a run's id, the beginning of one that no other run has, or your own key of it. --json
+    answers in JSON, errors too (on stderr).
+
     Exit codes: 0 completed, 1 the run failed, 2 asked wrongly, 3 not reachable.
     STRETTO_NATS_URL says where the bus is.
     """
@@ -137,7 +140,7 @@ def main() -> None:
         # Not "standalone": it would make an exit code of its own out of Ctrl-C.
         code = commands.main(prog_name="stretto", standalone_mode=False)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - said and turned into a code
-        end_with(error)
+        end_with(error, as_json="--json" in sys.argv)
     sys.exit(code or 0)
 
 

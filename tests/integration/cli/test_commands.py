@@ -34,15 +34,6 @@ def finished(dev: Dev, name: str = "Ada") -> str:
     return run_id
 
 
-def eventually(dev: Dev, *arguments: str, until: str) -> str:
-    """Call a command until its output holds a text: projections are a moment behind the log."""
-    deadline = time.monotonic() + 20
-    while until not in (said := dev.call(*arguments).stdout):
-        assert time.monotonic() < deadline, said
-        time.sleep(0.1)
-    return said
-
-
 def test_run_applies_starts_and_watches_to_the_output(dev: Dev) -> None:
     done = dev.call("run", str(EXAMPLES / "hello" / "workflow.yaml"), "-i", "name=Ada")
     assert json.loads(done.stdout) == "Hello, Ada!"
@@ -135,7 +126,7 @@ def test_an_id_that_is_open_is_that_run(dev: Dev, definitions: None) -> None:
 def test_an_open_run_is_explained_and_can_be_cancelled(dev: Dev, definitions: None) -> None:
     run_id = dev.call("start", "waits").stdout.strip()
     watching = dev.begin("watch", run_id)
-    assert "a" in eventually(dev, "explain", run_id, until="nobody")
+    assert "a" in dev.eventually("explain", run_id, until="nobody")
     assert dev.json("explain", run_id)["pending"]
     answer = dev.json("cancel", run_id)
     assert answer == {"run_id": run_id, "command": "cancel"}
@@ -163,7 +154,7 @@ def test_ctrl_c_leaves_the_run_alone(dev: Dev, definitions: None) -> None:
 
 def test_runs_are_listed_and_shown(dev: Dev, definitions: None) -> None:
     run_id = finished(dev)
-    said = eventually(dev, "list", "hello", "--search", run_id, until="completed")
+    said = dev.eventually("list", "hello", "--search", run_id, until="completed")
     assert run_id in said
     assert "1/1" in said
     assert "more: --before" in dev.call("list", "--limit", "1").stderr
@@ -174,7 +165,7 @@ def test_runs_are_listed_and_shown(dev: Dev, definitions: None) -> None:
     assert "greet" in said
     assert dev.json("show", run_id)["run"]["status"] == "completed"
     failed = dev.json("start", "broken", "--wait", expect=1)["run_id"]
-    assert "no luck" in eventually(dev, "show", failed, until="failed")
+    assert "no luck" in dev.eventually("show", failed, until="failed")
     assert dev.call("list", "--workflow-that-is-no-option", expect=2)
     assert "No runs" in dev.call("list", "nobody").stderr
 
@@ -229,6 +220,37 @@ def test_the_trace_of_a_run_is_a_tree(dev: Dev) -> None:
     missing = dev.call("trace", str(uuid.uuid4()), *data, expect=1)
     assert "expected spans of trace" in missing.stderr
     dev.call("trace", "nonsense", expect=2)
+    beginning = run_id.replace("-", "")[:-1]
+    assert dev.json("trace", beginning, *data)["trace_id"] == answer["trace_id"]
+
+
+@pytest.mark.usefixtures("definitions")
+def test_a_beginning_of_an_id_or_a_key_is_enough(dev: Dev) -> None:
+    key = f"k-{uuid.uuid4()}"
+    run_id = dev.json("start", "waits", "--id", key)["run_id"]
+    dev.eventually("list", "--id", key, until=run_id)
+
+    assert dev.json("show", key)["run"]["run_id"] == run_id
+    assert dev.json("state", run_id[:-2])["run_id"] == run_id
+    second = dev.json("start", "waits")["run_id"]
+    dev.eventually("list", "waits", until=second)
+    several = dev.call("show", run_id[:4], "--json", expect=2)
+    told = json.loads(several.stderr)
+    assert told["code"] == "run_ambiguous" and several.stdout == ""
+    assert {run_id, second} <= {run["run_id"] for run in told["details"]}
+
+
+@pytest.mark.usefixtures("definitions")
+def test_a_refusal_says_what_the_run_takes_instead(dev: Dev) -> None:
+    run_id = dev.json("start", "waits")["run_id"]
+    dev.eventually("explain", run_id, until="It takes now: signal, pause, cancel, terminate.")
+
+    refused = dev.call("resume", run_id, expect=2)
+    of_step = dev.call("retry", run_id, "a", "--json", expect=2)
+
+    assert "It takes now: signal, pause, cancel, terminate." in refused.stderr
+    assert "Step 'a' takes now: skip, rewind." in json.loads(of_step.stderr)["remedy"]
+    dev.call("terminate", run_id)
 
 
 def test_a_worker_serves_a_queue_and_is_listed(dev: Dev, tmp_path: Path) -> None:
@@ -239,11 +261,11 @@ def test_a_worker_serves_a_queue_and_is_listed(dev: Dev, tmp_path: Path) -> None
     inputs = ["-i", f"source={source}", "-i", f"target={target}"]
     worker = dev.begin("worker", str(EXAMPLES / "backup" / "worker.py"))
     try:
-        eventually(dev, "devices", until="backup.list")
+        dev.eventually("devices", until="backup.list")
         output = json.loads(dev.call("start", "backup", *inputs, "--wait").stdout.splitlines()[-1])
         assert output["files"] == 5
         assert Path(output["manifest"]).is_file()
-        eventually(dev, "queues", until="backup")
+        dev.eventually("queues", until="backup")
         assert any(q["queue"] == "backup" for q in dev.json("queues")["queues"])
         assert any("backup.store" in d["tasks"] for d in dev.json("devices")["devices"])
 
@@ -269,7 +291,7 @@ def test_a_module_without_workers_is_one_sentence(dev: Dev, tmp_path: Path) -> N
         (["start", "hello"], 2, "expected the input to fit"),
         (["start", "No Name"], 2, "expected the workflow to be a name"),
         (["start", "hello", "-n", "No"], 2, "expected the namespace to be a name"),
-        (["show", "nonsense"], 2, "to be a UUID"),
+        (["show", "nonsense"], 2, "expected 'nonsense' to be the id of a run"),
         (["history", str(uuid.UUID(int=1))], 2, "expected"),
         (["apply", "/nowhere.yaml"], 2, "expected to read /nowhere.yaml"),
         (["validate", "/dev/null/x"], 2, "expected to read"),

@@ -112,7 +112,7 @@ def test_a_compensation_that_failed_waits_for_a_person(
     assert found["status"] == "blocked"
     said = dev.call("explain", run).stdout
     assert "could not be undone" in said and "no way back" in said
-    assert "blocked" in dev.call("list", "--status", "blocked").stdout
+    assert run in dev.eventually("list", "--status", "blocked", until="blocked")
     dev.call("retry", run, "a")
     until(dev, run, waits_for("compensation_failed"))
     dev.call("skip", run, "a", "--reason", "done by hand")

@@ -1,12 +1,14 @@
 """Every error is a sentence, a remedy and a code."""
 
 import asyncio
+import errno
+import json
 
 import click
 import pytest
 
-from stretto.cli.exits import DEBUG_VARIABLE, end_with, exit_code_of, usage_error
-from stretto.client import Rejected, RunCancelled, RunFailed
+from stretto.cli.exits import DEBUG_VARIABLE, end_with, exit_code_of
+from stretto.client import DefinitionMistakes, Rejected, RunCancelled, RunFailed
 from stretto.dev import NotStarted
 from stretto.runtime.errors import NotReachable, PermanentError, StrettoError, TransientError
 
@@ -65,8 +67,61 @@ def test_groups_interruptions_and_timeouts_end_too(capsys: pytest.CaptureFixture
     assert "expected sooner" in capsys.readouterr().err
 
 
-def test_a_usage_error_is_said_and_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+def said_by(capsys: pytest.CaptureFixture[str], error: BaseException) -> dict[str, object]:
     with pytest.raises(SystemExit) as exited:
-        usage_error("expected a", ["Do b."])
-    assert exited.value.code == 2
-    assert capsys.readouterr().err == "stretto: expected a\n  Do b.\n"
+        end_with(error, as_json=True)
+    said: dict[str, object] = json.loads(capsys.readouterr().err)
+    assert said["exit_code"] == exited.value.code
+    return said
+
+
+def test_with_json_an_error_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
+    said = said_by(capsys, NotReachable("bus.not_reachable", "expected NATS, but nobody"))
+    assert said["code"] == "bus.not_reachable"
+    assert said["message"] == "expected NATS, but nobody"
+    assert "stretto dev" in str(said["remedy"])
+
+    mistakes = DefinitionMistakes("definition_invalid", "expected a workflow", [{"line": 3}])
+    said = said_by(capsys, mistakes)
+    assert said["details"] == [{"line": 3}]
+
+    said = said_by(capsys, Rejected("a_code", "expected a"))
+    assert said == {"code": "a_code", "message": "expected a", "exit_code": 2}
+
+    said = said_by(capsys, click.UsageError("expected that"))
+    assert said == {"code": "usage", "message": "expected that", "exit_code": 2}
+
+    assert said_by(capsys, TimeoutError())["code"] == "timed_out"
+    assert said_by(capsys, KeyError("x"))["code"] == "internal_error"
+
+
+def test_what_was_noted_on_an_error_is_said_as_well(capsys: pytest.CaptureFixture[str]) -> None:
+    error = Rejected("run_closed", "expected it to be open")
+    error.add_note("It takes nothing any more.")
+    ended(error)
+    assert capsys.readouterr().err.endswith("  It takes nothing any more.\n")
+
+
+def test_disks_that_are_full_and_folders_that_are_closed_are_no_mistakes_of_ours(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device", "/data/log")
+    assert said_by(capsys, full) == {
+        "code": "disk_full",
+        "message": "expected to write /data/log, but No space left on device",
+        "remedy": "Make room on that disk.",
+        "exit_code": 1,
+    }
+    closed = said_by(capsys, PermissionError(errno.EACCES, "Permission denied"))
+    assert closed["message"] == "expected to use a file or folder, but Permission denied"
+    assert closed["exit_code"] == 2
+
+
+def test_who_reads_no_further_hears_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved: list[int] = []
+    monkeypatch.setattr("os.dup2", lambda _new, old: moved.append(old))
+    monkeypatch.setattr("sys.stdout.fileno", lambda: 1)
+    assert ended(BrokenPipeError()) == 1
+    assert moved == [1] and capsys.readouterr().err == ""

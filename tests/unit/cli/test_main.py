@@ -1,5 +1,7 @@
 """The group of commands."""
 
+import json
+
 import click
 import pytest
 from click.testing import CliRunner
@@ -47,7 +49,13 @@ def test_a_command_ends_with_its_code(
     assert ended(monkeypatch, "validate") == 2
     assert "Missing argument 'FILES...'" in capsys.readouterr().err
     assert ended(monkeypatch, "validate", "/nowhere") == 2
-    assert "expected to read /nowhere" in capsys.readouterr().err
+    assert capsys.readouterr().err.startswith("stretto: expected to read /nowhere")
+    assert ended(monkeypatch, "list", "--limit", "0", "--json") == 2
+    said = json.loads(capsys.readouterr().err)
+    assert said["code"] == "usage" and "--limit" in said["message"]
+    assert said["remedy"].endswith("`stretto list --help` says more.")
+    assert ended(monkeypatch, "schedule") == 2
+    assert capsys.readouterr().err.startswith("Usage: stretto schedule")
 
 
 def test_whatever_a_command_raises_becomes_a_code(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,6 @@ from stretto.bench.run import Around, BenchOptions, bench
 from stretto.bench.sizes import FULL, SHORT, Sizes
 from stretto.bench.workloads import WORKLOADS
 from stretto.cli.commands.dev import scale_of
-from stretto.cli.exits import usage_error
 from stretto.cli.printing import aside, out, print_json
 from stretto.dev import DevOptions
 from stretto.dev.plan import DEFAULT_DATA
@@ -73,7 +72,7 @@ def bench_command(
     try:
         DevOptions(scale=counts)
     except ValueError as error:
-        usage_error(str(error))
+        raise click.UsageError(str(error)) from None
     options = BenchOptions(
         letters=sorted(set(letters)) or tuple(WORKLOADS),
         sizes=sizes_of(short, seconds, in_flight),

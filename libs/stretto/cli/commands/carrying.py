@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from stretto.cli.calling import Call, bus_command, run_of
+from stretto.cli.calling import Call, bus_command
 from stretto.cli.printing import note, out, print_json
+from stretto.cli.run_ids import run_of
 from stretto.client import Client
 from stretto.history.document import MAX_DOCUMENT_BYTES, Damaged
 
@@ -30,7 +31,7 @@ async def export_command(call: Call, run_id: str, file: Path | None) -> None:
     """
     client: Client
     async with call.client() as client:
-        document = await client.export_run(run_of(client, run_id).id)
+        document = await client.export_run((await run_of(client, run_id)).id)
     if file is None:
         click.echo(document, nl=False)
         return

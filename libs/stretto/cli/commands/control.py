@@ -8,10 +8,11 @@ from typing import Any
 
 import click
 
-from stretto.cli.calling import Call, bus_command, run_of
+from stretto.cli.calling import Call, bus_command
 from stretto.cli.inputs import input_options, read_input
 from stretto.cli.printing import out, print_json
-from stretto.client import Client
+from stretto.cli.run_ids import run_of
+from stretto.client import Client, NotReachable, Rejected, Run
 from stretto.contracts.public import Controlled
 
 BY_VARIABLE = "STRETTO_BY"
@@ -142,11 +143,29 @@ async def control(call: Call, command: str, *, run_id: str, **fields: Any) -> No
     """Send a command to a run, wait until it was carried out, and say so."""
     client: Client
     async with call.client() as client:
-        done: Controlled = await run_of(client, run_id).control(command, **fields)
+        run = await run_of(client, run_id)
+        try:
+            done: Controlled = await run.control(command, **fields)
+        except Rejected as error:
+            await _note_what_it_takes(run, fields.get("step"), error)
+            raise
     if call.json:
         print_json(done)
         return
     out().print(f"{done.run_id}: {_DONE.get(command, command)}{_said(fields)}", markup=False)
+
+
+async def _note_what_it_takes(run: Run, step: str | None, error: Rejected) -> None:
+    """Put beside a refusal what would not be refused now."""
+    try:
+        commands = await run.controls()
+        of_step = [] if step is None else await run.controls(step)
+    except (NotReachable, Rejected):
+        return  # the refusal itself is what matters
+    if commands:
+        error.add_note(f"It takes now: {', '.join(commands)}.")
+    if of_step:
+        error.add_note(f"Step {step!r} takes now: {', '.join(of_step)}.")
 
 
 def _said(fields: dict[str, Any]) -> str:

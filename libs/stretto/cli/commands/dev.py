@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from stretto.cli.exits import EXIT_INTERRUPTED, usage_error
+from stretto.cli.exits import EXIT_INTERRUPTED
 from stretto.cli.printing import seconds
 from stretto.dev import DevOptions, DevStack, dev_stack
 from stretto.dev.environment import OTLP_ENDPOINT
@@ -61,7 +61,7 @@ def scale_of(values: tuple[str, ...]) -> dict[str, int]:
     for value in values:
         name, separator, count = value.partition("=")
         if not separator or not count.isdecimal():
-            usage_error(f"expected --scale to be like workflow=2, but got {value!r}")
+            raise click.UsageError(f"expected --scale to be like workflow=2, but got {value!r}")
         counts[name] = int(count)
     return counts
 
@@ -109,7 +109,7 @@ def dev_command(
             services=[*SERVICES, *(worker_plan(w, n) for n, w in enumerate(workers, 1))],
         )
     except ValueError as error:
-        usage_error(str(error))
+        raise click.UsageError(str(error)) from None
     asyncio.run(_dev(options, logs))
 
 

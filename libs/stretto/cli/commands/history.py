@@ -7,8 +7,9 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from stretto.cli.calling import Call, bus_command, run_of
+from stretto.cli.calling import Call, bus_command
 from stretto.cli.printing import out, print_json, seconds, short, status, table
+from stretto.cli.run_ids import run_of
 from stretto.cli.story import sentence
 from stretto.client import Client, RunEvent
 
@@ -21,7 +22,7 @@ async def history_command(call: Call, run_id: str, after: int) -> None:
     """Print the events of a run as a story, and the state that they fold to."""
     client: Client
     async with call.client() as client:
-        run = run_of(client, run_id)
+        run = await run_of(client, run_id)
         events = await run.history(after)
         state = await run.state()
     if call.json:

@@ -10,10 +10,11 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from stretto.cli.calling import Call, bus_command, run_of
+from stretto.cli.calling import Call, bus_command
 from stretto.cli.commands.history import print_state
 from stretto.cli.exits import EXIT_OK, EXIT_RUN_FAILED
 from stretto.cli.printing import note, out, print_json, seconds, short, status, table
+from stretto.cli.run_ids import run_of
 from stretto.client import Client, Run, RunEvent
 from stretto.contracts.durations import parse_duration
 from stretto.history import Difference, Fact, Passage, StepPassage, compare, passage_of
@@ -40,7 +41,7 @@ async def state_command(call: Call, run_id: str, at: str | None) -> None:
     """
     client: Client
     async with call.client() as client:
-        run = run_of(client, run_id)
+        run = await run_of(client, run_id)
         state = await (run.state() if at is None else _state_at(run, at))
     if call.json:
         print_json(state)
@@ -86,7 +87,7 @@ async def diff_runs_command(call: Call, left: str, right: str) -> None:
     """
     client: Client
     async with call.client() as client:
-        runs = run_of(client, left), run_of(client, right)
+        runs = await run_of(client, left), await run_of(client, right)
         histories = await asyncio.gather(*(run.history() for run in runs))
     ours, theirs = (
         passage_of(map(fact_of, events), run.id)

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import click
 from rich.markup import escape
 
-from stretto.cli.calling import Call, bus_command, run_of
+from stretto.cli.calling import Call, bus_command
 from stretto.cli.printing import milliseconds, note, out, print_json, status, table
+from stretto.cli.run_ids import run_of
 from stretto.client import Client
 from stretto.client.profiles import DEFAULT_RUNS, MAX_RUNS
 from stretto.contracts.durations import parse_duration
@@ -47,7 +48,7 @@ async def profile_command(
     client: Client
     async with call.client() as client:
         if run_id is not None:
-            found = await run_of(client, run_id).profile()
+            found = await (await run_of(client, run_id)).profile()
             print_json(found) if call.json else show_run(found)
             return
         assert workflow is not None

@@ -10,11 +10,12 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from stretto.cli.calling import Call, bus_command, run_of
+from stretto.cli.calling import Call, bus_command
 from stretto.cli.commands.carrying import read_bytes
 from stretto.cli.commands.past import fact_of
 from stretto.cli.exits import EXIT_OK, EXIT_RUN_FAILED, EXIT_USAGE
 from stretto.cli.printing import note, out, print_json
+from stretto.cli.run_ids import run_of
 from stretto.cli.source_files import read_source
 from stretto.cli.template_files import ask
 from stretto.client import Client
@@ -120,7 +121,7 @@ def _recording(file: Path) -> Recording:
 
 
 async def _history(client: Client, run_id: str) -> Recording:
-    run = run_of(client, run_id)
+    run = await run_of(client, run_id)
     return Recording(run_id=run.id, facts=[fact_of(event) for event in await run.history()])
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from stretto.cli.calling import Call, bus_command, run_of
+from stretto.cli.calling import Call, bus_command
 from stretto.cli.decision_story import decision_lines
 from stretto.cli.labels import labels_of
 from stretto.cli.printing import (
@@ -24,6 +24,7 @@ from stretto.cli.printing import (
     status,
     table,
 )
+from stretto.cli.run_ids import run_of
 from stretto.client import Client, NotReachable, Rejected, Run
 from stretto.contracts.answers import (
     DEFAULT_PAGE,
@@ -106,7 +107,7 @@ async def show_command(call: Call, run_id: str) -> None:
     """Show a run: its steps, attempts, output."""
     client: Client
     async with call.client() as client:
-        run = run_of(client, run_id)
+        run = await run_of(client, run_id)
         found = await client.show(run.id)
         far = None if call.json or found.run.closed_at else await _progress(run)
     if call.json:
@@ -186,15 +187,16 @@ async def explain_command(call: Call, run_id: str, step: str | None) -> None:
     """
     client: Client
     async with call.client() as client:
+        run = await run_of(client, run_id)
         if step is not None:
-            decision = await run_of(client, run_id).decision(step)
+            decision = await run.decision(step)
             if call.json:
                 print_json(decision._asdict())
             else:
                 for line in decision_lines(decision):
                     out().print(line, markup=False)
             return
-        found: dict[str, Any] = await run_of(client, run_id).explain()
+        found: dict[str, Any] = await run.explain()
     if call.json:
         print_json(found)
         return
@@ -215,6 +217,8 @@ def say_pending(found: Mapping[str, Any]) -> None:
             out().print(f"  {cause['remedy']}", style="dim", markup=False)
     if len(pending) > MAX_CAUSES:
         out().print(f"… and {len(pending) - MAX_CAUSES} more; --json has all of them", style="dim")
+    if found.get("controls"):
+        out().print(f"It takes now: {', '.join(found['controls'])}.", style="dim", markup=False)
 
 
 def _times(cause: Mapping[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,12 +10,14 @@ from rich.markup import escape
 from rich.tree import Tree
 
 from stretto.cli.calling import data_option
-from stretto.cli.exits import EXIT_RUN_FAILED
 from stretto.cli.printing import note, out, print_json, seconds
+from stretto.cli.run_ids import MAX_MATCHES, digits_of, may_begin
+from stretto.client import Rejected
 from stretto.client.explaining import OWN_PREFIX
 from stretto.contracts import ids
 from stretto.dev.environment import OTLP_ENDPOINT
 from stretto.dev.traces import Node, Span, TraceStore, tree_of
+from stretto.runtime.errors import PermanentError
 from stretto.telemetry.names import (
     ATTR_QUEUE,
     ATTR_STEP,
@@ -38,19 +39,16 @@ def trace_command(run_id: str, data: Path, as_json: bool) -> None:
 
     The trace id of a run is its run id without dashes: any tracing backend finds it by that.
     """
-    try:
-        trace_id = ids.parse_run_id(run_id).hex()
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
+    trace_id = _trace_of(run_id, data / "traces")
     spans = TraceStore.read_from(data / "traces", trace_id)
     if not spans:
-        note(
+        raise PermanentError(
+            "dev.no_trace",
             f"expected spans of trace {trace_id} in {data / 'traces'}, but there are none: "
             "`stretto dev` keeps its state elsewhere (say where with --data), the run was not "
             "sampled, its spans have not arrived yet, or they went to another receiver "
-            f"({OTLP_ENDPOINT})"
+            f"({OTLP_ENDPOINT})",
         )
-        sys.exit(EXIT_RUN_FAILED)
     if as_json:
         print_json({"trace_id": trace_id, "spans": spans})
         return
@@ -66,6 +64,22 @@ def trace_command(run_id: str, data: Path, as_json: bool) -> None:
         tree = Tree(_label(root.span, began))
         _grow(tree, root, began)
         out().print(tree)
+
+
+def _trace_of(text: str, directory: Path) -> str:
+    """The id of the trace that is meant: of a whole run id, or of the beginning of one."""
+    try:
+        return ids.parse_run_id(text).hex()
+    except ValueError as error:
+        found = TraceStore.ids_in(directory, digits_of(text)) if may_begin(text) else []
+        if not found:
+            raise Rejected("run_id_invalid", str(error)) from None
+    if len(found) == 1:
+        return found[0]
+    kept = "\n  ".join([*found[:MAX_MATCHES], *(["…"] if len(found) > MAX_MATCHES else [])])
+    raise Rejected(
+        "run_ambiguous", f"expected {text!r} to mean one run, but {len(found)} fit:\n  {kept}"
+    )
 
 
 def _lacks_workers(spans: Sequence[Span]) -> bool:

@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
-from stretto.cli.calling import Call, bus_command, run_of
+from stretto.cli.calling import Call, bus_command
 from stretto.cli.commands.control import BY_VARIABLE, control, control_command, user
 from stretto.cli.exits import EXIT_RUN_FAILED
 from stretto.cli.inputs import input_options, read_input
 from stretto.cli.printing import out, print_json, table
+from stretto.cli.run_ids import run_of
 from stretto.client import Client
 from stretto.client.migrations import MigrationReport
 from stretto.contracts.ids import parse_run_id
@@ -67,12 +68,12 @@ async def fork_command(
     """
     client: Client
     async with call.client() as client:
-        source = run_of(client, run_id)
+        source = await run_of(client, run_id)
         over = (await source.state())["input"] if inputs and input_json is None else None
         value = read_input(inputs, input_json, over)
         run = await client.fork(source.id, input=value, id=key, **said)
     if call.json:
-        print_json({"run_id": run.id, "workflow": run.workflow, "from_run": run_id})
+        print_json({"run_id": run.id, "workflow": run.workflow, "from_run": source.id})
         return
     out().print(run.id, markup=False)
 
@@ -122,7 +123,7 @@ async def _one(
     dry_run: bool,
     **said: Any,
 ) -> None:
-    run = run_of(client, run_id)
+    run = await run_of(client, run_id)
     if not dry_run:
         await run.migrate(version, **said)
         found = await client.migrations.look(run.id, version)

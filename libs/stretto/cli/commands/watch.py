@@ -9,11 +9,12 @@ import click
 import msgspec
 from rich.markup import escape
 
-from stretto.cli.calling import Call, bus_command, run_of
+from stretto.cli.calling import Call, bus_command
 from stretto.cli.commands.starting import show_end
 from stretto.cli.exits import EXIT_OK, EXIT_RUN_FAILED
 from stretto.cli.printing import note, out, print_line
 from stretto.cli.progress import Progress
+from stretto.cli.run_ids import run_of
 from stretto.cli.story import sentence
 from stretto.cli.watching import watch
 from stretto.client import Client, Run, RunEvent
@@ -41,7 +42,7 @@ async def watch_command(call: Call, run_id: str) -> None:
     """Watch a run until it ends; exit as it ended. With --json: an event a line."""
     client: Client
     async with call.client() as client:
-        run = run_of(client, run_id)
+        run = await run_of(client, run_id)
         if call.json:
             sys.exit(await _print_events(run))
         sys.exit(show_end(await watch(run)))

@@ -65,6 +65,15 @@ class TraceStore:
                     file.write(b"\n".join(new) + b"\n")
 
     @staticmethod
+    def ids_in(directory: Path, beginning: str) -> list[str]:
+        """Return the ids of the traces that are kept and begin so, in their order."""
+        return sorted(
+            path.stem
+            for path in directory.glob(f"*{_SUFFIX}")
+            if _TRACE_ID.fullmatch(path.stem) and path.stem.startswith(beginning)
+        )
+
+    @staticmethod
     def read_from(directory: Path, trace_id: str) -> list[Span]:
         """Return the spans of a trace, in the order they came; empty when it is not kept.
 
