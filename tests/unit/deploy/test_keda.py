@@ -29,6 +29,43 @@ def test_its_triggers_read_what_there_is() -> None:
     assert names.METRIC_SCALING_WANTED in metric["query"]
 
 
+STREAM_FIELDS = {
+    "natsServerMonitoringEndpoint": True,
+    "account": True,
+    "stream": True,
+    "consumer": True,
+    "lagThreshold": False,
+    "activationLagThreshold": False,
+    "useHttps": False,
+}
+"""Of the trigger `nats-jetstream`, and whether it is required: keda.sh, scalers, NATS JetStream."""
+
+SCALED_FIELDS = {
+    *("scaleTargetRef", "pollingInterval", "cooldownPeriod", "initialCooldownPeriod"),
+    *("idleReplicaCount", "minReplicaCount", "maxReplicaCount", "fallback", "advanced", "triggers"),
+}
+"""Of the spec of a ScaledObject: keda.sh, reference."""
+
+
+def test_it_has_the_fields_that_keda_documents_and_no_others() -> None:
+    scaled = DOCUMENTS[1]
+    assert scaled["apiVersion"] == "keda.sh/v1alpha1"
+    assert set(scaled["spec"]) <= SCALED_FIELDS
+    stream, metric = scaled["spec"]["triggers"]
+    assert (stream["type"], metric["type"]) == ("nats-jetstream", "prometheus")
+    given = stream["metadata"]
+    assert set(given) <= set(STREAM_FIELDS)
+    assert {field for field, required in STREAM_FIELDS.items() if required} <= set(given)
+    # Trigger metadata is a map of texts: a bare number is refused by the API server.
+    assert all(
+        isinstance(value, str) for each in (given, metric["metadata"]) for value in each.values()
+    )
+    assert int(given["lagThreshold"]) > int(given["activationLagThreshold"]) == 0
+    host, _, port = given["natsServerMonitoringEndpoint"].partition(":")
+    assert host and port.isdecimal(), "a host and a port; the scheme is KEDA's"
+    assert scaled["spec"]["minReplicaCount"] < scaled["spec"]["maxReplicaCount"]
+
+
 def test_a_worker_that_goes_has_the_time_to_drain() -> None:
     from stretto.worker.settings import WorkerSettings
 
