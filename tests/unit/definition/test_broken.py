@@ -6,11 +6,31 @@ from stretto.definition import check, load
 from tests.unit.definition.broken import Broken
 from tests.unit.definition.broken_documents import DOCUMENTS
 from tests.unit.definition.broken_expressions import EXPRESSIONS
+from tests.unit.definition.broken_fields import FIELDS
 from tests.unit.definition.broken_groups import GROUPS
 from tests.unit.definition.broken_kinds import KINDS
+from tests.unit.definition.broken_needs import NEEDS
 from tests.unit.definition.broken_policies import POLICIES
+from tests.unit.definition.broken_references import REFERENCES
+from tests.unit.definition.broken_schemas import SCHEMAS
+from tests.unit.definition.broken_switches import SWITCHES
+from tests.unit.definition.broken_timeouts import TIMEOUTS
+from tests.unit.definition.broken_yaml import YAML
 
-ALL = (*DOCUMENTS, *EXPRESSIONS, *GROUPS, *KINDS, *POLICIES)
+ALL = (
+    *DOCUMENTS,
+    *EXPRESSIONS,
+    *FIELDS,
+    *GROUPS,
+    *KINDS,
+    *NEEDS,
+    *POLICIES,
+    *REFERENCES,
+    *SCHEMAS,
+    *SWITCHES,
+    *TIMEOUTS,
+    *YAML,
+)
 
 
 @pytest.mark.parametrize("broken", ALL, ids=lambda broken: broken.name)
