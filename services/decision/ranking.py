@@ -23,7 +23,7 @@ from stretto.contracts.routes import (
 )
 from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.context import ServiceContext
-from stretto.scoring import Scorer
+from stretto.scoring import Scorers
 from stretto.telemetry import names
 
 EXPIRE_EVERY_S = 1.0
@@ -57,10 +57,10 @@ class Ranking:
     """See the module's docstring. `run` until cancelled."""
 
     def __init__(
-        self, context: ServiceContext[DecisionSettings], scorer: Scorer | None = None
+        self, context: ServiceContext[DecisionSettings], scorers: Scorers | None = None
     ) -> None:
         self._context = context
-        self._routes = Routes(explore=context.settings.decision_explore, scorer=scorer)
+        self._routes = Routes(explore=context.settings.decision_explore, scorers=scorers)
         self.devices = PresentDevices(self._routes, context.clock.now_us)
         """Who is present, for those who ask for devices as items."""
         self._routes.bandit.frozen = context.settings.decision_learning_frozen
@@ -68,8 +68,10 @@ class Ranking:
         self._questions = metrics.counter("decision_rank_questions_total")
         self._rank_us = metrics.histogram("decision_rank_seconds")
         metrics.gauge("decision_devices").follow(lambda: float(len(self._routes.fleet)))
-        metrics.counter("decision_match_hits_total").follow(lambda: self._routes.matches.hits)
-        metrics.counter("decision_match_misses_total").follow(lambda: self._routes.matches.misses)
+        matches = self._routes.matches
+        for what in ("hits", "misses", "evictions"):
+            counter = metrics.counter(f"decision_match_{what}_total")
+            counter.follow(lambda what=what: getattr(matches.counts(), what))  # type: ignore[misc]
 
     async def run(self) -> None:
         """Listen until cancelled."""

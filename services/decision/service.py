@@ -11,9 +11,7 @@ from stretto.runtime.ending import ended
 from stretto.scoring import Scorers
 
 
-async def main(
-    context: ServiceContext[DecisionSettings], scorers: Scorers | None = None
-) -> None:
+async def main(context: ServiceContext[DecisionSettings], scorers: Scorers | None = None) -> None:
     """Answer asks until the service is told to stop."""
     ranking = Ranking(context, scorers)
     operations = {"rank": ranking.rank, "learned": ranking.learned}

@@ -31,7 +31,8 @@ def _plan(plan: RoutePlan) -> Iterator[str]:
     yield f"  where {plan.where or 'it knows the task'}"
     for preference in plan.prefer:
         yield f"  prefer {preference.condition} ({preference.weight:+g})"
-    yield f"  prefer {plan.strategy}" + (f" ({plan.by})" if plan.by else "")
+    by = plan.by or plan.scorer
+    yield f"  prefer {plan.strategy}" + (f" ({by})" if by else "")
     if plan.otherwise:
         yield f"  otherwise {', '.join(map(_way, plan.otherwise))}"
 

@@ -71,6 +71,8 @@ class RoutePlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     by: str | None = None
     """The key of `sticky`, or what gives the weight of a device for `weighted`."""
     otherwise: tuple[Otherwise, ...] = ()
+    scorer: str | None = None
+    """The scorer that `learned` goes by; None: the one of the configuration, or none."""
 
 
 class RouteRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):

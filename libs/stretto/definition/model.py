@@ -121,11 +121,13 @@ class Defaults(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PreferText(NamedTuple):
-    """`prefer` as written. `by`: the expression of a strategy that has one."""
+    """`prefer` as written. `by`: the expression of a strategy that has one; `scorer`: that of
+    `learned`."""
 
     strategy: Strategy = "least_loaded"
     by: Located[str] | None = None
     soft: tuple[tuple[Located[str | bool], float], ...] = ()
+    scorer: str | None = None
 
 
 class RouteText(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,8 +7,8 @@
       prefer: least_loaded
       otherwise: [{wait: 5m}, {queue: manual-scan}]
 
-`prefer` is a strategy, `sticky(key)`, `{sticky: expression}`, `{weighted: expression}`, or a list
-of preferences (`{if, weight}`) with a strategy at its end.
+`prefer` is a strategy, `sticky(key)`, `{sticky: expression}`, `{weighted: expression}`,
+`learned(scorer)`, or a list of preferences (`{if, weight}`) with a strategy at its end.
 """
 
 import re
@@ -32,6 +32,7 @@ from stretto.definition.scalar_shapes import Text
 from stretto.definition.shapes import Field, Located, Schema, wrong_type
 from stretto.definition.texts import Condition
 from stretto.expression.shapes import shape_of
+from stretto.scoring.scorer import scorer_names
 
 MAX_PREFERENCES = 20
 MAX_OTHERWISE = 10
@@ -39,6 +40,8 @@ MAX_WEIGHT = 1e9
 MAX_REASON_CHARS = 500
 
 _STICKY = re.compile(r"sticky\((.+)\)", re.DOTALL)
+_LEARNED = re.compile(r"learned\(\s*([^()]*?)\s*\)")
+_SCORER = re.compile(r"[A-Za-z][\w.-]{0,99}", re.ASCII)
 _BY_EXPRESSION = ("sticky", "weighted")
 _PREFER = "a strategy like least_loaded, sticky(input.customer), or a list of preferences"
 
@@ -114,6 +117,9 @@ class _Prefer:
         sticky = _STICKY.fullmatch(value.strip())
         if sticky is not None:
             return PreferText("sticky", Located(sticky[1].strip(), node, path))
+        learned = _LEARNED.fullmatch(value.strip())
+        if learned is not None:
+            return self._scorer(learned[1], node, path, report)
         for strategy in STRATEGIES:
             if value == strategy and strategy not in _BY_EXPRESSION:
                 return PreferText(strategy)
@@ -125,9 +131,32 @@ class _Prefer:
         )
         return None
 
+    @staticmethod
+    def _scorer(name: str, node: Node, path: Path, report: Report) -> PreferText | None:
+        """`learned` by a scorer; whether it is installed is known here only for this process."""
+        if _SCORER.fullmatch(name) is None:
+            report.mistake(
+                node, path, "bad_value",
+                f"expected the name of a scorer (letters, digits, `_`, `-`, `.`; up to 100), but "
+                f"got {quoted(name)}",
+            )  # fmt: skip
+            return None
+        known = scorer_names()
+        if name not in known:
+            there = ", ".join(known) or "none"
+            report.warn(
+                node, path, "unknown_scorer",
+                f"no scorer {quoted(name)} is installed here (there are: {there}); the decision "
+                "service needs it, and goes by what it has learned itself without it",
+                report.meant(name, known),
+            )  # fmt: skip
+        return PreferText("learned", scorer=name)
+
     def _by_expression(self, node: Mapping, path: Path, report: Report) -> PreferText | None:
         if len(node.entries) == 1:
             name, value = next(iter(node.entries.items()))
+            if name == "learned" and isinstance(value, Scalar) and isinstance(value.value, str):
+                return self._scorer(value.value, value, (*path, name), report)
             if (
                 name in _BY_EXPRESSION
                 and isinstance(value, Scalar)
@@ -137,7 +166,8 @@ class _Prefer:
                 return PreferText(strategy, Located(value.value, value, (*path, name)))
         report.mistake(
             node, path, "bad_value",
-            "expected sticky or weighted with an expression, but got something else",
+            "expected sticky or weighted with an expression, or learned with a scorer, but got "
+            "something else",
             "write {sticky: ${{ input.customer }}}",
         )  # fmt: skip
         return None
@@ -148,12 +178,14 @@ class _Prefer:
             "properties": {
                 "sticky": {"type": "string", "description": "The same device for the same key."},
                 "weighted": {"type": "string", "description": "By a number that a device has."},
+                "learned": {"type": "string", "description": "By this scorer.", "maxLength": 100},
             },
             "additionalProperties": False, "minProperties": 1, "maxProperties": 1,
         }  # fmt: skip
         names = [name for name in STRATEGIES if name not in _BY_EXPRESSION]
         text: Schema = {
-            "type": "string", "examples": [*names, "sticky(input.customer)"], "minLength": 1,
+            "type": "string", "examples": [*names, "sticky(input.customer)", "learned(onnx)"],
+            "minLength": 1,
         }  # fmt: skip
         items: Schema = {"anyOf": [_PREFERENCE.schema(), text, by]}
         many: Schema = {"type": "array", "items": items, "maxItems": MAX_PREFERENCES}
@@ -258,5 +290,6 @@ def check_route(
         strategy=text.prefer.strategy,
         by=None if by is None else by.source.strip(),
         otherwise=text.otherwise,
+        scorer=text.prefer.scorer,
     )
     return RouteDraft(plan=plan, refs=gathering.refs)

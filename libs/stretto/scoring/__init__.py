@@ -9,6 +9,7 @@
 An entry point of the group `stretto.scorers` names something that is called without arguments and
 gives a `Scorer`; `STRETTO_DECISION_SCORER=name` has the decision service use it for the strategy
 `learned`, in the place of its own policy (which explores all the same, within its bound).
+`STRETTO_DECISION_SCORERS=one,other` are for routes that name one: `prefer: learned(one)`.
 
 Invariants
 
@@ -21,9 +22,22 @@ from stretto.scoring.scorer import (
     GROUP,
     Scorer,
     ScorerError,
+    Scorers,
     Situation,
     load_scorer,
-    load_scorer_or_exit,
+    load_scorers,
+    load_scorers_or_exit,
+    scorer_names,
 )
 
-__all__ = ["GROUP", "Scorer", "ScorerError", "Situation", "load_scorer", "load_scorer_or_exit"]
+__all__ = [
+    "GROUP",
+    "Scorer",
+    "ScorerError",
+    "Scorers",
+    "Situation",
+    "load_scorer",
+    "load_scorers",
+    "load_scorers_or_exit",
+    "scorer_names",
+]

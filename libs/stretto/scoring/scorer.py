@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from importlib.metadata import entry_points
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -43,6 +44,26 @@ class ScorerError(ValueError):
     """A scorer that cannot be had; says the reason."""
 
 
+@lru_cache(maxsize=1)
+def scorer_names() -> tuple[str, ...]:
+    """The scorers that are installed here, in the order of the alphabet; looked for once."""
+    return tuple(sorted({entry.name for entry in entry_points(group=GROUP)}))
+
+
+def load_scorers(names: str) -> dict[str, Scorer]:
+    """Make scorers by their names, with commas between them.
+
+    Raises:
+        ScorerError: there is none of a name, or it cannot be made.
+    """
+    made = {}
+    for name in filter(None, (part.strip() for part in names.split(","))):
+        scorer = load_scorer(name)
+        assert scorer is not None
+        made[name] = scorer
+    return made
+
+
 def load_scorer(name: str) -> Scorer | None:
     """Make the scorer of an installed package; None for an empty name.
 
@@ -73,10 +94,24 @@ def load_scorer(name: str) -> Scorer | None:
     return made
 
 
-def load_scorer_or_exit(name: str) -> Scorer | None:
-    """Make a scorer as `load_scorer` does, or say what is wrong on stderr and exit with 2."""
+class Scorers(NamedTuple):
+    """What a decision service has: the scorer of all that do not name one, and those by name."""
+
+    default: Scorer | None = None
+    named: Mapping[str, Scorer] = {}
+
+
+def load_scorers_or_exit(default: str, names: str) -> Scorers:
+    """Make the scorers of the configuration, or say what is wrong on stderr and exit with 2."""
+    variable = "STRETTO_DECISION_SCORERS"
     try:
-        return load_scorer(name)
+        named = load_scorers(names)
+        variable = "STRETTO_DECISION_SCORER"
+        name = default.strip()
+        scorer = named[name] if name in named else load_scorer(name)
     except ScorerError as error:
-        sys.stderr.write(f"STRETTO_DECISION_SCORER: {error}\n")
+        sys.stderr.write(f"{variable}: {error}\n")
         raise SystemExit(_EXIT_USAGE) from None
+    if scorer is not None:
+        named = {**named, name: scorer}
+    return Scorers(scorer, named)

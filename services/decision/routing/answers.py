@@ -23,7 +23,7 @@ from stretto.contracts.routes import Outcome, Ranked, RankQuestion, RoutePlan
 from stretto.contracts.unreadable import UNREADABLE
 from stretto.expression.cache import ProgramCache
 from stretto.expression.errors import EvaluationError, ExpressionError
-from stretto.scoring import Scorer
+from stretto.scoring import Scorers
 
 MAX_ROUTES = 10_000
 """Compiled routes that are kept: steps of all versions that have open runs."""
@@ -42,13 +42,13 @@ class Routes:
         *,
         explore: float,
         programs: ProgramCache | None = None,
-        scorer: Scorer | None = None,
+        scorers: Scorers | None = None,
     ) -> None:
         self.fleet = Fleet()
         self.observed = Observed()
         self.bandit = Bandit(explore)
         self.matches = Matches()
-        self._ranker = Ranker(self.observed, self.bandit, scorer)
+        self._ranker = Ranker(self.observed, self.bandit, scorers)
         self._programs = programs or ProgramCache(MAX_PROGRAMS)
         self._matchers: OrderedDict[bytes, Matcher | Failure] = OrderedDict()
 

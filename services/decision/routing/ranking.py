@@ -15,7 +15,7 @@ from services.decision.routing.observed import Observed
 from stretto.contracts.codec import json_encode
 from stretto.contracts.routes import MAX_CANDIDATES, Candidate, Strategy
 from stretto.expression.errors import EvaluationError
-from stretto.scoring import Scorer, Situation
+from stretto.scoring import Scorer, Scorers, Situation
 from stretto.telemetry import names
 
 logger = logging.getLogger(__name__)
@@ -60,10 +60,10 @@ class _Rated(NamedTuple):
 class Ranker:
     """Orders devices. Holds what strategies remember: turns, and what was learned."""
 
-    def __init__(self, observed: Observed, bandit: Bandit, scorer: Scorer | None = None) -> None:
+    def __init__(self, observed: Observed, bandit: Bandit, scorers: Scorers | None = None) -> None:
         self._observed = observed
         self._bandit = bandit
-        self._scorer = scorer
+        self._scorers = scorers or Scorers()
         self.scorer_errors = 0
         """How often the scorer gave nothing that could be used."""
         self._turns: OrderedDict[tuple[str, str], dict[str, int]] = OrderedDict()
@@ -90,8 +90,12 @@ class Ranker:
         scores: dict[str, float] = {}
         if len(members) > MAX_RATED and plan.strategy in _ANY_WILL_DO and not plan.prefer:
             members = _part(members, id_)
-        if self._scorer is not None and plan.strategy == "learned" and members:
-            scores = self._scored(self._scorer, members, namespace, task)
+        if plan.strategy == "learned" and members:
+            scorer = self._scorers.default
+            if plan.scorer is not None:
+                scorer = self._scorers.named.get(plan.scorer)
+            if scorer is not None:
+                scores = self._scored(scorer, members, namespace, task)
         rate = self._rate(matcher, scope, id_, namespace, task, scores=scores)
         rated: list[_Rated] = []
         aside = 0
@@ -213,7 +217,9 @@ class Ranker:
             case "learned" if scores:
                 return lambda m: _by_score(scores[m.name])
             case "learned":
-                return lambda m: self._by_cost(m, namespace, task)
+                lost = matcher.plan.scorer
+                note = "" if lost is None else f"no score of {lost[:40]}, "
+                return lambda m: self._by_cost(m, namespace, task, note)
         assert_never(strategy)
 
     def _by_time(self, member: Member, namespace: str, task: str) -> tuple[float, str]:
@@ -224,13 +230,13 @@ class Ranker:
         expected = ms * (1 + max(0.0, member.load))
         return expected / (expected + _SLOW_MS), f"{ms:.0f} ms"
 
-    def _by_cost(self, member: Member, namespace: str, task: str) -> tuple[float, str]:
+    def _by_cost(self, member: Member, namespace: str, task: str, note: str) -> tuple[float, str]:
         cost = self._bandit.cost_ms(namespace, task, member.name, member.load)
         if cost is None:
             value, load = _by_load(member)
-            return value, f"nothing learned yet, {load}"
+            return value, f"{note}nothing learned yet, {load}"
         cost = max(0.0, cost)
-        return cost / (cost + _SLOW_MS), f"expected cost {cost:.0f} ms"
+        return cost / (cost + _SLOW_MS), f"{note}expected cost {cost:.0f} ms"
 
 
 def _part(members: Sequence[Member], id_: str) -> Sequence[Member]:

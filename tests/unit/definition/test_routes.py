@@ -7,6 +7,7 @@ import pytest
 
 from stretto.contracts.routes import RoutePlan
 from stretto.definition import check, compile_graph, load
+from stretto.definition import routes as routes_module
 
 HEAD = "workflow: w\nsteps:\n  a:\n    task: t\n    route:\n"
 
@@ -41,6 +42,9 @@ def test_a_route_takes_its_conditions_and_values_along() -> None:
             "prefer: {weighted: device.attributes.power}",
             {"strategy": "weighted", "by": "device.attributes.power"},
         ),
+        ("prefer: learned", {"strategy": "learned", "scorer": None}),
+        ("prefer: learned(onnx)", {"strategy": "learned", "scorer": "onnx"}),
+        ("prefer: [{if: true, weight: 1}, {learned: onnx}]", {"scorer": "onnx"}),
     ],
 )  # fmt: skip
 def test_strategies_are_written_in_several_ways(text: str, fields: dict[str, Any]) -> None:
@@ -91,6 +95,9 @@ def test_a_compensation_has_a_route_of_its_own() -> None:
         ("prefer: 5", "a strategy like"),
         ("prefer: {fastest: 1}", "expected sticky or weighted"),
         ("prefer: {sticky: ''}", "expected"),
+        ("prefer: learned(1)", "expected the name of a scorer"),
+        ("prefer: learned()", "expected the name of a scorer"),
+        ("prefer: {learned: 'a b'}", "expected the name of a scorer"),
         ("prefer: {sticky: input.a, weighted: input.b}", "expected sticky or weighted"),
         ("prefer: [least_loaded, {if: true, weight: 1}]", "the strategy at the end"),
         ("prefer: [{if: true}]", "weight"),
@@ -108,6 +115,19 @@ def test_what_is_wrong_is_said(text: str, said: str) -> None:
     mistakes = [str(m) for m in check(HEAD + f"      {text}\n")]
     assert mistakes, text
     assert any(said in mistake for mistake in mistakes), mistakes
+
+
+def test_a_scorer_that_is_not_installed_here_is_a_warning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(routes_module, "scorer_names", lambda: ("onnx",))
+    loaded = load(HEAD + "      prefer: learned(onx)\n")
+    [warning] = loaded.warnings
+    assert loaded.definition is not None
+    assert warning.code == "unknown_scorer"
+    assert 'no scorer "onx" is installed here (there are: onnx)' in warning.reason
+    assert warning.suggestion == 'did you mean "onnx"?'
+    assert not load(HEAD + "      prefer: learned(onnx)\n").warnings
 
 
 def test_device_is_known_in_routes_alone() -> None:

@@ -11,6 +11,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from services.decision.routing.answers import Routes
+from stretto.scoring import Scorers
 from stretto.scoring.onnx_model import FEATURES, MODEL_VARIABLE, OnnxScorer, from_environment
 from stretto.scoring.scorer import ScorerError, Situation
 from tests.unit.decision.routing.fleets import ask, hear, names, took
@@ -69,11 +70,11 @@ def test_the_model_has_learned_what_a_device_costs(model: Path) -> None:
 
 def test_attempts_go_where_the_model_says(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(MODEL_VARIABLE, str(model))
-    routes = Routes(explore=0.0, scorer=from_environment())
+    routes = Routes(explore=0.0, scorers=Scorers(None, {"onnx": from_environment()}))
     for name, busy, ms in (("full", 10, 20.0), ("slow", 0, 400.0), ("good", 2, 20.0)):
         hear(routes, name, busy=busy)
         took(routes, name, ms)
-    assert names(ask(routes, strategy="learned")) == ["good", "slow", "full"]
+    assert names(ask(routes, strategy="learned", scorer="onnx")) == ["good", "slow", "full"]
 
 
 def test_what_cannot_be_used_is_refused_with_the_reason(

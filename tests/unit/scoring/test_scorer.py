@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from services.decision.routing.answers import Routes
-from stretto.scoring import Situation, load_scorer, load_scorer_or_exit, scorer
+from stretto.scoring import (
+    Scorers,
+    Situation,
+    load_scorer,
+    load_scorers_or_exit,
+    scorer,
+    scorer_names,
+)
 from stretto.scoring.scorer import ScorerError
 from tests.unit.decision.routing.fleets import ask, hear, names
 
@@ -48,6 +55,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
         for name, what in (("by-name", "ByName"), ("none", "no_scorer"), ("lost", "Nothing"))
     ]
     monkeypatch.setattr(scorer, "entry_points", lambda group: found)
+    scorer.scorer_names.cache_clear()
 
 
 def test_a_scorer_is_found_by_its_name() -> None:
@@ -69,13 +77,47 @@ def test_what_is_no_scorer_is_refused_with_the_reason(
     with pytest.raises(ScorerError, match=said):
         load_scorer(name)
     with pytest.raises(SystemExit) as ended:
-        load_scorer_or_exit(name)
+        load_scorers_or_exit(name, "")
     assert ended.value.code == 2
-    assert said in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert told.startswith("STRETTO_DECISION_SCORER: ") and said in told
+    with pytest.raises(SystemExit) as ended:
+        load_scorers_or_exit("", f"by-name, {name}")
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("STRETTO_DECISION_SCORERS: ")
+
+
+def test_a_service_has_one_for_all_routes_and_others_for_those_that_name_them() -> None:
+    nothing = load_scorers_or_exit("", "")
+    assert (nothing.default, dict(nothing.named)) == (None, {})
+    one = load_scorers_or_exit("by-name", "")
+    assert one.default is not None and one.named["by-name"] is one.default
+    both = load_scorers_or_exit(" by-name", "by-name,")
+    assert both.default is both.named["by-name"]
+    named = load_scorers_or_exit("", "by-name")
+    assert named.default is None and isinstance(named.named["by-name"], ByName)
+
+
+def test_those_that_are_installed_have_names() -> None:
+    assert scorer_names() == ("by-name", "lost", "none")
+    scorer_names.cache_clear()
+
+
+def test_a_route_names_its_scorer() -> None:
+    by_name = ByName()
+    made = fleet(Broken([0.0, 1.0, 2.0]))
+    assert names(ask(made, strategy="learned", scorer="by-name")) == ["a", "b", "c"]
+    lost = ask(made, strategy="learned", scorer="by-name").candidates[0].why
+    assert lost == "no score of by-name, nothing learned yet, load 10%"
+    with_it = Routes(explore=0.0, scorers=Scorers(None, {"by-name": by_name}))
+    for name, busy in (("a", 0), ("b", 5), ("c", 9)):
+        hear(with_it, name, busy=busy)
+    assert names(ask(with_it, strategy="learned", scorer="by-name")) == ["c", "b", "a"]
+    assert names(ask(with_it, strategy="learned")) == ["a", "b", "c"]
 
 
 def fleet(of: Any) -> Routes:
-    made = Routes(explore=0.0, scorer=of)
+    made = Routes(explore=0.0, scorers=Scorers(of))
     for name, busy in (("a", 0), ("b", 5), ("c", 9)):
         hear(made, name, busy=busy, attributes={"site": name}, labels={"zone": "z"})
     return made
@@ -92,7 +134,7 @@ def test_learned_goes_by_the_scorer_and_the_other_strategies_do_not() -> None:
     assert (first.attributes, first.labels) == ({"site": "a"}, {"zone": "z"})
     assert (first.time_ms, first.cost_ms) == (None, None)
     assert names(ask(made, strategy="least_loaded")) == ["a", "b", "c"]
-    assert names(ask(Routes(explore=0.0, scorer=by_name), strategy="learned")) == []
+    assert names(ask(Routes(explore=0.0, scorers=Scorers(by_name)), strategy="learned")) == []
 
 
 @pytest.mark.parametrize("gives", [None, [1.0], [float("nan")] * 3, ["x"] * 3, 5])
