@@ -4,7 +4,7 @@ says it."""
 import msgspec
 
 from services.workflow.core import Rejection
-from services.workflow.core.commands import Standing
+from services.workflow.core.commands import Granted, Standing
 from services.workflow.core.state import Place, Run
 from stretto.contracts import events as ev
 from stretto.contracts.graph import Graph
@@ -22,6 +22,7 @@ class _Claim:
         self.at = at
         self.places = places
         self.granted = False
+        self.asked_us = 0
 
 
 class VirtualLines:
@@ -66,14 +67,24 @@ class VirtualLines:
         self._claims.append(_Claim(run_id, (event.line, event.key), event.limit))
         return self._grant((event.line, event.key))
 
-    def ask(self, run: Run, path: str, place: Place) -> tuple[list[Waiter], bool]:
-        """Let a step ask for a place; who has one now, and whether it is refused."""
+    def ask(self, run: Run, path: str, place: Place) -> list[tuple[bytes, Granted]]:
+        """Let a step ask for a place; what becomes of it, and of those that give way to it."""
         at = (f"step {run.workflow}", place.key)
         claim = _Claim(run.id, at, place.limit, path)
+        claim.asked_us = place.since_us
+        elders = [each for each in self._claims if each.at == at]
         self._claims.append(claim)
-        granted = self._grant(at)
-        refused = place.when_full == "reject" and not claim.granted
-        return granted, refused
+        told = [(run_id, Granted(path=step)) for run_id, step in self._grant(at)]
+        if claim.granted:
+            return told
+        if place.when_full == "reject":
+            told.append((run.id, Granted(path=path, refused=True)))
+        if place.when_full == "cancel_running":
+            by = f"{path!r} of run {run_id_text(run.id)}"
+            for each in elders[: len(elders) - place.limit + 1]:
+                way = Granted(path=each.step, superseded_by=by, asked_us=each.asked_us)
+                told.append((each.run_id, way))
+        return told
 
     def leave(self, run_id: bytes, step: str = "") -> list[Waiter]:
         """Take the place of a run, or a step of it, that has ended; who has one now."""

@@ -75,6 +75,8 @@ class Recorded:
     standing: Standing | None = None
     granted: list[tuple[int, int, str]] = field(default_factory=list)
     """Instant and number of the events with which it got a place in its line."""
+    superseded: list[tuple[int, int, str]] = field(default_factory=list)
+    """The same of those with which a step gave its place to a newer one."""
     reused: dict[str, tuple[int, int, Found]] = field(default_factory=dict)
     """By path: what an equal step had given, with instant and number of the event."""
 
@@ -129,6 +131,8 @@ def _take(recorded: Recorded, event: ev.Event, fact: Fact) -> None:
                 recorded.granted.append((fact.at_us, fact.seq, ""))
         case ev.StepAdmitted():
             recorded.granted.append((fact.at_us, fact.seq, event.step))
+        case ev.StepFailed(failure=failure) if failure.type == FailureType.SUPERSEDED:
+            recorded.superseded.append((fact.at_us, fact.seq, event.step))
         case ev.RunCompleted() | ev.RunFailed() | ev.RunCancelled():
             recorded.closed = True
         case _:

@@ -130,6 +130,8 @@ class Again(World):
             self._at(done.at_us, partial(self._do, done), done.seq)
         for at_us, seq, path in recorded.granted:
             self._at(at_us, partial(self._give, self.run, cm.Granted(path=path)), seq)
+        for at_us, seq, path in recorded.superseded:
+            self._at(at_us, partial(self._supersede, path), seq)
         self._give(
             self.run,
             cm.Start(
@@ -145,6 +147,13 @@ class Again(World):
             self._run_on()
         else:
             self.advance((recorded.last_us - self.now_us) / 1e6)
+
+    def _supersede(self, path: str) -> None:
+        """Let a step give way, whenever it asked for its place this time."""
+        node = self.run.run.open.get(path)
+        asked_us = 0 if node is None or node.place is None else node.place.since_us
+        by = "a newer step, as it was recorded,"
+        self._give(self.run, cm.Granted(path=path, superseded_by=by, asked_us=asked_us))
 
     def _run_on(self) -> None:
         """Until nothing is due. What people did after its end may have opened it again."""

@@ -296,11 +296,8 @@ class World:
         elif isinstance(event, ev.StepQueued):
             place = run.run.nodes[event.step].place
             assert place is not None
-            granted, refused = self._lines.ask(run.run, event.step, place)
-            self._granted(granted)
-            if refused:
-                told = cm.Granted(path=event.step, refused=True)
-                self._at(self.now_us, partial(self._give, run, told))
+            for run_id, told in self._lines.ask(run.run, event.step, place):
+                self._at(self.now_us, partial(self._give, self.runs[run_id], told))
 
     def _act(self, run: TestedRun, effect: Effect) -> None:
         match effect:

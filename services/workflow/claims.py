@@ -6,7 +6,7 @@ end removes is removed in the commit of that end.
 """
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from stretto.postgres import Database
 
@@ -44,12 +44,15 @@ class Place(NamedTuple):
 
 
 class Grant(NamedTuple):
-    """A run, or the `step` of it, has a place from now on; `refused`: there is none for the
-    step."""
+    """A run, or the `step` of it, has a place from now on; `refused`: there is none for the step;
+    `superseded`: the step that asked at `asked_us` gives way to the step `by_step` of `by_run`."""
 
     run_id: bytes
     step: str
-    refused: bool = False
+    verdict: Literal["granted", "refused", "superseded"] = "granted"
+    asked_us: int = 0
+    by_run: bytes | None = None
+    by_step: str = ""
 
 
 class Claims:
@@ -74,9 +77,11 @@ class Claims:
         return {r[0]: Place(r[1], list(r[2])) for r in rows}
 
     async def grant(self, lines: Collection[LineKey], now_us: int) -> list[Grant]:
-        """Give out what is free in some lines, and refuse those that do not wait for more."""
+        """Give out what is free in some lines, refuse those that do not wait for more, and name
+        those that give way to others."""
         rows = await self._db.fetch(
-            "select run_id, step, refused from workflow.give_places($1, $2, $3, $4)",
+            "select run_id, step, verdict, asked, by_run, by_step "
+            "from workflow.give_out_places($1, $2, $3, $4)",
             [each.namespace for each in lines],
             [each.line for each in lines],
             [each.key for each in lines],
@@ -100,7 +105,7 @@ class Claims:
         rows = await self._db.fetch(
             "select w.namespace, w.line, w.key from ("
             "select namespace, line, key, max(places) as places, "
-            "bool_or(mode = 'reject') as impatient from workflow.claim "
+            "bool_or(mode <> 'queue') as impatient from workflow.claim "
             "where granted is null group by namespace, line, key) w "
             "where (select count(*) from workflow.claim h where h.namespace = w.namespace "
             "and h.line = w.line and h.key = w.key and h.granted is not null) < w.places "

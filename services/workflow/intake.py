@@ -11,9 +11,10 @@ from typing import NamedTuple
 import msgspec
 
 from services.workflow.answers import may_answer
-from services.workflow.core.commands import Accepted, Bound, Control, Decided, Granted, Result
+from services.workflow.core.commands import Accepted, Bound, Control, Decided, Result
 from services.workflow.fields import read_control_request, read_start_request
 from services.workflow.inbox import Addressed, Arrival, Item
+from services.workflow.lines import granted_by
 from stretto.bus.message import Message
 from stretto.contracts import subjects, versions
 from stretto.contracts.codec import (
@@ -372,7 +373,7 @@ def read_inbox(message: Message) -> list[Item]:
     for run_id in (*(c.run_id for c in frame.controls), *(g.run_id for g in frame.grants)):
         _check_run_id(run_id)
     items.extend(_control(c.run_id, c.namespace, c.request, c.reply) for c in frame.controls)
-    items.extend(Addressed(g.run_id, Granted(path=g.path, refused=g.refused)) for g in frame.grants)
+    items.extend(Addressed(g.run_id, granted_by(g)) for g in frame.grants)
     return items
 
 

@@ -20,7 +20,7 @@ from stretto.bus.publisher import Outgoing, Publisher
 from stretto.contracts import subjects
 from stretto.contracts.codec import pack
 from stretto.contracts.frames import GrantRecord, InboxFrame
-from stretto.contracts.ids import partition_of
+from stretto.contracts.ids import partition_of, run_id_text
 from stretto.runtime.clock import Clock
 from stretto.runtime.errors import TransientError
 from stretto.telemetry.metrics import Metrics
@@ -121,14 +121,15 @@ class Lines:
         """Tell the owners of runs that these, or steps of theirs, have a place, or get none."""
         frames: dict[int, list[GrantRecord]] = {}
         mine: list[Addressed] = []
-        for run_id, path, refused in granted:
-            if not refused:
+        for grant in granted:
+            if grant.verdict == "granted":
                 self._granted.add()
-            partition = partition_of(run_id, self._partitions)
+            partition = partition_of(grant.run_id, self._partitions)
+            record = _record(grant)
             if partition in self._owned():
-                mine.append(Addressed(run_id, Granted(path=path, refused=refused)))
+                mine.append(Addressed(grant.run_id, granted_by(record)))
             else:
-                frames.setdefault(partition, []).append(GrantRecord(run_id, path, refused))
+                frames.setdefault(partition, []).append(record)
         if mine:
             self._inbox.put_now([Arrival(items=mine)])
         for partition, records in frames.items():
@@ -136,3 +137,19 @@ class Lines:
             stamp = f"{self._clock.now_us()}".encode()
             key = hashlib.blake2b(frame + stamp, digest_size=12).hexdigest()
             await self._publisher.publish_many([Outgoing(subjects.inbox(partition), frame, key)])
+
+
+def _record(grant: Grant) -> GrantRecord:
+    by = "" if grant.by_run is None else f"{grant.by_step!r} of run {run_id_text(grant.by_run)}"
+    refused = grant.verdict == "refused"
+    return GrantRecord(grant.run_id, grant.step, refused, by, grant.asked_us)
+
+
+def granted_by(record: GrantRecord) -> Granted:
+    """The command to the run that a record is."""
+    return Granted(
+        path=record.path,
+        refused=record.refused,
+        superseded_by=record.superseded_by,
+        asked_us=record.asked_us,
+    )

@@ -26,6 +26,7 @@ class FailureType:
     INVALID_OUTPUT = "InvalidOutput"
     CANCELLED = "Cancelled"
     CONCURRENCY_FULL = "ConcurrencyFull"
+    SUPERSEDED = "Superseded"
     FAILED_BY_STEP = "FailStep"
     ITEMS_FAILED = "ItemsFailed"
     ROLLOUT_ABORTED = "RolloutAborted"

@@ -155,11 +155,15 @@ class ControlRecord(msgspec.Struct, frozen=True, array_like=True):
 
 
 class GrantRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A run (or a step of it) has got the place that it waits for; `refused`: there is none."""
+    """A run (or a step of it) has got the place that it waits for; `refused`: there is none;
+    `superseded_by`: the step that asked for its place at `asked_us` gives way, in words, to that
+    step."""
 
     run_id: bytes
     path: str = ""
     refused: bool = False
+    superseded_by: str = ""
+    asked_us: int = 0
 
 
 class InboxFrame(msgspec.Struct, frozen=True, array_like=True):

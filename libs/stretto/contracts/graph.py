@@ -318,7 +318,7 @@ class Concurrency(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """How many runs of one key may be under way at once, and what becomes of one more: it waits
     (`queue`), is refused (`reject`), or the oldest make room for it (`cancel_running`). `key` is a
     template over `input` and `run`. Of a step: how many steps; `key` is that of a step whose key
-    is constant, else its ask works it out; `cancel_running` there is not."""
+    is constant, else its ask works it out; of `cancel_running` the oldest steps fail."""
 
     key: msgspec.Raw
     limit: int = 1

@@ -60,23 +60,6 @@ CONCURRENCY = Record(
 )
 
 
-class _WhenStepsAreFull(Choice):
-    """What becomes of one step more: nothing that holds a place is cancelled for it."""
-
-    def read(self, node: Node, path: Path, report: Report) -> str | None:
-        if isinstance(node, Scalar) and node.value == "cancel_running":
-            report.mistake(
-                node,
-                path,
-                "bad_value",
-                "expected queue or reject, but a step is not cancelled for another one: what "
-                "should become of its run?",
-                "give the workflow such a concurrency, and call it as a child run",
-            )
-            return None
-        return super().read(node, path, report)
-
-
 STEP_CONCURRENCY = Record(
     "a limit of concurrency (a mapping with a key)",
     ConcurrencyText,
@@ -91,11 +74,12 @@ STEP_CONCURRENCY = Record(
             "How many may be under way at once. Default 1.",
         ),
         "when_full": Field(
-            _WhenStepsAreFull(
+            Choice(
                 "what becomes of one step more",
                 {
                     "queue": "It waits until there is a place; the oldest goes first.",
                     "reject": "It fails with ConcurrencyFull; its retry policy may try again.",
+                    "cancel_running": "The oldest fail with Superseded, and it begins then.",
                 },
             ),
             "What becomes of one step more. Default queue.",

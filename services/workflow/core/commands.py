@@ -106,10 +106,13 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True):
 
 class Granted(msgspec.Struct, frozen=True, kw_only=True):
     """There is a place in the line for the run, or the step `path` of it; `refused`: there is
-    none, and the step does not wait."""
+    none, and the step does not wait; `superseded_by`: the step that asked for its place at
+    `asked_us` (µs) ends, for that step, in words, takes it."""
 
     path: str = ""
     refused: bool = False
+    superseded_by: str = ""
+    asked_us: int = 0
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,8 @@ import msgspec
 from services.workflow.core import lines, returning, rolling
 from services.workflow.core.commands import Rejection
 from services.workflow.core.failing import failed
-from services.workflow.core.following import next_try, open_inside
+from services.workflow.core.following import next_try
+from services.workflow.core.inside import open_inside
 from services.workflow.core.rewinding import closure
 from services.workflow.core.signals import MAX_BUFFERED, buffered
 from services.workflow.core.state import OUT, Node, NodeStatus, Role, Run, RunPhase

@@ -97,7 +97,8 @@ class Timer(msgspec.Struct, frozen=True, gc=False):
 
 Effect = Ask | Dispatch | StartChild | CancelChild | CancelRun | Emit | Seek | Withdraw | Timer
 
-_BY_TIMER = frozenset({FailureType.QUEUE_TIMEOUT, FailureType.RUN_TIMEOUT})
+_WHILE_OUT = frozenset({FailureType.QUEUE_TIMEOUT, FailureType.RUN_TIMEOUT, FailureType.SUPERSEDED})
+"""Failures of attempts that nobody has answered."""
 
 
 def effects(run: Run, event: ev.Event) -> list[Effect]:
@@ -293,7 +294,7 @@ def _wait_timers(node: Node) -> Iterator[Timer]:
 
 def _after_failure(run: Run, node: Node, event: ev.StepFailed) -> list[Effect]:
     out: list[Effect] = []
-    if event.attempt and event.failure.type in _BY_TIMER:
+    if event.attempt and event.failure.type in _WHILE_OUT:
         out.extend(_withdraw(run, event.step, event.attempt, event.failure.type))
     if event.retry_at is not None:
         out.append(Timer(node.until_us, node.path, TimerKind.RETRY, node.attempt))

@@ -4,6 +4,7 @@ import msgspec
 
 from services.workflow.core import places, reuse, rolling
 from services.workflow.core.failing import failed, failure_of_items
+from services.workflow.core.inside import cancelled_inside
 from services.workflow.core.instants import instant, wait_until
 from services.workflow.core.labelling import labels_of
 from services.workflow.core.state import OUT, Node, NodeStatus, Role, Run, RunPhase, Scope
@@ -316,28 +317,4 @@ def timed_out(node: Node) -> list[ev.Event]:
     total = node.timeouts.total_s
     text = f"expected the step to end within {total} s in all, but it did not"
     failure = Failure(type=FailureType.RUN_TIMEOUT, message=text, retryable=False)
-    inside: list[ev.Event] = [
-        ev.StepCancelled(
-            step=each.path, reason="timeout", attempt=each.attempt if each.status in OUT else 0
-        )
-        for each in open_inside(node)
-    ]
-    return [*inside, failed(node, failure)]
-
-
-def open_inside(node: Node) -> list[Node]:
-    """What is open inside a node, the innermost first."""
-    found: list[Node] = []
-    parts: list[Node] = []
-    if node.body is not None:
-        parts += [n for n in node.body.nodes if n is not None]
-    if node.each is not None:
-        parts += node.each.nodes
-    if node.round is not None:
-        parts.append(node.round)
-    for part in parts:
-        if part.straggles:
-            found += open_inside(part)
-        elif part.status is not NodeStatus.PENDING and not part.ended:
-            found += [*open_inside(part), part]
-    return found
+    return [*cancelled_inside(node, "timeout"), failed(node, failure)]

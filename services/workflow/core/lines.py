@@ -36,6 +36,8 @@ def stands(standing: Standing) -> ev.Event:
 def granted(run: Run, command: Granted, now_us: int) -> list[ev.Event] | Rejection:
     """What a free place means for a run, or for a step of it."""
     if command.path:
+        if command.superseded_by:
+            return places.superseded(run, command)
         return places.granted(run, command.path, now_us, refused=command.refused)
     line = run.line
     if line is None or not run.queued:

@@ -1,7 +1,8 @@
 """Places of steps: of the steps of one key, over all runs of a workflow, so many are under way.
 
     asks (`step.queued`) ──► has one (`step.admitted`) ──► begins … ends: the place is free
-            └── there is none, `when_full: reject` ──► fails: ConcurrencyFull; may ask again
+       │    └── there is none, `when_full: reject` ──► fails: ConcurrencyFull; may ask again
+       └── a newer one says `when_full: cancel_running` ──► fails: Superseded
 
 Who gets a place is decided outside, where all runs are seen (`services.workflow.lines`). A step
 keeps its place through all of its attempts, and gives it away when it ends in any way, or when a
@@ -12,8 +13,9 @@ from enum import IntEnum
 
 import msgspec
 
-from services.workflow.core.commands import Rejection
+from services.workflow.core.commands import Granted, Rejection
 from services.workflow.core.failing import attempt_failed, failed
+from services.workflow.core.inside import cancelled_inside
 from services.workflow.core.keys import key_text
 from services.workflow.core.state import Node, NodeStatus, Place, Role, Run
 from stretto.contracts import events as ev
@@ -77,6 +79,21 @@ def granted(run: Run, path: str, now_us: int, *, refused: bool) -> list[ev.Event
     )
     failure = Failure(type=FailureType.CONCURRENCY_FULL, message=text)
     return [attempt_failed(run, node, failure, now_us)]
+
+
+def superseded(run: Run, command: Granted) -> list[ev.Event] | Rejection:
+    """What it means for a step that a newer one of its key takes its place: it fails for good, and
+    what is open inside of it is cancelled. Only who stands in the line since then gives way."""
+    node = run.open.get(command.path)
+    place = None if node is None else node.place
+    if node is None or place is None or place.since_us != command.asked_us:
+        return Rejection(code="not_queued", message="expected a step that stands in a line")
+    text = (
+        f"expected to be among the newest {place.limit} of key {place.key!r}, but "
+        f"{command.superseded_by} takes the place"
+    )
+    failure = Failure(type=FailureType.SUPERSEDED, message=text, retryable=False)
+    return [*cancelled_inside(node, "superseded"), failed(node, failure)]
 
 
 def queue(run: Run, node: Node, event: ev.StepQueued, at_us: int) -> None:

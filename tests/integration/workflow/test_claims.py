@@ -101,7 +101,8 @@ async def test_a_place_in_a_long_line_costs_no_more_than_in_a_short_one(
         await work  # type: ignore[misc]
         return (time.monotonic() - began) * 1_000
 
-    [(first, _, _)] = await claims.grant([AT], 1)
+    [grant] = await claims.grant([AT], 1)
+    first = grant.run_id
     assert first == waiting[0]
     enter = [
         await took_ms(claims.enter([Claim(run_id(LONG + n), AT, 1, "queue")], LONG))

@@ -276,7 +276,6 @@ def test_a_history_with_places_can_be_played_again() -> None:
 @pytest.mark.parametrize(
     ("step", "code", "said"),
     [
-        ("{task: t, concurrency: {key: k, when_full: cancel_running}}", "bad_value", "child run"),
         ("{set: {x: 1}, concurrency: {key: k}}", "not_for_kind", "kind task"),
         ("{task: t, concurrency: {limit: 2}}", "missing", "key"),
         ("{task: t, concurrency: {key: k, limit: 0}}", "out_of_range", "limit"),

@@ -23,7 +23,7 @@ class StepQueued(Event, frozen=True, kw_only=True, omit_defaults=True):
     limit: int
     """How many steps of the key may have a place."""
     when_full: str = "queue"
-    """What becomes of it when there is none: `queue` or `reject`."""
+    """What becomes of it when there is none: `queue`, `reject` or `cancel_running`."""
     given: bool = False
     """Whether something was worked out for it."""
     value: msgspec.Raw = NULL
