@@ -7,11 +7,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
+from click.testing import CliRunner
+
+from stretto.cli.main import main
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 START_TIMEOUT_S = 60.0
@@ -36,18 +41,23 @@ class Dev:
         return {**os.environ, "STRETTO_NATS_URL": self.ready["nats"]}
 
     def call(self, *arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end; it must end with that code."""
-        done = subprocess.run(
-            [*COMMAND, *arguments],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_TIMEOUT_S,
-            check=False,
-        )
+        """Run a command to its end, in this process; it must end with that code.
+
+        In a thread: a test that awaits may call it too.
+        """
+        with ThreadPoolExecutor(1) as thread:
+            done = thread.submit(_commanded, arguments, self.ready["nats"]).result()
         assert done.returncode == expect, (arguments, done.returncode, done.stdout, done.stderr)
         assert "Traceback" not in done.stderr
         return done
+
+    def eventually(self, *arguments: str, until: str) -> str:
+        """Call a command until its output holds a text: projections are a moment behind the log."""
+        deadline = time.monotonic() + COMMAND_TIMEOUT_S
+        while until not in (said := self.call(*arguments).stdout):
+            assert time.monotonic() < deadline, said
+            time.sleep(0.1)
+        return said
 
     def json(self, *arguments: str, expect: int = 0) -> Any:
         """Run a command with --json and read its answer."""
@@ -73,6 +83,23 @@ class Dev:
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+
+def _commanded(arguments: tuple[str, ...], url: str) -> subprocess.CompletedProcess[str]:
+    """What the command `stretto` does with these arguments, from its entry on."""
+    with (
+        CliRunner().isolation(env={"STRETTO_NATS_URL": url}) as (output, errors, _),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(sys, "argv", ["stretto", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        said = [stream.getvalue().decode() for stream in (output, errors)]
+    code = ended.value.code
+    assert isinstance(code, int), code
+    return subprocess.CompletedProcess(arguments, code, *said)
 
 
 def wait_for(path: Path, process: subprocess.Popen[str]) -> dict[str, Any]:

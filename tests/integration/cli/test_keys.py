@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from tests.integration.cli.test_commands import eventually
 from tests.integration.running import Dev
 
 LIMITED = """\
@@ -29,18 +28,18 @@ def test_a_run_that_waits_for_a_place_is_listed_explained_and_begins(
     first = dev.json("start", "one-at-a-time", *given)["run_id"]
     second = dev.json("start", "one-at-a-time", *given, "--label", "site=eu")["run_id"]
 
-    assert second in eventually(dev, "list", "--status", "queued", until=second)
+    assert second in dev.eventually("list", "--status", "queued", until=second)
     labelled = dev.json("list", "--label", "site=eu", "--label", "team=billing")["runs"]
     assert [run["run_id"] for run in labelled] == [second]
     assert "expected --label to be like" in dev.call("list", "--label", "eu", expect=2).stderr
     by_step = ("list", "--step-label", "risk=high", "--step-label", "who=ann")
-    assert first in eventually(dev, *by_step, until=first)
+    assert first in dev.eventually(*by_step, until=first)
     assert second not in dev.call(*by_step).stdout, "its step has not begun"
     assert "is labelled" in dev.call("history", first).stdout
     assert f"{first} has the place" in dev.call("explain", second).stdout
     assert "waits for a place for the key 'ann'" in dev.call("history", second).stdout
     dev.call("signal", first, "go")
-    eventually(dev, "explain", second, until="signal")
+    dev.eventually("explain", second, until="signal")
     dev.call("signal", second, "go")
-    eventually(dev, "show", second, until="completed")
+    dev.eventually("show", second, until="completed")
     assert "is limited to total_s 3600.0" in dev.call("history", second).stdout
