@@ -7,6 +7,7 @@ SHELL := /bin/bash
 
 # The folder that `make demo` backs up.
 DIR ?= .
+export DIR
 # Where `make bench` writes its figures, and what `make bench-compare` compares with.
 OUT ?= .stretto/bench.json
 BASE ?= HEAD
@@ -25,8 +26,13 @@ help: ## show this list
 setup: $(VENV)/.dev ## make .venv with everything that developing needs
 
 .PHONY: demo
-demo: $(VENV)/.local ## run a real workflow: back up DIR (default: this folder); KEEP=1 leaves it running
-	@$(BIN)/python scripts/demo.py $(if $(KEEP),--keep) "$(DIR)"
+demo: demo-folder $(VENV)/.local ## run a real workflow: back up DIR (default: this folder); KEEP=1 leaves it running
+	@$(BIN)/python scripts/demo.py $(if $(KEEP),--keep) -- "$$DIR"
+
+# Before anything is installed for it.
+.PHONY: demo-folder
+demo-folder:
+	@[ -d "$$DIR" ] || { echo "make demo: expected DIR to be a folder, but '$$DIR' is none" >&2; exit 2; }
 
 .PHONY: dev
 dev: $(VENV)/.local ## start NATS, Postgres and all services on this machine, until Ctrl-C

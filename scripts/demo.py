@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
+import runpy
 import shutil
 import signal
 import sys
@@ -34,11 +36,16 @@ from stretto.client import Rejected, Run
 from stretto.dev import DevOptions, DevStack, dev_stack
 from stretto.dev.plan import SERVICES, worker_plan
 from stretto.dev.traces import TraceStore
+from stretto.runtime.errors import PermanentError
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "docs" / "examples" / "backup"
 KEPT = Path(".stretto")
 RUN_TIMEOUT_S = 120.0
+MAX_FILES = 2_000
+MAX_BYTES = 256 * 1024 * 1024
+"""Of the folder: more would be no demonstration, but a wait."""
+
 POLL_S = 0.01
 KEPT_BACKUPS = 3
 
@@ -68,6 +75,45 @@ async def demo(source: Path, keep: bool) -> int:
     return 0 if progress.status == "completed" else 1
 
 
+def checked(folder: Path) -> Path:
+    """Give the folder to back up, as an absolute path; nothing is started for one that is none.
+
+    Raises:
+        PermanentError: it is no folder, cannot be read, holds no file, or too much.
+    """
+    folder = folder.expanduser()
+    if not folder.is_dir():
+        raise _wrong(f"expected {folder} to be a folder, but it is {_what(folder)}")
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise _wrong(f"expected to read {folder}, but that is not allowed")
+    folder = folder.resolve()
+    worker = runpy.run_path(str(EXAMPLE / "worker.py"))
+    try:
+        found = worker["list_files"](str(folder), str(_target()), MAX_FILES, MAX_BYTES)
+    except worker["TooMuch"] as error:
+        raise _wrong(str(error)) from None
+    if not found["files"]:
+        raise _wrong(
+            f"expected a file to back up in {folder}, but there is none (links, caches and what "
+            "cannot be read are left out)"
+        )
+    return folder
+
+
+def _what(path: Path) -> str:
+    return "not there" if not os.path.lexists(path) else "a file" if path.is_file() else "none"
+
+
+def _wrong(sentence: str) -> PermanentError:
+    error = PermanentError("demo.folder", sentence)
+    error.add_note("Say which: make demo DIR=/some/folder")
+    return error
+
+
+def _target() -> Path:
+    return (KEPT / "backups").resolve()
+
+
 @contextmanager
 def state() -> Iterator[Path]:
     """Give a directory for what the servers keep: gone afterwards, but left where it failed."""
@@ -89,12 +135,13 @@ def keep_trace(found: Path, run_id: str) -> None:
 
 async def backup(stack: DevStack, client: Client, source: Path) -> Progress:
     """Register the workflow, publish a start event with plain NATS, watch the run."""
-    target = (KEPT / "backups").resolve()
+    target = _target()
     forget_old(target)
     defined = await client.register((EXAMPLE / "workflow.yaml").read_text())
     say(f"registered {defined.workflow} version {defined.version}")
     run_id = str(uuid.uuid4())
-    start = {"run_id": run_id, "input": {"source": str(source), "target": str(target)}}
+    given = {"source": str(source), "target": str(target)}
+    start = {"run_id": run_id, "input": given}
     await publish(stack.endpoints.nats, "stretto.start.default.backup", start)
     say(f"published on stretto.start.default.backup: [dim]{escape(json.dumps(start))}[/]\n")
     run = client.get(run_id, "backup")
@@ -160,7 +207,7 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="leave everything running")
     given = parser.parse_args()
     try:
-        code = asyncio.run(demo(given.folder.resolve(), given.keep))
+        code = asyncio.run(demo(checked(given.folder), given.keep))
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - said and turned into a code
         end_with(error)
     sys.exit(code)

@@ -52,7 +52,7 @@ class CopyDamaged(NonRetryable):
 
 @worker.task("backup.list")
 def list_files(source: str, target: str, max_files: int, max_bytes: int) -> dict[str, object]:
-    """List the regular files below a folder; links and caches are left out and counted."""
+    """List the regular files below a folder. Links, caches and odd names are left out."""
     root = Path(source)
     if not root.is_dir():
         raise NotAFolder(f"expected {source} to be a folder, but it is not")
@@ -60,7 +60,7 @@ def list_files(source: str, target: str, max_files: int, max_bytes: int) -> dict
     total = left_out = 0
     for path in _walk(root, Path(target).resolve()):
         facts = path.lstat()
-        if not stat.S_ISREG(facts.st_mode) or not os.access(path, os.R_OK):
+        if not stat.S_ISREG(facts.st_mode) or not os.access(path, os.R_OK) or not _is_text(path):
             left_out += 1
             continue
         total += facts.st_size
@@ -70,6 +70,15 @@ def list_files(source: str, target: str, max_files: int, max_bytes: int) -> dict
         if total > max_bytes:
             raise TooMuch(f"expected at most {max_bytes} bytes in {source}, but there are more")
     return {"files": files, "bytes": total, "left_out": left_out}
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a name is UTF-8: any other one cannot be said in JSON."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _walk(root: Path, target: Path) -> Iterator[Path]:

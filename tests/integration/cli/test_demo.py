@@ -3,11 +3,15 @@
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from scripts.demo import EXAMPLE, checked
+from stretto.runtime.errors import PermanentError
 
 from ..running import lives
 
@@ -59,8 +63,51 @@ def test_the_demo_backs_up_a_folder_and_shows_how(folder: Path, tmp_path: Path) 
     assert not lives("stretto-demo-")
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
-    done = demo(tmp_path / "nowhere", tmp_path)
-    assert done.returncode == 1
-    assert "to be a folder, but it is not" in done.stdout
-    assert "Traceback" not in done.stdout + done.stderr
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        ("nothing", "but it is not there"),
+        ("file", "but it is a file"),
+        ("loop", "to be a folder, but it is none"),
+        ("empty", "expected a file to back up"),
+        ("links", "expected a file to back up"),
+        ("closed", "but that is not allowed"),
+        ("large", "expected at most 1 files"),
+    ],
+)
+def test_what_cannot_be_backed_up_is_told_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: str, why: str
+) -> None:
+    place = tmp_path / "place"
+    if made == "file":
+        place.touch()
+    elif made == "loop":
+        place.symlink_to(place)
+    elif made != "nothing":
+        place.mkdir()
+    if made == "links":
+        (place / "up").symlink_to("..")
+        (place / "self").symlink_to("self")
+    if made == "closed":  # to root everything is open
+        monkeypatch.setattr("scripts.demo.os.access", lambda *_: False)
+    if made == "large":
+        monkeypatch.setattr("scripts.demo.MAX_FILES", 1)
+        (place / "a").touch()
+        (place / "b").touch()
+
+    with pytest.raises(PermanentError, match=why):
+        checked(place)
+
+
+def test_odd_names_and_empty_files_are_backed_up_as_far_as_they_can_be_said(tmp_path: Path) -> None:
+    place = tmp_path / 'a folder, "ünï"'
+    (place / "sub").mkdir(parents=True)
+    (place / "sub" / "loop").symlink_to("..")
+    for name in ("empty", "two\nlines", "${{ x }}"):
+        (place / name).touch()
+    Path(os.fsdecode(bytes(place) + b"/\xff")).touch()
+
+    assert checked(place / ".." / place.name) == place
+    found = runpy.run_path(str(EXAMPLE / "worker.py"))["list_files"](str(place), "/x", 9, 9)
+    assert [file["path"] for file in found["files"]] == ["${{ x }}", "empty", "two\nlines"]
+    assert (found["bytes"], found["left_out"]) == (0, 1)
