@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stretto.cli.route_story import route_lines
+from stretto.client import Client
 from stretto.client.decisions import Decision
 from stretto.contracts.decisions import (
     AskedDecision,
@@ -15,6 +16,7 @@ from stretto.contracts.decisions import (
     TableTold,
     Told,
 )
+from stretto.definition.finding import position_of_failure
 from stretto.expression.errors import shorten
 
 MAX_OUTPUT_CHARS = 500
@@ -26,6 +28,25 @@ def decision_lines(decision: Decision) -> Iterator[str]:
         yield from _asked(decision.asked, decision.explained)
     if decision.route is not None:
         yield from route_lines(decision.route, decision.waiting)
+
+
+async def place_lines(client: Client, decision: Decision) -> list[str]:
+    """Tell where in the definition stands what could not be worked out; nothing where that is not
+    known (a template made it)."""
+    asked, told = decision.asked, decision.explained
+    if asked is None or told is None or told.error is None:
+        return []
+    source = str((await client.definition(asked.workflow, asked.version))["source"])
+    position = position_of_failure(source, asked.step, told.error)
+    if position is None:
+        return []
+    text = source.split("\n")[position.line - 1]
+    line = f"{position.line:>6} | "
+    return [
+        f"  line {position.line}, column {position.column} of {asked.workflow} v{asked.version}:",
+        f"{line}{text}",
+        " " * (len(line) + position.column - 1) + "^",
+    ]
 
 
 def _asked(asked: AskedDecision, told: Explained) -> Iterator[str]:

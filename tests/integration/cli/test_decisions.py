@@ -94,6 +94,29 @@ def test_a_switch_is_explained_case_by_case(dev: Dev, runs: list[str]) -> None:
     assert "expected step 'air' to have asked for a decision" in nothing.stderr
 
 
+BROKEN = """\
+workflow: shares
+input: {type: object, properties: {total: {type: integer}, parts: {type: integer}}}
+steps:
+  share:
+    set: {each: "${{ input.total / input.parts }}"}
+"""
+
+
+def test_what_cannot_be_worked_out_is_shown_in_the_definition(dev: Dev, tmp_path: Path) -> None:
+    file = tmp_path / "shares.yaml"
+    file.write_text(BROKEN)
+    dev.call("apply", str(file))
+    said = dev.json("start", "shares", "-i", "total=12", "-i", "parts=0", "--wait", expect=1)
+    message = said["failure"]["message"]
+    assert "(input.total = 12, input.parts = 0)" in message
+    assert "at 1:13 of `input.total / input.parts` [division_by_zero]" in message
+    told = dev.call("explain", said["run_id"], "--step", "share").stdout.splitlines()
+    assert told[-3].startswith("  line 5, column 34 of shares v")
+    assert told[-2] == f"     5 | {BROKEN.splitlines()[4]}"
+    assert told[-2][len(told[-1]) - 1] == "/"
+
+
 def test_outcomes_are_counted_by_step_and_version(dev: Dev, runs: list[str]) -> None:
     version = str(dev.json("definitions", "fees")["version"])
     deadline = time.monotonic() + 30

@@ -10,7 +10,7 @@ import click
 from rich.markup import escape
 
 from stretto.cli.calling import Call, bus_command
-from stretto.cli.decision_story import decision_lines
+from stretto.cli.decision_story import decision_lines, place_lines
 from stretto.cli.labels import labels_of
 from stretto.cli.printing import (
     left,
@@ -194,6 +194,8 @@ async def explain_command(call: Call, run_id: str, step: str | None) -> None:
                 print_json(decision._asdict())
             else:
                 for line in decision_lines(decision):
+                    out().print(line, markup=False)
+                for line in await place_lines(client, decision):
                     out().print(line, markup=False)
             return
         found: dict[str, Any] = await run.explain()
