@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -26,6 +25,7 @@ from stretto.bus.connection import Connection
 from stretto.contracts import subjects
 from stretto.contracts.scaling import Scaling
 from stretto.telemetry import names
+from stretto.worker.children import all_ended, begun, told_to_end
 
 LOOK_EVERY_S = 0.25
 
@@ -36,9 +36,6 @@ REPLACE_AFTER_S = 1.0
 """A process that ends by itself is replaced so long after its start at the earliest."""
 
 MAX_PROCESSES = 256
-
-END_S = 60.0
-"""At the end processes have so long to drain; they give up by themselves long before."""
 
 logger = logging.getLogger(__name__)
 
@@ -131,13 +128,10 @@ class Crew:
         while len(self._members) < count:
             taken = {member.number for member in self._members}
             number = next(n for n in range(1, MAX_PROCESSES + 1) if n not in taken)
-            # Ctrl-C is for us: each of them is told once to drain, not twice.
-            process = await asyncio.create_subprocess_exec(
-                *self._command(number), start_new_session=True
-            )
+            process = await begun(self._command(number))
             self._members.append(_Member(number, process, now))
         while len(self._members) > count:
-            self._leave(self._members.pop().process)
+            self._leaving.append(told_to_end(self._members.pop().process))
         if len(self._members) != before:
             logger.info("workers scaled", extra={names.LOG_COUNT: len(self._members)})
             self._changed(len(self._members))
@@ -145,16 +139,8 @@ class Crew:
     async def end(self) -> None:
         """Let all drain and end; kill those that do not."""
         while self._members:
-            self._leave(self._members.pop().process)
-        try:
-            async with asyncio.timeout(END_S):
-                for process in self._leaving:
-                    await process.wait()
-        except TimeoutError:
-            for process in self._leaving:
-                if process.returncode is None:
-                    process.kill()
-                await process.wait()
+            self._leaving.append(told_to_end(self._members.pop().process))
+        await all_ended(self._leaving)
 
     def _bury(self, now: float) -> None:
         self._leaving = [process for process in self._leaving if process.returncode is None]
@@ -165,11 +151,6 @@ class Crew:
             logger.warning(
                 "worker process ended by itself", extra={names.LOG_CODE: member.process.returncode}
             )
-
-    def _leave(self, process: asyncio.subprocess.Process) -> None:
-        if process.returncode is None:
-            process.send_signal(signal.SIGTERM)
-        self._leaving.append(process)
 
 
 async def scale(

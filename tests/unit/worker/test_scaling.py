@@ -11,7 +11,7 @@ import pytest
 
 from stretto.contracts.codec import json_encode
 from stretto.contracts.scaling import Scaling
-from stretto.worker import scaling
+from stretto.worker import children
 from stretto.worker.scaling import Advised, Crew, Range, parse_range
 
 WAITS = (sys.executable, "-c", "import signal; signal.pause()")
@@ -92,7 +92,7 @@ async def test_one_that_ended_before_it_was_asked_to_is_no_trouble() -> None:
 async def test_one_that_does_not_drain_is_killed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(scaling, "END_S", 1.0)
+    monkeypatch.setattr(children, "END_S", 1.0)
     crew = Crew(lambda number: WAITS if number == 1 else (*STUBBORN, str(tmp_path / "deaf")))
     await crew.become(2, 0)
     drains, process = (member.process for member in crew._members)

@@ -19,6 +19,7 @@ from stretto.dev.plan import DEFAULT_DATA
 from stretto.dev.ready_file import read_ready
 from stretto.testkit.process import launched
 from stretto.worker import Worker, load_workers, run_workers
+from stretto.worker.reloading import folder_of, keep_reloaded
 from stretto.worker.scaling import Crew, parse_range
 from stretto.worker.scaling import scale as keep_scaled
 
@@ -27,8 +28,11 @@ from stretto.worker.scaling import scale as keep_scaled
 @click.argument("target", metavar="MODULE")
 @click.option("--nats", envvar=URL_VARIABLE, metavar="URL", help="Where the bus is.")
 @click.option("--scale", metavar="1..8", help="So many processes, as many as the queue wants.")
+@click.option("--reload", "reloads", is_flag=True, help="Begin again when its files change.")
 @click.option("--number", type=int, hidden=True, help="Which of several processes this is.")
-def worker_command(target: str, nats: str | None, scale: str | None, number: int | None) -> None:
+def worker_command(
+    target: str, nats: str | None, scale: str | None, reloads: bool, number: int | None
+) -> None:
     """Run the workers of MODULE: `package.module`, `path/to/file.py`, either with `:name`.
 
     Ctrl-C lets the attempts that run end first; a second one does not.
@@ -40,6 +44,10 @@ def worker_command(target: str, nats: str | None, scale: str | None, number: int
     if ready is not None and ready.nats == url and ready.otlp is not None:
         # The worker's spans belong with those of the services.
         os.environ.setdefault(OTLP_ENDPOINT, ready.otlp)
+    if reloads:
+        if scale is not None:
+            raise click.UsageError("expected --scale or --reload, but got both")
+        sys.exit(reloaded(target, url or DEFAULT_URL))
     workers = load_workers(target)
     if scale is not None:
         sys.exit(scaled(target, workers, scale, url or DEFAULT_URL))
@@ -61,15 +69,10 @@ def scaled(target: str, workers: Sequence[Worker], text: str, url: str) -> int:
         raise click.UsageError(str(error)) from None
 
     def command(number: int) -> list[str]:
-        arguments = ("worker", target, "--nats", url, "--number", str(number))
-        started = [sys.executable, "-m", "stretto.cli.main", *arguments]
-        return launched(started, run_as=None, death_signal=signal.SIGTERM)
+        return _command(target, url, "--number", str(number))
 
     async def run() -> None:
-        stopping = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for signal_ in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(signal_, stopping.set)
+        stopping = _told_to_stop()
         places = [(worker.namespace, worker.queue) for worker in workers]
         crew = Crew(command, lambda count: note(f"{count} worker processes"))
         async with await connect(url, "stretto-scale") as connection:
@@ -77,3 +80,30 @@ def scaled(target: str, workers: Sequence[Worker], text: str, url: str) -> int:
 
     asyncio.run(run())
     return 0
+
+
+def reloaded(target: str, url: str) -> int:
+    """Run the workers of a module, anew whenever its code changes, until Ctrl-C; the exit code."""
+    folder = folder_of(target)
+    note(f"looking at the files in {folder}")
+
+    async def run() -> None:
+        await keep_reloaded(_command(target, url), folder, _told_to_stop(), note)
+
+    asyncio.run(run())
+    return 0
+
+
+def _command(target: str, url: str, *more: str) -> list[str]:
+    """The command of one worker process, which ends with this one."""
+    started = [sys.executable, "-m", "stretto.cli.main", "worker", target, "--nats", url, *more]
+    return launched(started, run_as=None, death_signal=signal.SIGTERM)
+
+
+def _told_to_stop() -> asyncio.Event:
+    """Return an event that Ctrl-C or SIGTERM sets."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signal_ in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_, stopping.set)
+    return stopping
