@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+from functools import partial
 
 import msgspec
 
+from services.decision.caching.shared_matches import SharedMatches
 from services.decision.routing.answers import Routes
 from services.decision.routing.expanding import PresentDevices
 from services.decision.settings import DecisionSettings
@@ -57,10 +59,18 @@ class Ranking:
     """See the module's docstring. `run` until cancelled."""
 
     def __init__(
-        self, context: ServiceContext[DecisionSettings], scorers: Scorers | None = None
+        self,
+        context: ServiceContext[DecisionSettings],
+        scorers: Scorers | None = None,
+        shared: SharedMatches | None = None,
     ) -> None:
         self._context = context
-        self._routes = Routes(explore=context.settings.decision_explore, scorers=scorers)
+        self._shared = shared
+        self._routes = Routes(
+            explore=context.settings.decision_explore,
+            scorers=scorers,
+            fingerprints=shared is not None,
+        )
         self.devices = PresentDevices(self._routes, context.clock.now_us)
         """Who is present, for those who ask for devices as items."""
         self._routes.bandit.frozen = context.settings.decision_learning_frozen
@@ -69,6 +79,8 @@ class Ranking:
         self._rank_us = metrics.histogram("decision_rank_seconds")
         metrics.gauge("decision_devices").follow(lambda: float(len(self._routes.fleet)))
         matches = self._routes.matches
+        if shared is not None:
+            matches.on_dear = partial(shared.offer, self._routes.fleet)
         for what in ("hits", "misses", "evictions"):
             counter = metrics.counter(f"decision_match_{what}_total")
             counter.follow(lambda what=what: getattr(matches.counts(), what))  # type: ignore[misc]
@@ -108,6 +120,8 @@ class Ranking:
                 "request_invalid",
                 f"expected at most {MAX_QUESTIONS} questions, but got {len(questions)}",
             )
+        if self._shared is not None:
+            await self._shared.fetch(self._routes, questions)
         answers: list[Ranked] = []
         for number, question in enumerate(questions, 1):
             answers.append(self._answer(question))

@@ -13,9 +13,9 @@ from stretto.scoring import Scorers
 
 async def main(context: ServiceContext[DecisionSettings], scorers: Scorers | None = None) -> None:
     """Answer asks until the service is told to stop."""
-    ranking = Ranking(context, scorers)
-    operations = {"rank": ranking.rank, "learned": ranking.learned}
     async with open_caches(context) as caches, asyncio.TaskGroup() as group:
+        ranking = Ranking(context, scorers, caches.matches)
+        operations = {"rank": ranking.rank, "learned": ranking.learned}
         answering = Answering(context, operations, ranking.devices, caches)
         listening = group.create_task(ranking.run())
         await answering.run()

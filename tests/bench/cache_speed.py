@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 from services.decision.answering import Answering
 from services.decision.caching.caches import Caches
+from services.decision.caching.outbox import Outbox
 from services.decision.caching.results import Results
 from services.decision.settings import DecisionSettings
 from stretto.cache import SharedCache
@@ -110,14 +111,15 @@ async def microseconds(answering: Answering, asked: Sequence[DecideFrame]) -> fl
 async def instances(url: str | None) -> AsyncIterator[tuple[Answering, Results]]:
     """A new instance; what it would store in Redis is stored when the block ends."""
     shared = None if url is None else SharedCache(url, "bench:1", timeout_s=1.0)
-    results = Results(64 * MEGABYTE, b"bench", shared)
+    outbox = None if shared is None else Outbox(shared)
+    results = Results(64 * MEGABYTE, b"bench", outbox)
     tasks = []
-    if shared is not None:
+    if shared is not None and outbox is not None:
         tasks.append(asyncio.ensure_future(shared.run()))
-        tasks.append(asyncio.ensure_future(results.run()))
+        tasks.append(asyncio.ensure_future(outbox.run()))
         await _until(lambda: shared.is_up or shared.why_away != NOT_YET)
     yield instance(results, shared), results
-    await _until(lambda: not results.waiting or shared is None or not shared.is_up)
+    await _until(lambda: not outbox or shared is None or not shared.is_up)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

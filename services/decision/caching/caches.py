@@ -7,7 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from services.decision.caching.engine import engine_digest
+from services.decision.caching.outbox import Outbox
 from services.decision.caching.results import Results
+from services.decision.caching.shared_matches import SharedMatches
 from services.decision.settings import DecisionSettings
 from stretto.cache import SharedCache
 from stretto.runtime.context import ServiceContext
@@ -27,11 +29,18 @@ class Caches:
     Attributes:
         results: of dear plans; None: switched off.
         shared: Redis; None: there is none.
+        matches: of routes, in Redis; None: there is none.
     """
 
-    def __init__(self, results: Results | None, shared: SharedCache | None) -> None:
+    def __init__(
+        self,
+        results: Results | None,
+        shared: SharedCache | None = None,
+        matches: SharedMatches | None = None,
+    ) -> None:
         self.results = results
         self.shared = shared
+        self.matches = matches
 
     def observe(self, metrics: Metrics) -> None:
         """Show what they count."""
@@ -72,22 +81,23 @@ class Caches:
 async def open_caches(context: ServiceContext[DecisionSettings]) -> AsyncIterator[Caches]:
     """Open what the settings say; closed at the end of the block."""
     settings = context.settings
-    shared = None
+    shared = outbox = matches = None
+    engine = b""
     if settings.redis_url is not None:
         shared = SharedCache(settings.redis_url, PURPOSE)
+        outbox = Outbox(shared)
+        engine = engine_digest()
+        matches = SharedMatches(outbox, engine)
         context.health.optional(HEALTH_NAME, lambda: shared.why_away)
     results = None
     if settings.decision_cache_mb:
-        engine = b"" if shared is None else engine_digest()
-        results = Results(settings.decision_cache_mb * MEGABYTE, engine, shared)
-    caches = Caches(results, shared)
+        results = Results(settings.decision_cache_mb * MEGABYTE, engine, outbox)
+    caches = Caches(results, shared, matches)
     caches.observe(context.metrics)
     async with asyncio.TaskGroup() as group:
         beside = []
-        if shared is not None:
-            beside.append(group.create_task(shared.run()))
-            if results is not None:
-                beside.append(group.create_task(results.run()))
+        if shared is not None and outbox is not None:
+            beside = [group.create_task(shared.run()), group.create_task(outbox.run())]
         try:
             yield caches
         finally:

@@ -1,15 +1,16 @@
 """Results by plan and values: in this process, and in Redis where there is one."""
 
-import asyncio
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 import msgspec
 
 from services.decision.caching.keys import FrameKeys, plan_digest
+from services.decision.caching.outbox import Outbox
 from services.decision.caching.worth import Cost
 from services.decision.core.framing import size_of
-from stretto.cache import BoundedCache, CacheCounts, SharedCache
+from stretto.cache import BoundedCache, CacheCounts
 from stretto.contracts.codec import pack
 from stretto.contracts.frames import DecidedRecord, DecideFrame, DecideRecord
 from stretto.contracts.unreadable import UNREADABLE
@@ -26,17 +27,7 @@ MAX_FETCHED = 200
 MIN_FETCHED_US = 1_000
 """Redis is asked when working them out would take so long in all."""
 
-TTL_S = 3_600.0
-"""A result is right for ever; what nobody has stored again for an hour makes room."""
-
-MAX_WAITING = 1_000
-MAX_WAITING_BYTES = 16 * 1024 * 1024
-"""Results that wait to be stored in Redis; what is more is not stored."""
-
-STORE_AT_ONCE = 50
-STORE_TIMEOUT_S = 1.0
-"""Nobody waits for it, and a dear expression may hold the event loop up meanwhile."""
-
+_NOBODYS = DecideRecord(b"", "", 0, 0, 0)
 _decode = msgspec.msgpack.Decoder(DecidedRecord).decode
 
 
@@ -46,31 +37,21 @@ class Results:
     Args:
         total_bytes: how much is kept in this process.
         engine: the digest of what works results out.
-        shared: Redis, where there is one; `run` stores there what waits for it.
+        outbox: to Redis, where there is one.
     """
 
-    def __init__(
-        self, total_bytes: int, engine: bytes = b"", shared: SharedCache | None = None
-    ) -> None:
+    def __init__(self, total_bytes: int, engine: bytes = b"", outbox: Outbox | None = None) -> None:
         self._near: BoundedCache[bytes, DecidedRecord] = BoundedCache(MAX_ENTRIES, total_bytes)
         self._engine = engine
-        self._shared = shared
+        self._outbox = outbox
         self._dear: dict[bytes, Cost] = {}
         self._others: OrderedDict[bytes, Cost] = OrderedDict()
         """Plans that were slow now and then."""
-        self._waiting: deque[tuple[bytes, DecidedRecord, int]] = deque()
-        self._waiting_bytes = 0
-        self._has_waiting = asyncio.Event()
 
     @property
     def dear(self) -> int:
         """How many plans are dear now."""
         return len(self._dear)
-
-    @property
-    def waiting(self) -> int:
-        """How many results wait to be stored in Redis."""
-        return len(self._waiting)
 
     def counts(self) -> CacheCounts:
         """How it goes in this process."""
@@ -115,19 +96,14 @@ class Results:
         """Keep a result here, and have it stored in Redis when it is dear enough."""
         size = size_of(answer)
         self._near.put(key, answer, size)
-        shared = self._shared
-        if shared is None or not shared.is_up or not cost.is_shared or cost.there.rests:
-            return
-        if len(self._waiting) < MAX_WAITING and self._waiting_bytes + size <= MAX_WAITING_BYTES:
-            self._waiting.append((key, answer, size))
-            self._waiting_bytes += size
-            self._has_waiting.set()
+        if self._outbox is not None and cost.is_shared and not cost.there.rests:
+            self._outbox.offer(key, partial(_written, answer), size)
 
     async def fetch(self, frames: Sequence["FrameResults | None"]) -> None:
         """Ask Redis for results of these frames that are not known here, if that may pay."""
-        shared = self._shared
-        if shared is None or not shared.is_up:
+        if self._outbox is None or not self._outbox.shared.is_up:
             return
+        shared = self._outbox.shared
         wanted: dict[bytes, Cost] = {}
         for frame in frames:
             for key, cost in () if frame is None else frame.shared():
@@ -142,19 +118,6 @@ class Results:
                 cost.there.looked(cost.mean_us, hit=answer is not None)
             if answer is not None:
                 self._near.put(key, answer, size_of(answer))
-
-    async def run(self) -> None:
-        """Store in Redis what waits for it, until cancelled."""
-        shared = self._shared
-        assert shared is not None
-        while True:
-            await self._has_waiting.wait()
-            some = [self._waiting.popleft() for _ in range(min(STORE_AT_ONCE, len(self._waiting)))]
-            self._waiting_bytes -= sum(size for _, _, size in some)
-            if not self._waiting:
-                self._has_waiting.clear()
-            values = [(key, pack(_nobodys(answer))) for key, answer, _ in some]
-            await shared.set_many(values, TTL_S, timeout_s=STORE_TIMEOUT_S)
 
 
 class FrameResults:
@@ -217,11 +180,8 @@ def _for(record: DecideRecord, known: DecidedRecord) -> DecidedRecord:
     )  # fmt: skip
 
 
-def _nobodys(answer: DecidedRecord) -> DecidedRecord:
-    return DecidedRecord(
-        b"", "", 0, answer.skip, None, answer.output, answer.items, answer.branch, answer.values,
-        0, answer.rules,
-    )  # fmt: skip
+def _written(answer: DecidedRecord) -> bytes:
+    return pack(_for(_NOBODYS, answer))
 
 
 def _read(value: bytes) -> DecidedRecord | None:

@@ -14,7 +14,8 @@ from services.decision.core.failures import (
 )
 from services.decision.routing.fleet import Fleet
 from services.decision.routing.learning import Bandit
-from services.decision.routing.matching import Asked, Matched, Matcher, Matches
+from services.decision.routing.matches import Asked, Matches
+from services.decision.routing.matching import Matched, Matcher
 from services.decision.routing.observed import Observed
 from services.decision.routing.ranking import Ranker
 from stretto.contracts.failures import Failure
@@ -43,8 +44,9 @@ class Routes:
         explore: float,
         programs: ProgramCache | None = None,
         scorers: Scorers | None = None,
+        fingerprints: bool = False,
     ) -> None:
-        self.fleet = Fleet()
+        self.fleet = Fleet(fingerprints=fingerprints)
         self.observed = Observed()
         self.bandit = Bandit(explore)
         self.matches = Matches()
@@ -105,6 +107,17 @@ class Routes:
             explored=chosen.explored,
             took_us=(perf_counter_ns() - began) // 1_000,
         )
+
+    def dear(self, question: RankQuestion) -> Asked | None:
+        """The match that a question asks for, if it is dear and not known."""
+        encoded = bytes(question.plan)
+        matcher = self._matchers.get(encoded)
+        if not isinstance(matcher, Matcher) or not matcher.cost.is_shared:
+            return None
+        absent = set(question.absent)
+        values = tuple(None if i in absent else bytes(v) for i, v in enumerate(question.values))
+        asked = Asked(matcher, encoded, values, question.namespace, question.task)
+        return None if self.matches.knows(asked, self.fleet) else asked
 
     def _matcher(self, encoded: bytes) -> Matcher | Failure:
         found = self._matchers.get(encoded)

@@ -7,6 +7,7 @@ whose value is a text, a number or a boolean.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from services.decision.routing.parts import Parts, said_of
 from services.decision.routing.terms import Key
 from stretto.contracts.public import Presence
 
@@ -20,7 +21,10 @@ MAX_DEVICES = 100_000
 class Member:
     """One present device. `doc` is what `device` is in expressions."""
 
-    __slots__ = ("assigned", "busy", "doc", "keys", "name", "namespace", "seen_us", "slots")
+    __slots__ = (
+        "assigned", "busy", "doc", "keys", "name", "namespace", "presence", "said", "seen_us",
+        "slots",
+    )  # fmt: skip
 
     def __init__(self, namespace: str, name: str, presence: Presence, seen_us: int) -> None:
         self.namespace = namespace
@@ -28,10 +32,12 @@ class Member:
         self.seen_us = seen_us
         self.assigned = 0
         """Attempts that were ranked first here since its last word."""
-        self.take(presence)
+        self.take(presence, said_of(presence))
 
-    def take(self, presence: Presence) -> None:
+    def take(self, presence: Presence, said: bytes) -> None:
         """Take what it says of itself now."""
+        self.presence = presence
+        self.said = said
         self.slots = max(1, presence.slots)
         self.busy = presence.busy
         self.doc: dict[str, Any] = {
@@ -47,6 +53,14 @@ class Member:
         }
         self.keys: frozenset[tuple[Key, object]] = frozenset(_keys(self.name, presence))
 
+    def take_load(self, presence: Presence) -> None:
+        """Take how busy it is; the rest is as before."""
+        self.slots = max(1, presence.slots)
+        self.busy = presence.busy
+        # A new one: somebody may look at the old one still.
+        load = {"slots": self.slots, "busy": self.busy, "load": self.busy / self.slots}
+        self.doc = {**self.doc, **load}
+
     @property
     def load(self) -> float:
         """The share of its slots that is taken, with what was given to it since its last word."""
@@ -56,12 +70,12 @@ class Member:
 class Fleet:
     """Who is present. Every method is O(1) a device, but for what it gives."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, fingerprints: bool = False) -> None:
         self._members: dict[tuple[str, str], Member] = {}
         self._index: dict[tuple[str, Key, object], dict[str, Member]] = {}
         self._namespaces: dict[str, dict[str, Member]] = {}
-        self.version = 0
-        """Grows when somebody comes, goes, or is other than before (not with its load)."""
+        self.parts = Parts(fingerprints=fingerprints)
+        """Which parts of what devices say have changed."""
 
     def __len__(self) -> int:
         return len(self._members)
@@ -80,16 +94,20 @@ class Fleet:
             member = self._members[key] = Member(namespace, name, presence, now_us)
             self._namespaces.setdefault(namespace, {})[name] = member
             self._enter(member)
+            self.parts.changed(namespace, name, None, presence)
             return
         member.seen_us = now_us
         member.assigned = 0
-        before, doc = member.keys, member.doc
-        member.take(presence)
+        said = said_of(presence)
+        if said == member.said:
+            member.take_load(presence)
+            return
+        self.parts.changed(namespace, name, member.presence, presence)
+        before = member.keys
+        member.take(presence, said)
         if member.keys != before:
             self._leave(member, before)
             self._enter(member)
-        elif doc["attributes"] != presence.attributes or doc["labels"] != presence.labels:
-            self.version += 1
 
     def expire(self, now_us: int) -> int:
         """Forget who has been silent for too long; return how many."""
@@ -118,14 +136,13 @@ class Fleet:
         del self._members[member.namespace, member.name]
         del self._namespaces[member.namespace][member.name]
         self._leave(member, member.keys)
+        self.parts.changed(member.namespace, member.name, member.presence, None)
 
     def _enter(self, member: Member) -> None:
-        self.version += 1
         for key, value in member.keys:
             self._index.setdefault((member.namespace, key, value), {})[member.name] = member
 
     def _leave(self, member: Member, keys: Iterable[tuple[Key, object]]) -> None:
-        self.version += 1
         for key, value in keys:
             place = (member.namespace, key, value)
             named = self._index[place]

@@ -1,30 +1,23 @@
 """Which devices fulfil the conditions of a route: narrowed by the index, decided by expressions."""
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from services.decision.caching.worth import Cost
 from services.decision.routing.fleet import Fleet, Member
+from services.decision.routing.parts import parts_of
 from services.decision.routing.terms import Term, Terms, terms_of
 from stretto.contracts.routes import RoutePlan
 from stretto.expression import native
 from stretto.expression.cache import ProgramCache
 from stretto.expression.errors import EvaluationError, ExpressionError
 from stretto.expression.kinds import Kind
-from stretto.expression.paths import Getter, Reference, Scope
+from stretto.expression.paths import Getter, Scope
 from stretto.expression.program import Program
 from stretto.expression.secrets import masked
 
-MAX_CACHED = 4_096
-"""Matches that are kept, of the current fleet: the names of those that fit."""
-
-MAX_CACHED_NAMES = 2_000
-"""A match of more devices is not kept."""
-
 MAX_REASONS = 8
-VOLATILE = frozenset({"busy", "load", "slots"})
-"""What of a device changes with every word of it: a match that asks for it is not kept."""
-
 TASKS = ("tasks",)
 ANY_TASK = ""
 """The task of a device that announces none: it may do everything."""
@@ -41,7 +34,7 @@ class Matched(NamedTuple):
 class Matcher:
     """The compiled conditions of one route."""
 
-    __slots__ = ("by", "cacheable", "plan", "prefer", "terms", "where")
+    __slots__ = ("by", "cost", "parts", "plan", "prefer", "terms", "where")
 
     def __init__(self, plan: RoutePlan, programs: ProgramCache) -> None:
         """Compile a route. Raises ExpressionError, which says the place."""
@@ -56,7 +49,10 @@ class Matcher:
             self.prefer.append((program.evaluate, preference.weight, program.source.strip()))
         by = _compiled(programs, plan.by, "prefer", None)
         self.by: Getter | None = None if by is None else _telling(by)
-        self.cacheable = where is None or not any(map(_is_volatile, where.references))
+        self.parts = parts_of(() if where is None else where.references)
+        """What of the fleet the condition asks for; None: what changes with every word."""
+        self.cost = Cost()
+        """What a match costs, where it is dear."""
 
     def fits(
         self, fleet: Fleet, namespace: str, task: str | None, scope: Mapping[str, Any]
@@ -107,49 +103,6 @@ class Matcher:
         return Matched(knowing, fitting, most)
 
 
-class Asked(NamedTuple):
-    """A match that is asked for: the route with its bytes, and the bytes of its values."""
-
-    matcher: Matcher
-    encoded: bytes
-    values: tuple[bytes | None, ...]
-    namespace: str
-    task: str
-
-
-class Matches:
-    """Matches that are known already, as long as the fleet is the same."""
-
-    def __init__(self, limit: int = MAX_CACHED) -> None:
-        self._limit = limit
-        self._version = -1
-        self._known: OrderedDict[tuple[object, ...], Matched] = OrderedDict()
-        self.hits = 0
-        self.misses = 0
-
-    def of(self, asked: Asked, scope: Mapping[str, Any], fleet: Fleet) -> Matched:
-        """Give the match of a route and its values; worked out when it is not known."""
-        matcher, namespace, task = asked.matcher, asked.namespace, asked.task
-        if not matcher.cacheable:
-            return matcher.fits(fleet, namespace, task, scope)
-        if self._version != fleet.version:
-            self._known.clear()
-            self._version = fleet.version
-        key = (namespace, task, asked.encoded, asked.values)
-        found = self._known.get(key)
-        if found is not None:
-            self.hits += 1
-            self._known.move_to_end(key)
-            return found
-        self.misses += 1
-        found = matcher.fits(fleet, namespace, task, scope)
-        if len(found.fitting) <= MAX_CACHED_NAMES:
-            self._known[key] = found
-            if len(self._known) > self._limit:
-                self._known.popitem(last=False)
-        return found
-
-
 def _compiled(
     programs: ProgramCache, source: str | None, place: str, expect: Kind | None
 ) -> Program | None:
@@ -177,10 +130,6 @@ def _telling(program: Program) -> Getter:
 
 def _terms(program: Program) -> Terms:
     return terms_of(native.parse(program.source).root)
-
-
-def _is_volatile(reference: Reference) -> bool:
-    return reference[0] == "device" and (len(reference) < 2 or reference[1] in VOLATILE)
 
 
 def _wanted(term: Term, scope: Mapping[str, Any]) -> object:

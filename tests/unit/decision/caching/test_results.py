@@ -170,7 +170,7 @@ def test_so_many_plans_are_dear_and_no_more(monkeypatch: pytest.MonkeyPatch) -> 
 async def test_without_redis_there_is_nothing_to_fetch() -> None:
     results = Results(1_000_000)
     await results.fetch([None])
-    assert results.waiting == 0
+    assert results.counts().entries == 0
 
 
 def test_the_engine_has_one_digest_until_its_functions_are_others(

@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.decision.routing import answers, fleet, learning, matching, observed, ranking
+from services.decision.routing import answers, fleet, learning, matches, observed, ranking
 from services.decision.routing.learning import Bandit
-from services.decision.routing.matching import MAX_CACHED_NAMES, Matches
+from services.decision.routing.matches import MAX_CACHED_NAMES, Matches
 from services.decision.routing.observed import Observed
 from stretto.contracts.codec import json_encode
 from stretto.contracts.routes import RankQuestion
@@ -90,12 +90,12 @@ def test_only_so_many_matches_are_kept_and_none_of_a_crowd(monkeypatch: pytest.M
     made.matches = Matches(limit=1)
     for number in (0, 1, 0):
         ask(made, where=f"device.attributes.n == {number}")
-    assert (made.matches.hits, made.matches.misses) == (0, 3)
+    assert made.matches.counts()[:2] == (0, 3)
     assert MAX_CACHED_NAMES > 3
-    monkeypatch.setattr(matching, "MAX_CACHED_NAMES", 2)
+    monkeypatch.setattr(matches, "MAX_CACHED_NAMES", 2)
     for _ in range(2):
         assert len(names(ask(made))) == 3
-    assert made.matches.hits == 0
+    assert made.matches.counts().hits == 0
 
 
 @pytest.mark.parametrize(
