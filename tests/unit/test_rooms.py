@@ -24,7 +24,7 @@ LIBRARIES = {
     "expression": "",
     "scoring": "contracts",
     "table": "contracts expression",
-    "definition": "contracts expression table",
+    "definition": "contracts expression scoring table",
     "schedule": "contracts definition",
     "bus": "contracts telemetry",
     "runtime": "bus contracts telemetry",
@@ -47,7 +47,7 @@ LIBRARIES = {
 """What a package below `stretto` may use of the others, beside itself and the ground."""
 
 SHELLS = {
-    "workflow": "contracts definition expression history payloads postgres schedule table",
+    "workflow": "cache contracts definition expression history payloads postgres schedule table",
     "decision": "cache contracts expression scoring table",
     "execution": "contracts worker",
     "monitoring": "client contracts postgres",

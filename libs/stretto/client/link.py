@@ -47,3 +47,14 @@ def link(connection: Connection, namespace: str) -> Link:
         polling=asyncio.Semaphore(MAX_POLLS),
         carrier=Carrier(connection, publisher),
     )
+
+
+class Linked:
+    """What asks over one link: the parts of a client."""
+
+    _link: Link
+
+    @property
+    def namespace(self) -> str:
+        """Where runs are started and looked for."""
+        return self._link.namespace

@@ -8,7 +8,7 @@ import pytest
 
 from stretto import Worker
 from stretto.client import Client, Run
-from stretto.client.client import Connecting
+from stretto.client.connecting import Connecting
 from stretto.runtime.access import inbox_prefix
 from stretto.runtime.errors import TransientError
 
@@ -57,7 +57,7 @@ async def working(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> AsyncI
         stopping.set()
 
 
-def client_of(deployed: Deployed) -> Connecting:
+def client_of(deployed: Deployed) -> Connecting[Client]:
     return Client.connect(deployed.nats, inbox_prefix=inbox_prefix("client"))
 
 
