@@ -93,6 +93,14 @@ bench-scale: $(VENV)/.dev ## workload B with more processes of one service at a 
 bench-growth: $(VENV)/.dev ## whether work gets dearer with more of everything; CASES="open devices"
 	@$(BIN)/python -m stretto.bench.growing $(CASES)
 
+.PHONY: bench-fleets
+bench-fleets: $(VENV)/.dev ## workers and devices in numbers, beside what is promised; CASES="lost scale"
+	@$(BIN)/python -m stretto.bench.fleets $(CASES)
+
+.PHONY: bench-decisions
+bench-decisions: $(VENV)/.dev ## every figure of decisions with its limit; PARTS="service evaluation"
+	@$(BIN)/python -m tests.bench.decision_figures $(if $(PARTS),--only $(PARTS))
+
 .PHONY: chaos
 chaos: $(VENV)/.dev ## kill, cut off and restart things under load
 	$(BIN)/pytest tests/chaos

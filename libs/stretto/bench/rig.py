@@ -93,6 +93,11 @@ class Rig:
         return self._stack.endpoints.postgres
 
     @property
+    def nats(self) -> str:
+        """Where the bus is."""
+        return self._stack.endpoints.nats
+
+    @property
     def data(self) -> Path:
         """Where the servers of the stack keep their state."""
         return self._stack.data

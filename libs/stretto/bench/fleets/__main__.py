@@ -1,0 +1,79 @@
+"""`python -m stretto.bench.fleets [CASE ...] [--small] [--out FILE]`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from stretto.bench.fleets.backlog import backlog
+from stretto.bench.fleets.branches import branches
+from stretto.bench.fleets.figure import SMALL, Figure, Size
+from stretto.bench.fleets.losing import losing
+from stretto.bench.fleets.presence import presence
+from stretto.bench.fleets.waiting import waiting
+from stretto.bench.report import number
+from stretto.bench.rig import Rig, RigOptions, rig
+
+Case = Callable[[Rig, Size], Awaitable[list[Figure]]]
+
+CASES: dict[str, Case] = {
+    "branches": branches,
+    "presence": presence,
+    "lost": losing,
+    "waiting": waiting,
+    "scale": backlog,
+}
+
+
+def table(figures: Sequence[Figure]) -> Table:
+    """Return what was found, for people."""
+    shown = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("case", "what"):
+        shown.add_column(column)
+    shown.add_column("found", justify="right")
+    for column in ("unit", "promised", ""):
+        shown.add_column(column)
+    for each in figures:
+        mark = "✓" if each.kept else "✗"
+        bound = f"{mark} {each.kind} {each.bound:g}"
+        shown.add_row(each.case, each.what, number(each.value), each.unit, bound, each.note)
+    return shown
+
+
+async def _measure(case: str, size: Size) -> list[Figure]:
+    async with rig(RigOptions()) as running:
+        return await CASES[case](running, size)
+
+
+@click.command()
+@click.argument("cases", nargs=-1, type=click.Choice(list(CASES)))
+@click.option("--small", is_flag=True, help="Small sizes: whether it works, not what it costs.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="JSON, too.")
+def main(cases: tuple[str, ...], small: bool, out: Path | None) -> None:
+    """Measure workers and devices in numbers (all cases, or those named)."""
+    import uvloop
+
+    aside = Console(stderr=True, highlight=False)
+    size = SMALL if small else Size()
+    figures: list[Figure] = []
+    for case in cases or tuple(CASES):
+        aside.print(case)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            figures += runner.run(_measure(case, size))
+    Console(highlight=False).print(table(figures))
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=2) + b"\n")
+    if not small and not all(figure.kept for figure in figures):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""The workers of these cases, each with a queue of its own: `stretto worker MODULE:name`."""
+
+import asyncio
+
+from stretto.worker import Worker
+
+LOST = "bench.lost"
+SECOND = "bench.second"
+LOST_QUEUE = "bench-lost"
+SECOND_QUEUE = "bench-second"
+
+SLOTS = 20
+"""Of each process of the backlog: eight of them do 5,000 tasks of a second in half a minute."""
+
+FOREVER_S = 3600.0
+
+lost = Worker(LOST_QUEUE, slots=4)
+second = Worker(SECOND_QUEUE, slots=SLOTS)
+
+
+@lost.task(LOST)
+async def hang() -> None:
+    """Take longer than anybody waits."""
+    await asyncio.sleep(FOREVER_S)
+
+
+@second.task(SECOND)
+async def wait(seconds: float) -> None:
+    """Take so long."""
+    await asyncio.sleep(seconds)
