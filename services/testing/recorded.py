@@ -73,6 +73,10 @@ class Recorded:
     """By path (empty: the output of the run), in order."""
     done: list[Done] = field(default_factory=list)
     standing: Standing | None = None
+    fork: ev.RunForked | None = None
+    """What it began with, where it was forked from another run."""
+    migrations: list[tuple[int, ev.RunMigrated]] = field(default_factory=list)
+    """Where it went over to another version, by the number of the event."""
     granted: list[tuple[int, int, str]] = field(default_factory=list)
     """Instant and number of the events with which it got a place in its line."""
     superseded: list[tuple[int, int, str]] = field(default_factory=list)
@@ -114,9 +118,10 @@ def recorded_of(facts: Iterable[Fact]) -> Recorded:
 
 def _take(recorded: Recorded, event: ev.Event, fact: Fact) -> None:
     match event:
-        case ev.RunForked() | ev.RunMigrated():
-            how = event.type.removeprefix("run.")
-            raise NotPlayable(f"event {fact.seq}: the run was {how}: it follows two definitions")
+        case ev.RunForked():
+            recorded.fork = event
+        case ev.RunMigrated():
+            recorded.migrations.append((fact.seq, event))
         case ev.RunQueued():
             if recorded.standing is None:
                 recorded.standing = Standing(

@@ -15,6 +15,7 @@ from services.workflow.core import Run
 from services.workflow.core import commands as cm
 from services.workflow.core.effects import Dispatch, Seek, StartChild
 from services.workflow.core.following import CHILD_TASK
+from stretto.contracts import events as ev
 from stretto.contracts.codec import json_encode
 from stretto.contracts.graph import Graph
 from stretto.contracts.ids import parse_run_id
@@ -81,7 +82,32 @@ def replay_graph(graph: Graph, recording: Recording, recorded: Recorded) -> Repl
         beyond=beyond,
         refused=world.refused,
         events=count,
+        notes=_notes(recorded),
     )
+
+
+def _notes(recorded: Recorded) -> list[str]:
+    """What is to be known of a recording that does not follow one definition from its start."""
+    found = []
+    if recorded.fork is not None:
+        fork = recorded.fork
+        found.append(
+            f"it was forked from run {fork.from_run} after event {fork.at_seq}: what it took over "
+            "of that run is not run again"
+        )
+    for seq, event in recorded.migrations:
+        found.append(
+            f"it went over from version {event.from_version} to {event.to_version} at event {seq}: "
+            "it is played as if it had followed this definition from its start"
+        )
+    return found
+
+
+def _within(fork: ev.RunForked, graph: Graph) -> ev.RunForked:
+    """What a fork that follows another definition takes over: the steps that this one has."""
+    known = {step.name for step in graph.root.steps}
+    taken = {name: each for name, each in fork.taken.items() if name in known}
+    return msgspec.structs.replace(fork, taken=taken)
 
 
 def facts_of(played: TestedRun) -> list[Fact]:
@@ -125,7 +151,7 @@ class Again(World):
 
     def play(self) -> None:
         """Play the recording to its end; if it ended, on until nothing is due."""
-        recorded, start = self._recorded, self._recorded.start
+        recorded, start, graph = self._recorded, self._recorded.start, self.run.run.graph
         for done in recorded.done:
             self._at(done.at_us, partial(self._do, done), done.seq)
         for at_us, seq, path in recorded.granted:
@@ -141,6 +167,7 @@ class Again(World):
                 labels=start.labels,
                 depth=start.depth,
                 standing=recorded.standing,
+                fork=None if recorded.fork is None else _within(recorded.fork, graph),
             ),
         )
         if recorded.closed:

@@ -62,6 +62,7 @@ class TestedRun:
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        self.began_with = run.graph
         self.log: list[tuple[int, ev.Event]] = []
         """Instants (µs) and events."""
         self.rejections: list[Rejection] = []
@@ -412,7 +413,8 @@ class World:
 
     def _replay(self, run: TestedRun) -> None:
         """Fold the log again: the state must be that of the run."""
-        again = Run(run.run.id, run.run.graph)
+        again = Run(run.run.id, run.began_with)
+        again.graphs = run.run.graphs
         for seq, (at_us, event) in enumerate(run.log, 1):
             apply(again, event, seq, at_us)
         assert again.phase is run.run.phase

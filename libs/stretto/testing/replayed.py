@@ -38,6 +38,8 @@ class Replayed:
     """What people did and what would have been refused."""
     why: str = ""
     events: int = 0
+    notes: list[str] = field(default_factory=list)
+    """What is to be known of it: that it was forked, or went over to another version."""
 
     @property
     def first(self) -> Difference | None:

@@ -141,7 +141,9 @@ def test_a_run_is_forked_from_the_command_line_and_over_rest(
         dev.call("terminate", each)
 
 
-def test_runs_are_migrated_one_by_one_and_together(dev: Dev, apply: Callable[[str], int]) -> None:
+def test_runs_are_migrated_one_by_one_and_together(
+    dev: Dev, apply: Callable[[str], int], tmp_path: Path
+) -> None:
     first = apply(ONE)
     runs = [started(dev, "moves") for _ in range(3)]
     for run in runs:
@@ -173,3 +175,10 @@ def test_runs_are_migrated_one_by_one_and_together(dev: Dev, apply: Callable[[st
         dev.call("signal", run, "go")
         assert until(dev, run, ended)["status"] == "completed"
         assert f"moved from version {first} to {second} by" in dev.call("history", run).stdout
+
+    newest = tmp_path / "two.yaml"
+    newest.write_text(TWO)
+    [replayed] = dev.json("replay", str(newest), runs[1])["runs"]
+    assert replayed["verdict"] == "same"
+    [note] = replayed["notes"]
+    assert f"it went over from version {first} to {second} at event" in note

@@ -255,13 +255,6 @@ def test_children_answer_as_they_did() -> None:
         (
             [
                 RUNS["small"].facts[0],
-                Fact(2, "run.migrated", 0, {"from_version": 1, "to_version": 2}),
-            ],
-            "the run was migrated",
-        ),
-        (
-            [
-                RUNS["small"].facts[0],
                 Fact(2, "step.completed", 0, {"step": "a", "attempt": 1, "output": 1}),
             ],
             "expected attempt ('a', 1) to have been scheduled",

@@ -174,12 +174,15 @@ class _Player:
             ],
             "beyond": found.beyond,
             "refused": found.refused,
+            "notes": found.notes,
         }
 
     def _print(self, found: Replayed) -> None:
         sign = _SIGNS.get(found.verdict, "[yellow]?[/]")
         why = f"  {escape(found.why)}" if found.why else ""
         out().print(f"{sign} {found.run_id}  {found.events} events{why}", soft_wrap=True)
+        for said in found.notes:
+            out().print(f"    {escape(said)}", soft_wrap=True)
         for each in found.differences[:MAX_TOLD]:
             text = escape(sentence(each, self._known))
             out().print(f"    from event {each.seq}: {text}", soft_wrap=True)
