@@ -35,6 +35,7 @@ output: {ok: true}
 def workers(dev: Dev) -> Iterator[None]:
     process = dev.begin("worker", "tests.integration.profiling.workers")
     try:
+        dev.eventually("devices", until="dock")
         yield
     finally:
         end(process)
@@ -90,11 +91,11 @@ def test_a_queue_with_one_slot_is_named_with_what_it_costs(
     assert found["advice"][0]["part"] == "queue" and found["advice"][0]["step"] == "dock"
 
     ran(dev, tmp_path / "w.yaml", DOCKED)
+    dev.eventually("profile", "-w", "docked", until="2 runs")
     many = dev.json("profile", "--workflow", "docked", "--since", "1h")
     assert many["runs"] == 2 and run_id in many["slowest"]
     latest = dev.json("profile", "--workflow", "docked", "--limit", "1")
     assert latest["runs"] == 1 and latest["more"]
-    assert "2 runs" in dev.call("profile", "-w", "docked").stdout
     assert asked(dev, "/api/v1/profile?workflow=docked")["runs"] == 2
 
 
