@@ -4,6 +4,7 @@ from typing import Any
 
 from services.decision.caching.caches import Caches
 from services.decision.core.plans import PlanCache
+from stretto.cache import CacheCounts, observe_cache
 from stretto.contracts.codec import json_encode
 from stretto.expression.cache import CacheStatistics
 from stretto.telemetry import names
@@ -26,9 +27,8 @@ class Measures:
         self.frame_records = metrics.histogram(names.METRIC_DECISION_FRAME_RECORDS, scale=1)
         metrics.counter(names.METRIC_DECISION_PLAN_HITS).follow(lambda: cache.statistics().hits)
         metrics.counter(names.METRIC_DECISION_PLAN_MISSES).follow(lambda: cache.statistics().misses)
-        metrics.counter(names.METRIC_DECISION_PLAN_EVICTIONS).follow(
-            lambda: cache.statistics().evictions
-        )
+        observe_cache(metrics, "plans", lambda: _counts(cache.statistics(), cache.text_bytes))
+        observe_cache(metrics, "programs", lambda: _counts(cache.program_statistics(), 0))
         metrics.gauge(names.METRIC_DECISION_PLANS).follow(lambda: cache.statistics().entries)
 
     def report(self, instance: str) -> bytes:
@@ -48,6 +48,10 @@ class Measures:
                 **({} if self._caches is None else self._caches.report()),
             }
         )
+
+
+def _counts(counted: CacheStatistics, size: int) -> CacheCounts:
+    return CacheCounts(counted.hits, counted.misses, counted.evictions, counted.entries, size)
 
 
 def _cache(counted: CacheStatistics) -> dict[str, Any]:

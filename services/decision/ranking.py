@@ -11,6 +11,7 @@ from services.decision.routing.answers import Routes
 from services.decision.routing.expanding import PresentDevices
 from services.decision.settings import DecisionSettings
 from stretto.bus.service import Refusal
+from stretto.cache import observe_cache
 from stretto.contracts import subjects
 from stretto.contracts.codec import json_encode
 from stretto.contracts.failures import Failure, FailureType
@@ -81,9 +82,7 @@ class Ranking:
         matches = self._routes.matches
         if shared is not None:
             matches.on_dear = partial(shared.offer, self._routes.fleet)
-        for what in ("hits", "misses", "evictions"):
-            counter = metrics.counter(f"decision_match_{what}_total")
-            counter.follow(lambda what=what: getattr(matches.counts(), what))  # type: ignore[misc]
+        observe_cache(metrics, "matches", matches.counts)
 
     async def run(self) -> None:
         """Listen until cancelled."""

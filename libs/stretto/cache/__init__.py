@@ -19,6 +19,7 @@ Imports nothing of a service. The client (`redis`) is loaded when the first conn
 """
 
 from stretto.cache.bounded import BoundedCache, CacheCounts
+from stretto.cache.observing import observe_cache
 from stretto.cache.shared import SharedCache, SharedCounts
 
-__all__ = ["BoundedCache", "CacheCounts", "SharedCache", "SharedCounts"]
+__all__ = ["BoundedCache", "CacheCounts", "SharedCache", "SharedCounts", "observe_cache"]

@@ -4,6 +4,8 @@ import asyncio
 import logging
 from collections.abc import Iterable
 
+from stretto.telemetry.names import LOG_TASKS
+
 AGAIN_S = 1.0
 """A task that goes on so long after it was cancelled has either something to finish, or lost the
 cancellation to a library that took it for its own (nats-py's `wait_for`, a driver's clean-up)."""
@@ -23,5 +25,5 @@ async def ended(tasks: Iterable[asyncio.Task[None]], *, again_s: float = AGAIN_S
             task.cancel()
         _, left = await asyncio.wait(left, timeout=again_s)
         if left:
-            names = sorted(getattr(t.get_coro(), "__qualname__", t.get_name()) for t in left)
-            _logger.warning("cancelled again", extra={"tasks": names})
+            told = sorted(getattr(t.get_coro(), "__qualname__", t.get_name()) for t in left)
+            _logger.warning("cancelled again", extra={LOG_TASKS: told})

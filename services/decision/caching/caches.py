@@ -11,7 +11,7 @@ from services.decision.caching.outbox import Outbox
 from services.decision.caching.results import Results
 from services.decision.caching.shared_matches import SharedMatches
 from services.decision.settings import DecisionSettings
-from stretto.cache import SharedCache
+from stretto.cache import SharedCache, observe_cache
 from stretto.runtime.context import ServiceContext
 from stretto.telemetry import names
 from stretto.telemetry.metrics import Metrics
@@ -49,13 +49,7 @@ class Caches:
         results = self.results
         if results is None:
             return
-        metrics.counter(names.METRIC_DECISION_RESULT_HITS).follow(lambda: results.counts().hits)
-        metrics.counter(names.METRIC_DECISION_RESULT_MISSES).follow(lambda: results.counts().misses)
-        metrics.counter(names.METRIC_DECISION_RESULT_EVICTIONS).follow(
-            lambda: results.counts().evictions
-        )
-        metrics.gauge(names.METRIC_DECISION_RESULTS).follow(lambda: results.counts().entries)
-        metrics.gauge(names.METRIC_DECISION_RESULT_BYTES).follow(lambda: results.counts().bytes)
+        observe_cache(metrics, "results", results.counts)
         metrics.gauge(names.METRIC_DECISION_DEAR_PLANS).follow(lambda: results.dear)
 
     def report(self) -> dict[str, Any]:

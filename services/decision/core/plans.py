@@ -20,6 +20,10 @@ from stretto.table.compiled import CompiledTable
 MAX_PLANS = 10_000
 """Plans that are kept compiled: steps of all versions that have open runs, about 3 kB each."""
 
+MAX_PLAN_BYTES = 32 * 1024 * 1024
+"""The text of all plans that are kept: compiled they take some ten times as much, most of it shared
+programs and the indexes of tables."""
+
 MAX_PROGRAMS = 10_000
 """Programs that are kept: equal expressions of several plans (the next version) share one."""
 
@@ -56,7 +60,7 @@ class PlanCache:
         self._limit = limit
         self._plans: OrderedDict[bytes, CompiledPlan | BrokenPlan] = OrderedDict()
         self._programs = ProgramCache(programs)
-        self._hits = self._misses = self._evictions = 0
+        self._hits = self._misses = self._evictions = self._bytes = 0
 
     def get(self, encoded: bytes) -> CompiledPlan | BrokenPlan:
         """Return the compiled plan of these bytes (JSON of an `AskPlan`)."""
@@ -67,10 +71,21 @@ class PlanCache:
             return plan
         self._misses += 1
         plan = self._plans[encoded] = self._compiled(encoded)
-        if len(self._plans) > self._limit:
-            self._plans.popitem(last=False)
+        self._bytes += len(encoded)
+        while len(self._plans) > self._limit or self._is_too_large():
+            dropped, _ = self._plans.popitem(last=False)
+            self._bytes -= len(dropped)
             self._evictions += 1
         return plan
+
+    @property
+    def text_bytes(self) -> int:
+        """How long all plans that are kept are."""
+        return self._bytes
+
+    def _is_too_large(self) -> bool:
+        # The newest stays, however large it is: its record is about to be answered.
+        return self._bytes > MAX_PLAN_BYTES and len(self._plans) > 1
 
     def statistics(self) -> CacheStatistics:
         """How often a plan was there already."""

@@ -96,7 +96,7 @@ async def test_equal_questions_are_worked_out_once(
         assert results["dear_plans"] == 1
         assert "redis" not in await stats(bus)
         rendered = decision.context.metrics.render()
-        assert "stretto_decision_result_cache_hits_total 3" in rendered
+        assert 'stretto_cache_hits_total{cache="results"} 3' in rendered
 
 
 @pytest.mark.usefixtures("all_dear")

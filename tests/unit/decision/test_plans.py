@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.decision.core import plans
 from services.decision.core.plans import BrokenPlan, CompiledPlan, PlanCache
 from tests.unit.decision.plans import decide, failure_of, plan
 
@@ -34,6 +35,19 @@ def test_the_plan_that_was_not_used_for_longest_goes_first() -> None:
     assert (counted.evictions, counted.entries) == (1, 2)
     cache.get(second)
     assert cache.statistics().misses == 4
+
+
+def test_long_plans_make_room_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, third = (plan("input", template="x" * length) for length in (500, 600, 3_000))
+    monkeypatch.setattr(plans, "MAX_PLAN_BYTES", 2_000)
+    cache = PlanCache()
+    cache.get(first)
+    cache.get(second)
+    assert cache.text_bytes == len(first) + len(second)
+    cache.get(third)  # too long beside any other, but kept: it is what was asked for last
+    assert cache.statistics().entries == 1
+    assert cache.text_bytes == len(third)
+    assert cache.statistics().evictions == 2
 
 
 def test_a_cache_without_room_is_a_bug() -> None:

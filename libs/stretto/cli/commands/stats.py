@@ -1,10 +1,11 @@
-"""`stretto stats`: counts and latencies of runs; with `--decisions`, how decisions came out."""
+"""`stretto stats`: counts and latencies of runs; how decisions came out, how caches do."""
 
 from __future__ import annotations
 
 import click
 from rich.markup import escape
 
+from stretto.cli import cache_counts
 from stretto.cli.calling import Call, bus_command
 from stretto.cli.decision_counts import over_time, rows_of
 from stretto.cli.printing import milliseconds, out, print_json, table
@@ -24,6 +25,7 @@ from stretto.contracts.answers import Stats
     type=click.Choice(["hour", "day"]),
     help="With --decisions: over time, the last two days by the hour or three months by the day.",
 )
+@click.option("--caches", is_flag=True, help="How the caches of the services do.")
 @bus_command
 async def stats_command(
     call: Call,
@@ -33,6 +35,7 @@ async def stats_command(
     version: int | None,
     step: str | None,
     by: str | None,
+    caches: bool,
 ) -> None:
     """Show how many runs there are, how they stand, and how long they take."""
     if (version or step or by) and not decisions:
@@ -55,6 +58,9 @@ async def stats_command(
         stats = await client.stats(workflow)
     if call.json:
         print_json(stats)
+    elif caches:
+        told = cache_counts.rows_of(stats.services)
+        table(cache_counts.COLUMNS, told, "Nothing was asked of any cache yet.")
     else:
         _show(stats)
 
