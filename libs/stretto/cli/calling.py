@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -77,8 +76,6 @@ def bus_command(function: Callable[..., Coroutine[Any, Any, None]]) -> Callable[
     @call_options
     @wraps(function)
     def command(call: Call, **options: Any) -> None:
-        # Errors are said once, by `exits`; the bus' own log lines would say them again.
-        logging.getLogger("stretto").addHandler(logging.NullHandler())
         asyncio.run(function(replace(call, url=found_bus(call.url)), **options))
 
     return command

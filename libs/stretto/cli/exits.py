@@ -124,7 +124,12 @@ def said_of(error: BaseException) -> Said:
 
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
-_NOT_ALLOWED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_NOT_ALLOWED = frozenset(
+    {
+        *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ELOOP),
+        errno.ENAMETOOLONG,
+    }
+)
 
 
 def _where(error: OSError) -> str:

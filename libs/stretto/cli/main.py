@@ -6,6 +6,7 @@ Importing all of them would take longer than most commands do.
 from __future__ import annotations
 
 import importlib
+import logging
 import sys
 from typing import NamedTuple
 
@@ -136,6 +137,8 @@ def commands() -> None:
 
 def main() -> None:
     """Run the command line; never returns."""
+    # Errors are said once, by `exits`; log lines of the libraries would say them again.
+    logging.getLogger("stretto").addHandler(logging.NullHandler())
     try:
         # Not "standalone": it would make an exit code of its own out of Ctrl-C.
         code = commands.main(prog_name="stretto", standalone_mode=False)

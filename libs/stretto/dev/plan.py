@@ -54,7 +54,13 @@ SERVICES: tuple[ServicePlan, ...] = (
 
 
 def worker_plan(target: str, number: int = 1) -> ServicePlan:
-    """Plan the process of `stretto worker TARGET`: a module or file with workers."""
+    """Plan the process of `stretto worker TARGET`: a module or file with workers.
+
+    Raises:
+        ValueError: it is a file, and is not there.
+    """
+    if target.endswith(".py") and not Path(target).is_file():
+        raise ValueError(f"expected --worker to be a module or a file, but {target} is not there")
     command = (sys.executable, "-P", "-m", "stretto.cli.main", "worker", target)
     return ServicePlan("worker" if number == 1 else f"worker-{number}", command, answers=False)
 
@@ -67,7 +73,7 @@ class DevOptions:
         data: where state is kept between starts.
         scale: number of processes of a service, by name (1 where nothing is said, 0 for none).
         nats, postgres: servers to use in place of embedded ones.
-        ready_file: a second place for what `<data>/dev.json` says.
+        ready_file: a second place for what `<data>/dev.json` says, while everything is up.
         environment: more variables for every service, over those that are worked out here.
         services: what is run; tests put other programs in place of the services.
         start_timeout_s: how long a process may take to answer for the first time.

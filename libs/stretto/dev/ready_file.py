@@ -3,7 +3,11 @@
 ::
 
     {"nats": url, "postgres": dsn, "http": url, "otlp": url, "supervisor": pid,
-     "pids": {"workflow": [pid], ..., "nats": [pid], "postgres": [pid]}}
+     "pids": {"workflow": [pid], ..., "nats": [pid], "postgres": [pid]}, "ready": true}
+
+`<data>/dev.json` is there from when all is up for the first time until the end: it tells other
+commands where things are, also while one of them starts again (`ready` is false then). The file of
+`--ready-file` is there only while everything is up: who waits for it may begin.
 
 `nats` and `postgres` have no pids when they are somebody else's. `http` is null without a gateway,
 `otlp` where spans go elsewhere.
@@ -31,9 +35,16 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     otlp: str | None = None
     supervisor: int = 0
     pids: dict[str, list[int]] = {}
+    ready: bool = True
 
 
-def write_ready(paths: Sequence[Path], endpoints: Endpoints, pids: Mapping[str, list[int]]) -> None:
+def write_ready(
+    paths: Sequence[Path],
+    endpoints: Endpoints,
+    pids: Mapping[str, list[int]],
+    *,
+    ready: bool = True,
+) -> None:
     """Write the file to each path, whole or not at all: a reader never sees a part of it.
 
     Only its owner may read it: the Postgres DSN holds a password.
@@ -46,6 +57,7 @@ def write_ready(paths: Sequence[Path], endpoints: Endpoints, pids: Mapping[str, 
             otlp=endpoints.otlp,
             supervisor=os.getpid(),
             pids=dict(pids),
+            ready=ready,
         )
     )
     for path in paths:

@@ -18,6 +18,7 @@ from stretto.dev.keeping import Kept, Report, keep
 from stretto.dev.plan import USUAL_HTTP_PORT, DevOptions, Endpoints, ServicePlan, port_near
 from stretto.dev.process import NotStarted, ServiceProcess, keep_small
 from stretto.dev.ready_file import FILE_NAME, read_ready, remove_ready, write_ready
+from stretto.dev.room import check_room
 from stretto.dev.servers import Nats, Postgres, Server
 from stretto.dev.traces import TraceReceiver
 from stretto.runtime.errors import PermanentError
@@ -49,9 +50,8 @@ class DevStack:
         self.options = options
         self.data = options.data.resolve()
         self._report = report
-        self._files = [self.data / FILE_NAME]
-        if options.ready_file is not None:
-            self._files.append(options.ready_file.resolve())
+        self._address = self.data / FILE_NAME
+        self._ready_file = options.ready_file.resolve() if options.ready_file else None
         self._nats = Nats(self.data / "nats", options.nats)
         self._postgres = Postgres(self.data / "postgres", options.postgres)
         self._receiver: TraceReceiver | None = None
@@ -100,9 +100,11 @@ class DevStack:
         Raises:
             NotStarted, ServerFailed: something did not come up.
             NotReachable: a given server does not answer.
+            PermanentError: the disk is about full.
         """
         self.log_dir.mkdir(parents=True, exist_ok=True)
-        remove_ready(self._files)
+        self._tell_nothing()
+        check_room(self.data)
         await self._timed(self._nats)
         if not (self.options.environment.get(OTLP_ENDPOINT) or os.environ.get(OTLP_ENDPOINT)):
             self._receiver = TraceReceiver(self.trace_dir)
@@ -118,7 +120,7 @@ class DevStack:
         # Making a cluster takes as long as importing a service: those without tables need not wait.
         without = [each for each in instances if each[0].name not in KEEP_A_LOG]
         await _all([self._start_services(without), self._start_log(instances)])
-        write_ready(self._files, self.endpoints, self.pids())
+        self._tell()
 
     async def _start_log(self, instances: list[tuple[ServicePlan, str]]) -> None:
         """Start Postgres, then the services that have tables in it."""
@@ -181,16 +183,24 @@ class DevStack:
             await asyncio.sleep(LOGS_LOOKED_AT_EVERY_S)
 
     def _changed(self, name: str, up: bool) -> None:
-        """Write the ready file when all is up again, remove it while something is not."""
         (self._not_up.discard if up else self._not_up.add)(name)
-        if self.ready:
-            write_ready(self._files, self.endpoints, self.pids())
-        else:
-            remove_ready(self._files)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Write where everything is; the ready file only while all of it is up."""
+        told = [self._address]
+        if self._ready_file is not None and self.ready:
+            told.append(self._ready_file)
+        write_ready(told, self.endpoints, self.pids(), ready=self.ready)
+        if self._ready_file is not None and not self.ready:
+            remove_ready([self._ready_file])
+
+    def _tell_nothing(self) -> None:
+        remove_ready([self._address, *([self._ready_file] if self._ready_file else [])])
 
     async def stop(self) -> None:
         """Stop everything: services first, all at once, then the servers they need."""
-        remove_ready(self._files)
+        self._tell_nothing()
         try:
             await _all(process.stop() for _, process in self._services)
         finally:

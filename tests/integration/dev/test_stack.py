@@ -111,14 +111,18 @@ async def test_spans_go_where_the_environment_says(
 async def test_a_killed_service_and_killed_servers_come_back_at_the_same_place(
     data_dir: Path,
 ) -> None:
-    async with dev_stack(options(data_dir, stand_in("workflow"))) as stack:
+    ready_file = data_dir / "r.json"
+    async with dev_stack(options(data_dir, stand_in("workflow"), ready_file=ready_file)) as stack:
         before = stack.pids()
         endpoints = stack.endpoints
         for name in ("workflow", "nats", "postgres"):
             kill(before[name][0])
             await eventually(lambda: not stack.ready)
-            assert read_ready(data_dir) is None
+            told = read_ready(data_dir)
+            assert told is not None and not told.ready, "other commands find the bus all the same"
+            assert not ready_file.exists()
             await eventually(lambda: stack.ready)
+            assert ready_file.exists()
 
         after = stack.pids()
         assert all(len(pids) == 1 for pids in after.values())

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from stretto.cli.commands.dev import Terminal
+from stretto.cli.commands.dev import MAX_LINE_CHARS, Terminal
 from stretto.cli.commands.history import print_state
 from stretto.cli.commands.trace import trace_command
 from stretto.cli.commands.watch import Tap
@@ -103,6 +103,22 @@ def test_a_log_line_is_shown_with_its_process() -> None:
     console = Console(file=io.StringIO(), width=100)
     Terminal(console).log("workflow", "{[bold]}")
     assert console.file.getvalue().split() == ["workflow", "{[bold]}"]  # type: ignore[attr-defined]
+
+
+def test_what_ended_by_itself_is_told_with_the_last_line_of_its_log(tmp_path: Path) -> None:
+    (tmp_path / "worker.log").write_text("begun\nno [bold] today\n")
+    (tmp_path / "gateway.log").write_text("x" * 500)
+    console = Console(file=io.StringIO(), width=300)
+    terminal = Terminal(console, tmp_path)
+
+    for name, code in (("worker", 2), ("gateway", 1), ("nats", 1), ("workflow", -9)):
+        terminal.down(name, code, 0.1)
+
+    told = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert "ended (exit code 2), starting again in 100 ms" in told[0]
+    assert told[1].strip() == "no [bold] today"
+    assert told[3].endswith("x…") and len(told[3].strip()) == MAX_LINE_CHARS
+    assert ["nats" in told[4], "SIGKILL" in told[5], len(told)] == [True, True, 6]
 
 
 def test_a_reader_that_has_had_enough_is_no_error_to_speak_of(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ def test_the_ready_file_is_as_the_contract_says(tmp_path: Path) -> None:
             "otlp": None,
             "supervisor": os.getpid(),
             "pids": {"workflow": [1, 2], "nats": [3], "postgres": []},
+            "ready": True,
         }
         assert [p.name for p in path.parent.iterdir() if p.is_file()] == [path.name]
     remove_ready(paths)

@@ -19,16 +19,22 @@ from stretto.dev import DevOptions, DevStack, dev_stack
 from stretto.dev.environment import OTLP_ENDPOINT
 from stretto.dev.log_view import LogView
 from stretto.dev.plan import DEFAULT_DATA, SERVICES, USUAL_NATS_PORT, worker_plan
+from stretto.dev.process import tail_of
 
 _NAME_WIDTH = 12
+MAX_LINE_CHARS = 200
+"""Of the last line of a log: enough for a sentence."""
+
 _EXIT_NAMES = {-int(number): number.name for number in signal.Signals}
 
 
 class Terminal:
-    """Says what happens on a console: a line for everything that came up or went down."""
+    """Says what happens on a console: a line for everything that came up or went down, with the
+    last line of its log where it ended by itself."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, logs: Path | None = None) -> None:
         self._console = console
+        self._logs = logs
 
     def up(self, name: str, seconds_: float, where: str | None = None) -> None:
         """Say that a process is up."""
@@ -45,6 +51,9 @@ class Terminal:
             f"  [red]down[/]  {name:<{_NAME_WIDTH}} {why}, starting again in {seconds(pause_s)}",
             highlight=False,
         )
+        last = _last_line(self._logs / f"{name}.log") if self._logs and (exit_code or 0) > 0 else ""
+        if last:
+            self._console.print(f"        {'':<{_NAME_WIDTH}} [dim]{escape(last)}[/]")
 
     def log(self, name: str, line: str) -> None:
         """Show a line of a log."""
@@ -53,6 +62,12 @@ class Terminal:
 
 def _exit_name(code: int) -> str:
     return _EXIT_NAMES.get(code, f"exit code {code}")
+
+
+def _last_line(log: Path) -> str:
+    """Give the last line of a log, cut where it is long; empty where there is none."""
+    last = tail_of(log, 1) if log.exists() else ""
+    return last if len(last) <= MAX_LINE_CHARS else last[: MAX_LINE_CHARS - 1] + "…"
 
 
 def scale_of(values: tuple[str, ...]) -> dict[str, int]:
@@ -77,7 +92,7 @@ def scale_of(values: tuple[str, ...]) -> dict[str, int]:
 @click.option(
     "--ready-file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Written when all is ready, and again after every restart: where everything is (JSON).",
+    help="Where everything is (JSON): there while all of it is up, and only then.",
 )
 @click.option("--scale", multiple=True, metavar="SERVICE=N", help="More processes of a service.")
 @click.option("--nats", metavar="URL", help="Use this NATS server in place of an embedded one.")
@@ -115,7 +130,7 @@ def dev_command(
 
 async def _dev(options: DevOptions, logs: bool) -> None:
     console = Console(soft_wrap=True)
-    terminal = Terminal(console)
+    terminal = Terminal(console, options.data / "logs")
     began = time.monotonic()
     view = LogView(options.data / "logs")
     _Signals(console)
