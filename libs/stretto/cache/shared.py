@@ -46,6 +46,9 @@ FIRST_LOOK_S = 0.1
 MAX_LOOK_S = 10.0
 """It is looked for after 0.1 s, then after twice the time before, at most 10 s, with jitter."""
 
+LOOK_EVERY_S = 5.0
+"""While nobody asks anything: so that health is true."""
+
 FULL_S = 5.0
 """When Redis takes nothing (full, read only) nothing is offered for so long."""
 
@@ -111,7 +114,9 @@ class SharedCache:
     def observe(self, metrics: Metrics) -> None:
         """Show what it counts, and whether it is up."""
         purpose = self.purpose
-        metrics.gauge(names.METRIC_SHARED_CACHE_UP, purpose=purpose).follow(lambda: self.is_up)
+        metrics.gauge(names.METRIC_SHARED_CACHE_UP, purpose=purpose).follow(
+            lambda: float(self.is_up)
+        )
         for outcome in SharedCounts.__slots__:
             metrics.counter(
                 names.METRIC_SHARED_CACHE_KEYS, purpose=purpose, outcome=outcome
@@ -130,7 +135,11 @@ class SharedCache:
             self._timeouts = 0
             self._redis, self.why_away = redis, None
             try:
-                await self._away.wait()
+                while not self._away.is_set():
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(LOOK_EVERY_S):
+                            await self._away.wait()
+                    await self._answer(redis.ping(), CONNECT_TIMEOUT_S)
             finally:
                 self._redis = None
                 await _closed(redis)

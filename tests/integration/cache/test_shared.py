@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from redis.asyncio import Redis
 
-from stretto.cache import SharedCache
+from stretto.cache import SharedCache, shared
 from stretto.cache.shared import MAX_KEYS
 from stretto.testkit.servers import RedisServer
 
@@ -167,6 +167,16 @@ async def test_what_is_too_large_or_too_much_is_left_out(redis_server: RedisServ
         assert await cache.set_many([(key, b"") for key in keys], ttl_s=60) == MAX_KEYS
         assert await cache.delete_many(keys)
         assert await cache.get_many([]) == []
+
+
+async def test_it_is_noticed_that_redis_is_gone_while_nobody_asks(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared, "LOOK_EVERY_S", 0.05)
+    cache = SharedCache(redis_server.url, "test:1", timeout_s=PATIENT_S)
+    async with running(cache):
+        await redis_server.kill()
+        await eventually(lambda: not cache.is_up)
 
 
 async def test_without_redis_nothing_is_known_and_the_reason_is(redis_server: RedisServer) -> None:

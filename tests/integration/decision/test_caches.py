@@ -6,6 +6,7 @@ import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 import pytest
 from redis.asyncio import Redis
 
@@ -15,7 +16,7 @@ from services.decision.caching import worth
 from stretto.bus.connection import Connection
 from stretto.cache import shared
 from stretto.contracts.codec import json_encode
-from stretto.contracts.frames import DecidedRecord, DecideFrame, DecideRecord
+from stretto.contracts.frames import DecidedRecord, DecideFrame, DecideRecord, ServiceStats
 from stretto.testkit.servers import RedisServer
 from tests.integration.decision.asking import DEADLINE_S, Asker, key_of
 from tests.integration.decision.conftest import decision_service
@@ -130,6 +131,12 @@ async def test_an_instance_finds_what_another_one_has_worked_out(
         rendered = decision.context.metrics.render()
         series = 'stretto_shared_cache_keys_total{outcome="hits",purpose="decision:1"} 4'
         assert series in rendered
+        metrics = decision.context.metrics
+        said = ServiceStats(
+            service="decision", instance="d", at_us=0, counters=metrics.counters(),
+            gauges=metrics.gauges(),
+        )  # fmt: skip
+        assert msgspec.json.decode(json_encode(said), type=ServiceStats) == said
 
 
 @pytest.mark.usefixtures("all_dear")
