@@ -9,10 +9,11 @@ import stretto
 from services.gateway.bodies import ControlBody, SourceBody, StartBody
 from services.gateway.catalogue_bodies import InstantiateBody, LabelBody
 from services.gateway.problems import PROBLEM_TYPE, Problem
+from services.gateway.reuse_bodies import PurgeBody
 from services.gateway.schedule_bodies import ScheduleActionBody, ScheduleBody
 from services.gateway.schemas import Schemas
 from services.gateway.turn_bodies import ForkBody, MigrationsBody, MigrationsDone
-from stretto.contracts import answers, catalogue, decisions, migration, public, schedules
+from stretto.contracts import answers, catalogue, decisions, migration, public, reuse, schedules
 from stretto.definition.difference import Change
 from stretto.profiling.report import Profile, RunProfile
 
@@ -21,6 +22,7 @@ TYPES: tuple[type, ...] = (
     *(StartBody, ControlBody, SourceBody, Problem),
     *(ScheduleBody, ScheduleActionBody, schedules.Scheduled, schedules.SchedulePage),
     *(schedules.ScheduleView, schedules.Preview),
+    *(PurgeBody, reuse.Purged, reuse.KeptPage),
     *(public.Started, public.Controlled, public.Defined, public.Presence),
     *(answers.RunPage, answers.RunView, answers.Stats, answers.QueueView),
     *(ForkBody, MigrationsBody, MigrationsDone, migration.MigrationView),

@@ -38,7 +38,7 @@ _CODES_OF_STATUS = {
         *("step_not_completed", "rolling_back", "migration_refused"),
     ),
     413: ("fork_too_large", "definition_too_large", "schedule_too_large", "bus.message_too_large"),
-    500: ("run_at_fault", "definition_fault", "schedule_fault"),
+    500: ("run_at_fault", "definition_fault", "schedule_fault", "reuse_fault"),
     503: ("no_room",),
 }
 STATUS_OF_CODE = {code: status for status, codes in _CODES_OF_STATUS.items() for code in codes}

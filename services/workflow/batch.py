@@ -10,7 +10,7 @@ from services.workflow.core.places import standing
 from services.workflow.core.reuse import Dropped, Kept
 from services.workflow.core.state import Line, Place, Run
 from services.workflow.placing import Placing
-from services.workflow.reuse.noting import Whose, note
+from services.workflow.reuse.noting import Changes, Whose, note
 from services.workflow.slots import Slot, Written, public_status
 from services.workflow.store import Append
 from stretto.bus.publisher import Outgoing
@@ -55,7 +55,8 @@ class Batch:
         refused: runs of which a command was refused by what is in memory.
         unfinished: runs whose own steps go on in the next round.
         ended_children: runs that were asked for again by a parent and have ended already.
-        asked: whether its questions have been asked already, before the commit.
+        asked: the questions that have been asked already, before the commit, by `id`.
+        kept: what its rows say of outputs that equal steps may reuse.
     """
 
     def __init__(self) -> None:
@@ -67,7 +68,8 @@ class Batch:
         self.refused: set[bytes] = set()
         self.unfinished: list[bytes] = []
         self.ended_children: list[bytes] = []
-        self.asked = False
+        self.asked: dict[int, Ask] = {}
+        self.kept: Changes = {}
 
     def run(self, slot: Slot, command: Command) -> Rejection | None:
         """Decide a command, apply what follows, and all that follows from that by itself."""
@@ -112,7 +114,7 @@ class Batch:
 
     def rows(self) -> Append:
         """The columns of the commit."""
-        rows = Append()
+        rows = Append(kept=self.kept)
         for run_id, touched in self.touched.items():
             for written in touched.written:
                 rows.run_ids.append(run_id)

@@ -38,6 +38,7 @@ from services.workflow.refusals import refuse_value
 from services.workflow.registry import Registry
 from services.workflow.resolving import Resolving
 from services.workflow.reuse.seeking import Seeker
+from services.workflow.reuse.noting import Changes
 from services.workflow.sending import Sender
 from services.workflow.slots import Slot, Written, public_status
 from services.workflow.starts import Starts
@@ -127,6 +128,8 @@ class Engine:
         self._forgotten: set[bytes] = set()
         self._repairs: dict[bytes, int] = {}
         self._unfinished: list[bytes] = []
+        self.kept: Callable[[Changes], None] = lambda _changes: None
+        """Told of outputs that a commit has kept for equal steps, or dropped."""
         self._commits = metrics.counter("workflow_commits_total")
         self._rows = metrics.counter("workflow_events_total")
         self._commit_us = metrics.histogram("workflow_commit_seconds")
@@ -379,6 +382,8 @@ class Engine:
         if slot.run.closed:
             self.loader.closed(slot)
         elif slot.partition not in self.owned:
+            if batch.kept:
+                self.kept(batch.kept)
             self.loader.forget(slot.run.id)
 
     async def _tell_parents(self, run_ids: list[bytes]) -> None:

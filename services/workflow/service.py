@@ -22,8 +22,7 @@ from services.workflow.referring import Referring
 from services.workflow.registry import Registry
 from services.workflow.republishing import Republisher
 from services.workflow.retention import Retention
-from services.workflow.reuse.outputs import KeptOutputs
-from services.workflow.reuse.seeking import Seeking
+from services.workflow.reuse.reusing import Reusing
 from services.workflow.rings import Rings
 from services.workflow.schedules.scheduler import Scheduler
 from services.workflow.sending import Sender
@@ -106,8 +105,9 @@ class WorkflowService:
             owned=lambda: self._engine.owned,
         )
         self._engine.freed = self._lines.freed
-        self._seeking = Seeking(KeptOutputs(reading), inbox, clock, context.metrics)
-        self._engine.sought = self._seeking.ask
+        self._reusing = Reusing(context, reading, inbox, lambda: 0 in self._engine.owned)
+        self._engine.sought = self._reusing.seeking.ask
+        self._engine.kept = self._reusing.committed
         self._feeders = Feeders(
             pull=context.pull,
             publisher=context.publisher,
@@ -175,7 +175,7 @@ class WorkflowService:
                 self._sweep.run(),
                 self._parking.run(),
                 self._lines.run(),
-                self._seeking.run(),
+                self._reusing.run(),
                 self._rings.run(),
                 self._republisher.run(),
                 self._retention.run(),
@@ -190,6 +190,7 @@ class WorkflowService:
             | self._scheduler.operations()
             | self._migrating.operations()
             | self._importing.operations()
+            | self._reusing.operations()
         )
         await context.stopping.wait()
         await self._stop(engine, beside)

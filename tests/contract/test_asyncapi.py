@@ -46,7 +46,11 @@ def references(part: object) -> Iterator[str]:
             yield from references(each)
 
 
-LATER = {"stretto.emitted.{namespace}.{workflow}", "stretto.schedules.{namespace}"}
+LATER = {
+    "stretto.emitted.{namespace}.{workflow}",
+    "stretto.schedules.{namespace}",
+    "stretto.reuse.{namespace}",
+}
 """Channels that came after the first version of the contract."""
 
 

@@ -8,7 +8,7 @@ import jsonschema_rs
 import msgspec
 import pytest
 
-from stretto.contracts import public, schedules
+from stretto.contracts import public, reuse, schedules
 from stretto.contracts.codec import json_encode
 from stretto.contracts.failures import Failure, Reason
 from stretto.contracts.scaling import Scaling
@@ -75,6 +75,8 @@ SAMPLES: list[msgspec.Struct] = [
     ),
     schedules.ScheduleRequest(command="pause", name="nightly", by="ada", reason="quiet"),
     schedules.Scheduled(schedule="nightly", command="pause", revision=2),
+    reuse.PurgeRequest(task="prices.fetch", key="a", by="ada", reason="wrong"),
+    reuse.Purged(purged=1),
     public.DeadLetter(service="workflow", subject="stretto.start.default.x", reason=REASON),
 ]
 

@@ -66,6 +66,7 @@ _COMMANDS: dict[str, _Entry] = {
     "terminate": _Entry("control", "End a run at once: nothing is undone."),
     "stats": _Entry("stats", "Show counts and latencies; how decisions came out."),
     "decisions": _Entry("decisions", "Export the choices of routes, to learn from them."),
+    "cache": _Entry("cache", "List and purge what is kept for equal steps."),
     "queues": _Entry("fleet", "List the queues: what waits, who serves them."),
     "devices": _Entry("fleet", "List the workers and devices that are present."),
     "learned": _Entry("learned", "Show, freeze or reset what routes have learned."),

@@ -12,6 +12,7 @@ from stretto.client.definition_questions import DefinitionQuestions
 from stretto.client.learned import Learned
 from stretto.client.link import Link, link
 from stretto.client.migrations import Migrations
+from stretto.client.reuse import KeptOutputs
 from stretto.client.run_questions import RunQuestions
 from stretto.client.run_starts import RunStarts
 from stretto.client.schedules import Schedules
@@ -119,6 +120,11 @@ class Client(RunStarts, RunQuestions, DefinitionQuestions):
     def schedules(self) -> Schedules:
         """The schedules of the namespace: what starts runs by the clock."""
         return Schedules(self._link.answered, self._link.asks, self.namespace)
+
+    @property
+    def cache(self) -> KeptOutputs:
+        """What steps with `cache` have given and is kept for equal ones."""
+        return KeptOutputs(self._link.answered, self._link.asks, self.namespace)
 
     @property
     def catalogue(self) -> Catalogue:

@@ -9,6 +9,7 @@ import msgspec
 from stretto.contracts import events as ev
 from stretto.contracts import frames, public
 from stretto.contracts.graph import AskPlan, Graph
+from stretto.contracts.reuse import Purged, PurgeRequest
 from stretto.contracts.schedules import Scheduled, ScheduleRequest
 
 json_encode = msgspec.json.Encoder().encode
@@ -23,6 +24,8 @@ unpack_log = msgspec.msgpack.Decoder(frames.LogFrame).decode
 decode_start = msgspec.json.Decoder(public.StartRequest).decode
 decode_control = msgspec.json.Decoder(public.ControlRequest).decode
 decode_schedule_request = msgspec.json.Decoder(ScheduleRequest).decode
+decode_purge_request = msgspec.json.Decoder(PurgeRequest).decode
+decode_purged = msgspec.json.Decoder(Purged).decode
 decode_scheduled = msgspec.json.Decoder(Scheduled).decode
 decode_task = msgspec.json.Decoder(public.Task).decode
 decode_work = msgspec.json.Decoder(public.Work).decode

@@ -18,6 +18,7 @@ STREAM_STARTS = "STRETTO_STARTS"
 STREAM_CONTROL = "STRETTO_CONTROL"
 STREAM_DEFINITIONS = "STRETTO_DEFINITIONS"
 STREAM_SCHEDULES = "STRETTO_SCHEDULES"
+STREAM_REUSE = "STRETTO_REUSE"
 STREAM_INBOX = "STRETTO_INBOX"
 STREAM_DECIDE = "STRETTO_DECIDE"
 STREAM_DECIDED = "STRETTO_DECIDED"
@@ -90,6 +91,15 @@ def schedules(namespace: str) -> str:
 
 def parse_schedules(subject: str) -> str:
     return _tokens(subject, "schedules", 1)[0]
+
+
+def reuse(namespace: str) -> str:
+    """Requests to purge what is kept for reuse."""
+    return f"stretto.reuse.{namespace}"
+
+
+def parse_reuse(subject: str) -> str:
+    return _tokens(subject, "reuse", 1)[0]
 
 
 def defined(namespace: str, workflow: str) -> str:

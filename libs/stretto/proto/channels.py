@@ -5,7 +5,7 @@ Addresses come from `contracts.subjects`: its builders are given the names of th
 
 from typing import Literal, NamedTuple
 
-from stretto.contracts import answers, public, schedules, subjects
+from stretto.contracts import answers, public, reuse, schedules, subjects
 from stretto.contracts.public import CLOSED_STATUSES
 from stretto.contracts.scaling import Scaling
 from stretto.proto.operations import OPERATIONS, SERVICES, Operation
@@ -142,6 +142,16 @@ def _publics() -> tuple[Channel, ...]:
             stored=subjects.STREAM_SCHEDULES,
         ),
         Channel(
+            "reuse",
+            subjects.reuse(namespace),
+            "receive",
+            "Purge what is kept for equal steps.",
+            (Message("PurgeRequest", reuse.PurgeRequest, headers=_ASKING),),
+            reply="reuseAnswer",
+            reply_at=_REPLY_HEADER,
+            stored=subjects.STREAM_REUSE,
+        ),
+        Channel(
             "events",
             subjects.events(namespace, workflow, run),
             "send",
@@ -272,6 +282,7 @@ def _answers() -> tuple[Channel, ...]:
             "What became of a request for a schedule.",
             Message("Scheduled", schedules.Scheduled),
         ),
+        ("reuseAnswer", "How much was purged.", Message("Purged", reuse.Purged)),
     )
     return tuple(
         Channel(name, None, "send", summary, (*messages, REFUSED))

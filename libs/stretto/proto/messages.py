@@ -4,7 +4,7 @@ import re
 
 import msgspec
 
-from stretto.contracts import public, schedules
+from stretto.contracts import public, reuse, schedules
 from stretto.contracts.events import EVENT_TYPES
 from stretto.contracts.scaling import Scaling
 from stretto.proto.operations import OPERATIONS
@@ -21,6 +21,8 @@ PUBLIC: tuple[type[msgspec.Struct], ...] = (
     public.Labelled,
     schedules.ScheduleRequest,
     schedules.Scheduled,
+    reuse.PurgeRequest,
+    reuse.Purged,
     public.Refused,
     public.Rejected,
     public.Work,

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from stretto.contracts import answers, bindings, catalogue, decisions, migration, schedules
+from stretto.contracts import answers, bindings, catalogue, decisions, migration, reuse, schedules
 from stretto.contracts.failures import Failure
 from stretto.contracts.payload import NULL
 from stretto.contracts.public import PublicEvent, RunningAttempt
@@ -376,6 +376,7 @@ OPERATIONS = (
         schedules.Preview,
         "The instants to come of a schedule or a document.",
     ),
+    Operation("workflow", "kept", reuse.KeptQuery, reuse.KeptPage, "What equal steps may reuse."),
     Operation(
         "workflow",
         "migration",

@@ -33,6 +33,7 @@ _CLIENT_SAYS = (
     subjects.control(_ANY, _ANY),
     subjects.definitions(_ANY),
     subjects.schedules(_ANY),
+    subjects.reuse(_ANY),
     subjects.api(_ANY, _ANY),
 )
 # Whoever looks may use any wildcards: `stretto.closed.default.>` is a part of this, and not of

@@ -83,6 +83,14 @@ SCHEDULES = Stream(
     max_bytes=32 * MIB,
     description="requests for schedules, until they are carried out",
 )
+REUSE = Stream(
+    name=subjects.STREAM_REUSE,
+    subjects=("stretto.reuse.*",),
+    retention="workqueue",
+    discard="new",
+    max_bytes=8 * MIB,
+    description="requests to purge kept outputs, until they are carried out",
+)
 INBOX = Stream(
     name=subjects.STREAM_INBOX,
     subjects=("stretto.inbox.*",),
@@ -228,18 +236,18 @@ PAYLOADS = Stream(
 
 ALL_STREAMS = (
     *(STARTS, CONTROL, DEFINITIONS, INBOX, DECIDE, DECIDED, DISPATCH, RESULTS, WORK, LOG),
-    *(SCHEDULES, EVENTS, CLOSED, EMITTED, REJECTED, DLQ, ALERTS, PAYLOADS),
+    *(SCHEDULES, REUSE, EVENTS, CLOSED, EMITTED, REJECTED, DLQ, ALERTS, PAYLOADS),
 )
 
 _STREAMS_OF: dict[str, tuple[Stream, ...]] = {
     "workflow": (
         *(STARTS, CONTROL, DEFINITIONS, INBOX, DECIDE, DECIDED, DISPATCH, RESULTS, LOG),
-        *(SCHEDULES, EVENTS, CLOSED, EMITTED, REJECTED, DLQ, ALERTS, PAYLOADS),
+        *(SCHEDULES, REUSE, EVENTS, CLOSED, EMITTED, REJECTED, DLQ, ALERTS, PAYLOADS),
     ),
     "decision": (DECIDE, DECIDED, DLQ),
     "execution": (DISPATCH, RESULTS, WORK, REJECTED, DLQ),
     "monitoring": (LOG, ALERTS, DLQ),
-    "gateway": (STARTS, CONTROL, DEFINITIONS, SCHEDULES, EVENTS),
+    "gateway": (STARTS, CONTROL, DEFINITIONS, SCHEDULES, REUSE, EVENTS),
     # Not the results: made before those who read them, an interest stream drops what comes.
     "worker": (WORK,),
 }
@@ -291,7 +299,7 @@ def consumers_for(service: str, *, partitions: int, lanes: int) -> tuple[Consume
             owned = (workflow_partition_consumers(p) for p in range(partitions))
             shared = (
                 *(workflow_starts(), workflow_control(), workflow_definitions()),
-                workflow_schedules(),
+                *(workflow_schedules(), workflow_reuse()),
             )
             own = (consumer for each in owned for consumer in each)
             return (*shared, *own, *_results_of_execution(lanes, partitions))
@@ -347,6 +355,17 @@ def workflow_schedules() -> Consumer:
     return Consumer(
         stream=subjects.STREAM_SCHEDULES,
         name="workflow-schedules",
+        memory_storage=True,
+        ack_wait_s=DEFINITION_ACK_WAIT_S,
+        max_ack_pending=MAX_UNACKNOWLEDGED_FRAMES,
+    )
+
+
+def workflow_reuse() -> Consumer:
+    """Requests to purge kept outputs, taken by any instance of the workflow service."""
+    return Consumer(
+        stream=subjects.STREAM_REUSE,
+        name="workflow-reuse",
         memory_storage=True,
         ack_wait_s=DEFINITION_ACK_WAIT_S,
         max_ack_pending=MAX_UNACKNOWLEDGED_FRAMES,

@@ -13,7 +13,7 @@ from services.workflow.core.commands import Found, Sought
 from services.workflow.core.effects import Seek
 from services.workflow.inbox import Addressed, Arrival, Inbox
 from services.workflow.reuse.noting import KeptKey, KeptOutput
-from services.workflow.reuse.outputs import KeptOutputs
+from services.workflow.reuse.shared import SharedOutputs
 from stretto.contracts.ids import run_id_text
 from stretto.runtime.clock import Clock
 from stretto.runtime.errors import TransientError
@@ -43,7 +43,9 @@ class Seeker(NamedTuple):
 class Seeking:
     """Answers the steps that look for what equal ones gave."""
 
-    def __init__(self, outputs: KeptOutputs, inbox: Inbox, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self, outputs: SharedOutputs, inbox: Inbox, clock: Clock, metrics: Metrics
+    ) -> None:
         self._outputs = outputs
         self._inbox = inbox
         self._clock = clock

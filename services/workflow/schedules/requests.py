@@ -6,31 +6,23 @@ changes nothing.
 
 import asyncio
 import logging
-import zlib
 from collections.abc import Callable
 
 import msgspec
 
-from services.workflow.answers import may_answer
 from services.workflow.core import Rejection
-from services.workflow.faults import FAULTS
-from services.workflow.feeding import MAX_MESSAGES, Pull
+from services.workflow.requested import Asker, Requested, asker_problem, request_key
 from services.workflow.schedules import asking
 from services.workflow.schedules.asking import Asked
 from services.workflow.schedules.records import Firing, Key, Schedule
 from services.workflow.schedules.sending import FiringSender
 from services.workflow.schedules.store import Decided, ScheduleStore
-from stretto.bus.deadletter import DeadLetters
 from stretto.bus.message import Message
-from stretto.bus.publisher import Publisher
 from stretto.contracts import subjects
 from stretto.contracts.codec import decode_schedule_request, json_encode
-from stretto.contracts.failures import MAX_MESSAGE_CHARS, Reason
-from stretto.contracts.public import Refused, Rejected
+from stretto.contracts.failures import Reason
 from stretto.contracts.schedules import Scheduled
-from stretto.postgres.errors import BadValue, Conflict
-from stretto.runtime.clock import Clock
-from stretto.runtime.errors import PermanentError, StrettoError, TransientError
+from stretto.postgres.errors import Conflict
 from stretto.runtime.topology import workflow_schedules
 from stretto.schedule import load_schedule
 
@@ -40,10 +32,6 @@ MAX_SOURCE_BYTES = 1024 * 1024
 MAX_SCHEDULES = 10_000
 """Schedules of a namespace: each is looked at when it is due, and listed."""
 
-PUT_OFF_S = 1.0
-"""When the tables cannot be reached a request comes again after so long."""
-
-MAX_BY_CHARS = 256
 MAX_TRIES = 10
 """Others may decide about the same schedule meanwhile; each try reads it anew."""
 
@@ -58,76 +46,26 @@ class Requests:
         *,
         store: ScheduleStore,
         sender: FiringSender,
-        publisher: Publisher,
-        pull: Pull,
-        clock: Clock,
+        requested: Requested,
         changed: Callable[[], None],
     ) -> None:
         self._store = store
         self._sender = sender
-        self._publisher = publisher
-        self._pull = pull
-        self._clock = clock
+        self._requested = requested
         self._changed = changed
-        self._dead_letters = DeadLetters(publisher, "workflow")
 
     async def run(self) -> None:
         """Carry out what comes, until cancelled."""
-        async with self._pull(workflow_schedules(), MAX_MESSAGES) as loop:
-            while True:
-                for message in await loop.next_batch():
-                    try:
-                        await self._take(message)
-                    except TransientError as error:
-                        logger.warning("request put off", extra={"reason": error.message})
-                        await self._clock.sleep(PUT_OFF_S)
-                        message.give_back()
+        consumer = workflow_schedules()
+        await self._requested.serve(consumer, self._read, self.carry_out, fault="schedule_fault")
 
-    async def _take(self, message: Message) -> None:
-        try:
-            namespace = subjects.parse_schedules(message.subject)
-            request = decode_schedule_request(message.data)
-        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-            reason = Reason(code="message_unreadable", message=str(error))
-            await self._dead_letters.bury(message, reason.code, reason.message)
-            await self._say(message, Refused(rejected=reason))
-            return
-        asked = Asked(
-            request=request,
-            key=f"{message.stream_seq}:{message.timestamp_ns}:{zlib.crc32(message.data)}",
-            namespace=namespace,
-            now_us=self._clock.now_us(),
+    def _read(self, message: Message) -> Asked:
+        return Asked(
+            request=decode_schedule_request(message.data),
+            key=request_key(message),
+            namespace=subjects.parse_schedules(message.subject),
+            now_us=self._requested.clock.now_us(),
         )
-        await self._say(message, await self._outcome(asked))
-        message.ack()
-
-    async def _outcome(self, asked: Asked) -> bytes | Refused:
-        try:
-            found = await self.carry_out(asked)
-        except BadValue as error:
-            found = Reason(code="value_invalid", message=error.message)
-        except PermanentError as error:
-            logger.exception("request at fault", extra={"subject": asked.namespace})
-            found = Reason(code="schedule_fault", message=error.message)
-        except FAULTS as error:
-            logger.exception("request at fault", extra={"subject": asked.namespace})
-            text = f"expected to carry it out, but the service failed: {type(error).__name__}"
-            found = Reason(code="schedule_fault", message=text)
-        return Refused(rejected=found) if isinstance(found, Reason) else found
-
-    async def _say(self, message: Message, answer: bytes | Refused) -> None:
-        """Answer who asked; a refusal is for all to see."""
-        data = answer if isinstance(answer, bytes) else json_encode(answer)
-        reply = may_answer(message.headers.get(subjects.HEADER_REPLY))
-        try:
-            if isinstance(answer, Refused):
-                told = Rejected(subject=message.subject, reason=answer.rejected)
-                namespace = message.subject.split(".")[2]
-                await self._publisher.publish_core(subjects.rejected(namespace), json_encode(told))
-            if reply is not None:
-                await self._publisher.publish_core(reply, data)
-        except StrettoError as error:
-            logger.warning("answer not published", extra={"reason": error.message})
 
     async def carry_out(self, asked: Asked) -> bytes | Reason:
         """Do what is asked; the answer, as JSON, or why not.
@@ -233,12 +171,6 @@ class Requests:
 def _problem(asked: Asked) -> Reason | None:
     """Say what is wrong with a request before anything is looked up."""
     request = asked.request
-    if not subjects.is_name(asked.namespace):
-        return Reason(
-            code="namespace_invalid",
-            message=f"expected a namespace {subjects.NAME_PATTERN}, "
-            f"but got {asked.namespace[:60]!r}",
-        )
     if request.command == "apply":
         size = len((request.source or "").encode(errors="replace"))
         if size > MAX_SOURCE_BYTES:
@@ -247,11 +179,4 @@ def _problem(asked: Asked) -> Reason | None:
     elif not subjects.is_name(request.name or ""):
         text = f"expected the name of a schedule, but got {(request.name or '')[:60]!r}"
         return Reason(code="name_invalid", message=text)
-    for field, limit in (("by", MAX_BY_CHARS), ("reason", MAX_MESSAGE_CHARS)):
-        text = getattr(request, field) or ""
-        if len(text) > limit:
-            return Reason(
-                code="request_invalid",
-                message=f"{field}: expected at most {limit} characters, but got {len(text)}",
-            )
-    return None
+    return asker_problem(Asker(asked.namespace, request.by, request.reason))

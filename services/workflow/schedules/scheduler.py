@@ -2,6 +2,7 @@
 
 import asyncio
 
+from services.workflow.requested import Requested
 from services.workflow.schedules.keeper import Keeper
 from services.workflow.schedules.reads import Handler, ScheduleReads
 from services.workflow.schedules.requests import Requests
@@ -26,9 +27,7 @@ class Scheduler:
         self._requests = Requests(
             store=store,
             sender=self._sender,
-            publisher=context.publisher,
-            pull=context.pull,
-            clock=context.clock,
+            requested=Requested(context.publisher, context.pull, context.clock),
             changed=self._keeper.wake,
         )
         self._reads = ScheduleReads(ScheduleStore(reading), context.clock)

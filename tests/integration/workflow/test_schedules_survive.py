@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from services.workflow import service
-from services.workflow.schedules import keeper, policy, requests
+from services.workflow import requested, service
+from services.workflow.requested import Requested
+from services.workflow.schedules import keeper, policy
 from services.workflow.schedules.asking import Asked
 from services.workflow.schedules.records import Firing, FiringStatus
 from services.workflow.schedules.requests import Requests
@@ -182,9 +183,7 @@ async def test_a_request_that_comes_twice_is_carried_out_once(alone: World) -> N
         handler = Requests(
             store=store,
             sender=FiringSender(alone.bus, alone.publisher, store),
-            publisher=alone.publisher,
-            pull=None,  # type: ignore[arg-type] # nothing is read here
-            clock=SystemClock(),
+            requested=Requested(alone.publisher, None, SystemClock()),  # type: ignore[arg-type] # nothing is read here
             changed=lambda: None,
         )
         asked = Asked(
@@ -347,7 +346,7 @@ async def test_while_postgres_is_away_nothing_is_lost_and_it_goes_on_by_itself(
 async def test_a_request_waits_until_the_tables_are_back(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(requests, "PUT_OFF_S", 0.05)
+    monkeypatch.setattr(requested, "PUT_OFF_S", 0.05)
     right = ScheduleStore.commit
     fails = [2]
 
