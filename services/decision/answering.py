@@ -346,9 +346,9 @@ class Answering:
         try:
             asked = msgspec.json.decode(request, type=ExplainRequest)
             # In a thread and with a cache of its own: it may be large, and is nobody's haste.
-            return json_encode(
-                await asyncio.to_thread(explain, asked, PlanCache(1), perf_counter_ns)
-            )
+            told = await asyncio.to_thread(explain, asked, PlanCache(1), perf_counter_ns)
+            in_use = self._cache.in_use(bytes(asked.plan))
+            return json_encode(msgspec.structs.replace(told, in_use=in_use))
         except UNREADABLE as error:
             raise Refusal(
                 "request_invalid", f"expected a plan and its values, but {error}"

@@ -64,6 +64,7 @@ def _asked(asked: AskedDecision, told: Explained) -> Iterator[str]:
     if told.table is not None:
         yield from _table(told.table)
     yield from _outcome(told)
+    yield from (f"  {'  ' if number else ''}{line}" for number, line in enumerate(told.in_use))
 
 
 def _kinds(told: Explained) -> str:

@@ -166,8 +166,8 @@ class TableTold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Explained(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer of `decision.explain`, worked out again.
 
-    `took_us` is how long the working out took now, without the telling. A route will have its own
-    field here, with its candidates.
+    `took_us` is how long the working out took now, without the telling. Routes are told by
+    `workflow.bindings`.
     """
 
     kind: Literal["switch", "table", "expression"]
@@ -192,6 +192,9 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How many items a `for_each` has."""
     error: str | None = None
     """Why it cannot be worked out."""
+    in_use: list[str] = []
+    """How the instance that answered asks the table or switch now, with what it has measured; empty
+    where it has not decided it yet."""
 
 
 class DecisionStatsRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

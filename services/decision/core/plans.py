@@ -16,6 +16,7 @@ from stretto.expression.paths import Getter
 from stretto.expression.template import Template
 from stretto.table.branches import CompiledBranches
 from stretto.table.compiled import CompiledTable
+from stretto.table.in_use import switch_in_use, table_in_use
 
 MAX_PLANS = 10_000
 """Plans that are kept compiled: steps of all versions that have open runs, about 3 kB each."""
@@ -86,6 +87,15 @@ class PlanCache:
     def _is_too_large(self) -> bool:
         # The newest stays, however large it is: its record is about to be answered.
         return self._bytes > MAX_PLAN_BYTES and len(self._plans) > 1
+
+    def in_use(self, encoded: bytes) -> list[str]:
+        """Tell how the table or switch of a plan asks now; nothing where it is not here."""
+        plan = self._plans.get(encoded)
+        if not isinstance(plan, CompiledPlan):
+            return []
+        if plan.table is not None:
+            return table_in_use(plan.table)
+        return [] if plan.cases is None else switch_in_use(plan.cases)
 
     def statistics(self) -> CacheStatistics:
         """How often a plan was there already."""

@@ -70,6 +70,7 @@ def test_a_table_is_explained_rule_by_rule(dev: Dev, runs: list[str]) -> None:
         "  rules[0]: region does not fit `eu, us`",
         "  rules[1]: total does not fit `>= 100`; region does not fit `not(asia)`",
         '→ output {"fee":77}',
+        " decisions of this instance; inputs are asked in this order:",
     ):
         assert line in said, (line, said)
     told = dev.json("explain", runs[0], "--step", "fee")
