@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from stretto.bus.connection import Connection
 from stretto.conformance.findings import Finding, Report, Verdict
+from stretto.conformance.life_trials import presence
 from stretto.conformance.stage import Stage, Target, on_stage
-from stretto.conformance.trials import completes, presence, trials
+from stretto.conformance.trials import completes, trials
 from stretto.conformance.words import SLEEP, knows
 
 _NEED_SLEEP = frozenset({"accepts", "acknowledges_late", "duplicates", "lives_and_withdraws"})

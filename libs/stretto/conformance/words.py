@@ -14,6 +14,9 @@ from stretto.conformance.stage import Stage
 
 ECHO, SLEEP, FAIL, LARGE = "check.echo", "check.sleep", "check.fail", "check.large"
 
+SHORT_MS = 700
+"""How long a short task takes: time enough to see that it has begun."""
+
 ANSWER_S = 5.0
 """What takes no time is answered within this."""
 

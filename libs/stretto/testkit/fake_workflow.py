@@ -21,7 +21,6 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Any
 
 import msgspec
 import yaml
@@ -34,41 +33,12 @@ from stretto.contracts import codec, ids, public, subjects
 from stretto.contracts import events as ev
 from stretto.contracts.failures import Failure, Reason
 from stretto.contracts.frames import LogEvent, LogFrame, LogRecord
-from stretto.runtime.clock import datetime_of, now_us, rfc3339
+from stretto.runtime.clock import now_us, rfc3339
 from stretto.runtime.topology import streams_for
-
-ATTEMPTS = 3
-_EXPORT_PAGE = 1000
+from stretto.testkit.fake_answers import answer_of, mistakes_of
+from stretto.testkit.fake_run import FakeRun
 
 Handler = Callable[[str, str, bytes, bytes], Awaitable[None]]
-
-
-class FakeRun:
-    """The log of one run, and how it stands."""
-
-    def __init__(self, run_id: bytes, namespace: str, workflow: str, key: str | None) -> None:
-        self.run_id = run_id
-        self.namespace = namespace
-        self.workflow = workflow
-        self.key = key
-        self.version = 1
-        self.status = "running"
-        self.input = b"null"
-        self.output = b"null"
-        self.failure: Failure | None = None
-        self.log: list[tuple[int, str, int, bytes, str | None]] = []
-        self.left: list[tuple[str, str]] = []
-
-    @property
-    def id_text(self) -> str:
-        return ids.run_id_text(self.run_id)
-
-    def append(self, event: ev.Event, at_us: int) -> LogEvent:
-        """Add an event to the log."""
-        seq = len(self.log) + 1
-        data = codec.json_encode(event)
-        self.log.append((seq, event.type, at_us, data, getattr(event, "step", None)))
-        return LogEvent(seq, event.type, at_us, data)
 
 
 class FakeWorkflow:
@@ -157,7 +127,7 @@ class FakeWorkflow:
             id=key,
             labels=labels or {},
         )
-        await self._commit(run, [started, *self._go_on(run)])
+        await self._commit(run, [started, *run.go_on()])
         return run
 
     async def publish_log(self, *records: LogRecord, partition: int = 0) -> None:
@@ -249,7 +219,7 @@ class FakeWorkflow:
             events: list[ev.Event] = [
                 ev.StepCompleted(step=name, attempt=1, output=request.payload)
             ]
-            await self._commit(run, events + self._go_on(run))
+            await self._commit(run, events + run.go_on())
         elif request.command == "cancel":
             run.status = "cancelled"
             run.failure = Failure(type="Cancelled", message=request.reason or "")
@@ -257,7 +227,7 @@ class FakeWorkflow:
         await self._say(reply, public.Controlled(run_id=run_id, command=request.command))
 
     async def _define(self, subject: str, reply: str, _block: bytes, data: bytes) -> None:
-        mistakes = _mistakes(data.decode())
+        mistakes = mistakes_of(data.decode())
         if mistakes:
             reason = Reason(
                 code="definition_invalid",
@@ -275,50 +245,6 @@ class FakeWorkflow:
         )
 
     # --- running
-
-    def _go_on(self, run: FakeRun) -> list[ev.Event]:
-        """Run steps until one holds or the run is over; give the events."""
-        events: list[ev.Event] = []
-        while run.left:
-            name, task = run.left[0]
-            events.append(
-                ev.StepScheduled(step=name, attempt=1, task=task, input=msgspec.Raw(run.input))
-            )
-            if task == "hold":
-                return events
-            if task == "fail":
-                return events + self._fail(run, name, task)
-            run.left.pop(0)
-            run.output = run.input
-            events.append(
-                ev.StepCompleted(
-                    step=name,
-                    attempt=1,
-                    output=msgspec.Raw(run.output),
-                    worker="fake",
-                    started_at=rfc3339(now_us()),
-                    finished_at=rfc3339(now_us()),
-                )
-            )
-        run.status = "completed"
-        events.append(ev.RunCompleted(output=msgspec.Raw(run.output)))
-        return events
-
-    def _fail(self, run: FakeRun, name: str, task: str) -> list[ev.Event]:
-        failure = Failure(type="Broken", message="it is meant to fail", step=name)
-        events: list[ev.Event] = []
-        for attempt in range(1, ATTEMPTS + 1):
-            last = attempt == ATTEMPTS
-            retry_at = None if last else datetime_of(now_us())
-            events.append(
-                ev.StepFailed(step=name, failure=failure, attempt=attempt, retry_at=retry_at)
-            )
-            if not last:
-                events.append(ev.StepScheduled(step=name, attempt=attempt + 1, task=task))
-        run.status, run.failure = "failed", failure
-        events.append(ev.RunFailing(ending="failed", failure=failure))
-        events.append(ev.RunFailed(failure=failure))
-        return events
 
     async def _commit(self, run: FakeRun, events: list[ev.Event]) -> None:
         written = [run.append(event, now_us()) for event in events]
@@ -365,7 +291,7 @@ class FakeWorkflow:
         self.asked[operation] = self.asked.get(operation, 0) + 1
         request = json.loads(data)
         try:
-            answer = self._answer(operation, request)
+            answer = answer_of(operation, request, self.runs, self._definitions)
         except LookupError as error:
             headers = {
                 "Nats-Service-Error-Code": error.args[0],
@@ -374,99 +300,3 @@ class FakeWorkflow:
             await self._connection.publish(reply, b"", headers=headers)
             return
         await self._say(reply, answer)
-
-    def _answer(self, operation: str, request: dict[str, Any]) -> object:
-        match operation:
-            case "export":
-                return self._export(request)
-            case "validate":
-                return {"mistakes": _mistakes(request["source"])}
-            case "definitions" | "definition":
-                return self._defined(operation, request)
-        run = self.runs.get(request["run_id"])
-        if run is None:
-            raise LookupError("run_unknown", "expected a run that exists, but there is none")
-        if operation == "history":
-            after = request.get("after_seq") or 0
-            page = run.log[after : after + (request.get("limit") or 1000)]
-            return {"run_id": run.id_text, "events": [_event(*row) for row in page]}
-        pending = [
-            {"step": name, "cause": "task", "owner": "worker", "since": rfc3339(run.log[-1][2])}
-            for name, _ in run.left[:1]
-        ]
-        if operation == "explain":
-            return {"run_id": run.id_text, "status": run.status, "pending": pending}
-        if operation == "controls":
-            commands = [] if run.status in public.CLOSED_STATUSES else ["cancel", "terminate"]
-            return {"run_id": run.id_text, "status": run.status, "commands": commands}
-        state: dict[str, Any] = {
-            "run_id": run.id_text,
-            "workflow": run.workflow,
-            "version": run.version,
-            "status": run.status,
-            "input": msgspec.Raw(run.input),
-            "output": msgspec.Raw(run.output),
-            "steps": [],
-            "pending": pending,
-        }
-        if run.failure is not None:
-            state["failure"] = run.failure
-        return state
-
-    def _export(self, request: dict[str, Any]) -> object:
-        """A page of the whole log by (run_id, seq): see docs/architecture.md, Reads."""
-        after_run, after_seq = request.get("after") or ["", 0]
-        limit = min(request.get("limit") or _EXPORT_PAGE, _EXPORT_PAGE)
-        rows = [
-            {
-                "run_id": run.id_text,
-                "namespace": run.namespace,
-                "workflow": run.workflow,
-                "version": run.version,
-                "id": run.key,
-                **_event(*row),
-            }
-            for run in sorted(self.runs.values(), key=lambda r: r.id_text)
-            for row in run.log
-            if (run.id_text, row[0]) > (after_run, after_seq)
-        ][:limit]
-        return {"events": rows}
-
-    def _defined(self, operation: str, request: dict[str, Any]) -> object:
-        namespace = request["namespace"]
-        if operation == "definitions":
-            return {
-                "definitions": [
-                    {"workflow": name, "version": len(versions), "created_at": rfc3339(now_us())}
-                    for (space, name), versions in sorted(self._definitions.items())
-                    if space == namespace
-                ]
-            }
-        versions = self._definitions.get((namespace, request["workflow"]), [])
-        version = request.get("version") or len(versions)
-        if not 0 < version <= len(versions):
-            raise LookupError("workflow_unknown", "expected a definition, but there is none")
-        return {
-            "workflow": request["workflow"],
-            "version": version,
-            "source": versions[version - 1],
-            "graph": None,
-            "created_at": rfc3339(now_us()),
-        }
-
-
-def _event(seq: int, type_: str, at_us: int, data: bytes, step: str | None) -> dict[str, Any]:
-    event = {"seq": seq, "type": type_, "at": rfc3339(at_us), "data": msgspec.Raw(data)}
-    return event if step is None else {**event, "step": step}
-
-
-def _mistakes(source: str) -> list[dict[str, Any]]:
-    try:
-        document = yaml.safe_load(source)
-    except yaml.YAMLError as error:
-        return [{"line": 1, "path": "", "message": f"expected YAML, but {error}"}]
-    if not isinstance(document, dict) or "workflow" not in document:
-        return [{"line": 1, "path": "workflow", "message": "expected a name, but there is none"}]
-    if not isinstance(document.get("steps"), dict):
-        return [{"line": 1, "path": "steps", "message": "expected steps, but there are none"}]
-    return []

@@ -9,7 +9,15 @@ from contextlib import asynccontextmanager
 import pytest
 
 from stretto.bus.connection import connect
-from stretto.conformance import Target, Verdict, check_worker, payload_trials, trials
+from stretto.conformance import (
+    Target,
+    Verdict,
+    check_worker,
+    delivery_trials,
+    life_trials,
+    payload_trials,
+    trials,
+)
 from stretto.conformance.findings import Finding
 from stretto.conformance.stage import Stage, on_stage, prepare
 from stretto.payloads import Carrier
@@ -19,27 +27,27 @@ from .crooked import crooked
 _numbers = itertools.count()
 
 WRONG: tuple[tuple[str, trials.Trial, str], ...] = (
-    ("presence garbage", trials.presence, "expected a presence message"),
-    ("other name", trials.presence, "as the subject says"),
-    ("no slots", trials.presence, "at least 1 slot"),
-    ("present once", trials.presence, "it would count as gone"),
+    ("presence garbage", life_trials.presence, "expected a presence message"),
+    ("other name", life_trials.presence, "as the subject says"),
+    ("no slots", life_trials.presence, "at least 1 slot"),
+    ("present once", life_trials.presence, "it would count as gone"),
     ("silent", trials.completes, "it answered +WPI"),
     ("replies garbage", trials.completes, "done!"),
     ("wrong echo", trials.completes, "to complete with its input"),
     ("never accepts", trials.accepts, "as `accept` was true, but none came"),
     ("accepts late", trials.accepts, "before its result"),
-    ("first only", trials.acknowledges_late, "but one is missing"),
-    ("never acknowledges", trials.acknowledges_late, "delivered again and again"),
-    ("negative", trials.acknowledges_late, "-NAK"),
-    ("acknowledges early", trials.acknowledges_late, "before it: when the worker dies"),
-    ("silent", trials.duplicates, "for an attempt that came twice, but none"),
-    ("forgets duplicates", trials.duplicates, "but one is not"),
-    ("answers otherwise", trials.duplicates, "but they differ"),
+    ("first only", delivery_trials.acknowledges_late, "but one is missing"),
+    ("never acknowledges", delivery_trials.acknowledges_late, "delivered again and again"),
+    ("negative", delivery_trials.acknowledges_late, "-NAK"),
+    ("acknowledges early", delivery_trials.acknowledges_late, "before it: when the worker dies"),
+    ("silent", delivery_trials.duplicates, "for an attempt that came twice, but none"),
+    ("forgets duplicates", delivery_trials.duplicates, "but one is not"),
+    ("answers otherwise", delivery_trials.duplicates, "but they differ"),
     ("ignores unknown", trials.unknown_task, "but none came"),
     ("swallows failures", trials.failure, "but none came"),
     ("fails without why", trials.failure, "with a type and a message"),
-    ("dies of garbage", trials.garbage, "after it was not answered"),
-    ("leaves garbage", trials.garbage, "come again for ever"),
+    ("dies of garbage", delivery_trials.garbage, "after it was not answered"),
+    ("leaves garbage", delivery_trials.garbage, "come again for ever"),
     ("silent", payload_trials.large, "or a failure, but none came"),
     ("large cut", payload_trials.large, "letters, but 1 came"),
     ("large inline", payload_trials.large, "expected at most 1 MiB"),
@@ -47,34 +55,35 @@ WRONG: tuple[tuple[str, trials.Trial, str], ...] = (
     ("silent", payload_trials.large_input, "but none came"),
     ("no references", payload_trials.large_input, "what is this"),
     ("other reference", payload_trials.large_input, "but another came"),
-    ("no heartbeat", trials.lives_and_withdraws, "but 0 came"),
-    ("odd heart", trials.lives_and_withdraws, "but 0 came"),
-    ("slow heart", trials.lives_and_withdraws, "passed without one"),
-    ("lets go", trials.lives_and_withdraws, "expected +WPI"),
-    ("completes withdrawn", trials.lives_and_withdraws, "but it is `completed`"),
+    ("no heartbeat", life_trials.lives_and_withdraws, "but 0 came"),
+    ("odd heart", life_trials.lives_and_withdraws, "but 0 came"),
+    ("slow heart", life_trials.lives_and_withdraws, "passed without one"),
+    ("lets go", life_trials.lives_and_withdraws, "expected +WPI"),
+    ("completes withdrawn", life_trials.lives_and_withdraws, "but it is `completed`"),
 )  # fmt: skip
 
 COSTLY: tuple[tuple[str, trials.Trial, str], ...] = (
-    ("no presence", trials.presence, "but none came"),
-    ("no tasks", trials.presence, "names no tasks"),
+    ("no presence", life_trials.presence, "but none came"),
+    ("no tasks", life_trials.presence, "names no tasks"),
     ("nameless", trials.completes, "which `worker`"),
     ("no times", trials.completes, "began and ended"),
     ("odd times", trials.completes, "began and ended"),
     ("accepts twice", trials.accepts, "accepted 2 times"),
-    ("does twice", trials.duplicates, "answered 2 times"),
+    ("does twice", delivery_trials.duplicates, "answered 2 times"),
     ("large fails", payload_trials.large, "bytes fails"),
-    ("not withdrawn", trials.lives_and_withdraws, "it goes on, for nothing"),
+    ("not withdrawn", life_trials.lives_and_withdraws, "it goes on, for nothing"),
 )  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The workers of these tests are quick: nobody waits as long as for a stranger's."""
-    for module in (trials, payload_trials):
+    for module in (trials, delivery_trials, life_trials, payload_trials):
         monkeypatch.setattr(module, "ANSWER_S", 1.0)
-    monkeypatch.setattr(trials, "PRESENT_S", 1.0)
-    monkeypatch.setattr(trials, "SHORT_MS", 150)
-    monkeypatch.setattr(trials, "WORK_ACK_WAIT_S", 4.5)
+    for module in (trials, delivery_trials):
+        monkeypatch.setattr(module, "SHORT_MS", 150)
+    monkeypatch.setattr(life_trials, "PRESENT_S", 1.0)
+    monkeypatch.setattr(life_trials, "WORK_ACK_WAIT_S", 4.5)
     yield
 
 
@@ -99,8 +108,8 @@ async def test_what_a_worker_does_wrong_is_said(
     nats_url: str, fault: str, trial: trials.Trial, sentence: str
 ) -> None:
     async with tried(nats_url, fault) as ours:
-        if trial is trials.lives_and_withdraws:
-            await trials.presence(ours)
+        if trial is life_trials.lives_and_withdraws:
+            await life_trials.presence(ours)
         assert sentence in told(await trial(ours), Verdict.WRONG)
 
 
@@ -114,7 +123,7 @@ async def test_what_only_costs_something_is_a_warning(
 
 async def test_a_device_must_say_that_it_is_there(nats_url: str) -> None:
     async with tried(nats_url, "no presence", device=True) as ours:
-        assert "but none came" in told(await trials.presence(ours), Verdict.WRONG)
+        assert "but none came" in told(await life_trials.presence(ours), Verdict.WRONG)
 
 
 async def test_acknowledgements_of_others_are_not_noted(nats_url: str) -> None:
