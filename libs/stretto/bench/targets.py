@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import assert_never
 
 from stretto.bench.figures import Figures, FiguresA, FiguresB, FiguresC, FiguresD, FiguresE
 
@@ -87,6 +88,8 @@ def rows(figures: Figures) -> list[Target]:
                 Target("CPU per step", figures.cost.cpu_ms_per_step, "ms"),
                 Target("lost", figures.lost, "", 0, 0),
             ]
+        case _:
+            assert_never(figures)
 
 
 def ratios(workloads: Mapping[str, Figures]) -> dict[str, float]:

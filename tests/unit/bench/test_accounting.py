@@ -7,7 +7,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar
 
+import psutil
 import pytest
 
 from stretto.bench import accounting
@@ -119,3 +122,49 @@ async def test_memory_is_not_there_where_the_system_does_not_tell(
     async with measured(lambda: {"bench": [os.getpid()]}) as usage:
         await asyncio.sleep(0)
     assert usage.peak_mb_by_part == {}
+
+
+async def test_the_highest_of_the_samples_is_the_peak(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: asyncio.Queue[None] = asyncio.Queue()
+    sizes = iter([{"a": 3.0}, {"a": 5.0, "b": 1.0}, {"a": 4.0}, None])
+
+    def look(_parts: object) -> tuple[float, dict[str, float] | None]:
+        loop.call_soon_threadsafe(seen.put_nowait, None)
+        return 0.001, next(sizes, {"a": 1.0})
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(accounting, "_look", look)
+    monkeypatch.setattr(accounting, "SAMPLE_EVERY_S", 0.0)
+    async with measured(lambda: {"a": [os.getpid()]}) as usage:
+        for _ in range(6):
+            await asyncio.wait_for(seen.get(), 30)
+    assert (usage.peak_mb, usage.peak_mb_by_part) == (6.0, {"a": 5.0, "b": 1.0})
+    assert len(usage.paces) >= 5
+
+
+def test_what_may_not_be_read_is_not_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    own = {"bench": [os.getpid()]}
+
+    def refused(_path: Path) -> str:
+        raise PermissionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_text", refused)
+        assert memory_mb(own) is None
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_text", lambda _path: "Rss: 5 kB\n")
+        assert memory_mb(own) == {"bench": 0.0}  # it is ending
+
+
+def test_a_process_that_ends_while_it_is_looked_at_counts_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Ending:
+        pid = os.getpid()
+        info: ClassVar = {"ppid": 1}
+
+        def cpu_times(self) -> None:
+            raise psutil.NoSuchProcess(self.pid)
+
+    monkeypatch.setattr(psutil, "process_iter", lambda _attributes: [Ending()])
+    assert cpu_seconds({"bench": [os.getpid()]}) == {"bench": 0.0}

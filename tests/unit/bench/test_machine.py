@@ -1,8 +1,12 @@
 """What figures are compared by is known."""
 
+import platform
 import subprocess
 from pathlib import Path
 
+import pytest
+
+from stretto.bench import machine as module
 from stretto.bench.machine import cpu_name, filesystem_of, machine, revision, versions
 
 
@@ -37,3 +41,15 @@ def test_revision_shows_that_files_were_changed(tmp_path: Path) -> None:
     assert len(clean) == 10
     (tmp_path / "file").write_text("two")
     assert revision(tmp_path) == clean + "+"
+
+
+def test_what_is_not_installed_or_not_told_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(module, "PACKAGES", ("no-such-package",))
+    assert versions()["no-such-package"] == "not installed"
+    unnamed = tmp_path / "cpuinfo"
+    unnamed.write_text("processor: 0\n")
+    for info in (unnamed, tmp_path / "missing"):
+        monkeypatch.setattr(module, "_CPU_INFO", info)
+        assert cpu_name() in (platform.processor(), platform.machine())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from stretto.bench import profile as module
 from stretto.bench.profile import (
     NoProfiler,
     Profile,
@@ -95,3 +96,31 @@ def test_a_missing_profiler_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     with pytest.raises(NoProfiler, match="pip install py-spy"):
         py_spy()
+
+
+STUBBORN = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+print("up", flush=True)
+sys.stdin.read()
+"""
+
+
+async def test_a_profiler_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_ENDS_WITHIN_S", 0.1)
+    spy = await asyncio.create_subprocess_exec(
+        sys.executable, "-S", "-c", STUBBORN, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert spy.stdout is not None
+    assert await spy.stdout.readline() == b"up\n"
+    assert await module._end(spy) == "it did not end within 0.1 s"
+    assert spy.returncode == -9
+    spy._transport.close()  # type: ignore[attr-defined]
+
+
+async def test_what_a_profiler_said_before_it_ended_is_told() -> None:
+    spy = await asyncio.create_subprocess_exec(
+        sys.executable, "-S", "-c", "raise SystemExit('no such process')", stderr=subprocess.PIPE
+    )
+    await spy.wait()
+    assert await module._end(spy) == "no such process"

@@ -62,4 +62,6 @@ def test_the_command_prints_a_line_each_and_writes_them(
     lines = ended.stdout.splitlines()
     assert lines[1].split()[:4] == ["one", "of", "each", "6,000"]
     assert lines[2].split()[:4] == ["2", "workflow", "6,000", "1.00"]
+    shown = CliRunner().invoke(scaling.main, ["workflow=2"])
+    assert shown.stdout == ended.stdout
     assert [row["setup"] for row in msgspec.json.decode(out.read_bytes())] == [{}, {"workflow": 2}]

@@ -63,3 +63,11 @@ def test_json_is_one_line_for_a_program_and_indented_for_a_person(
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     printing.print_json({"a": [1]})
     assert capsys.readouterr().out == '{\n  "a": [\n    1\n  ]\n}\n'
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.2, "1 s"), (1.4, "1 s"), (1.6, "2 s"), (59.4, "59 s"), (90, "1 min 30 s")],
+)
+def test_time_that_is_left_is_told_roughly(value: float, text: str) -> None:
+    assert printing.left(value) == text

@@ -3,6 +3,7 @@
 import pytest
 
 from stretto.cli.progress import Progress, failure_text, is_item, row_name
+from stretto.contracts.answers import RunProgress
 
 from .runs import BROKEN, RUN_ID, STARTED, Told, at, completed, events, failed, scheduled
 
@@ -70,6 +71,12 @@ def test_compensations_of_items_have_a_row_of_their_own() -> None:
         (("step.chosen", "a", {"branch": 0, "then": ["b", "c"]}), "completed", "→ b, c"),
         (("step.chosen", "a", {"branch": -1}), "completed", ""),
         (("step.unheard_of", "a", {}), "waiting", ""),
+        (("step.approved", "a", {"by": "ann"}), "completed", ""),
+        (("step.signalled", "a", {}), "completed", ""),
+        (("step.signalled", "a", {"asked": True}), "waiting", ""),
+        (("step.opened", "a", {}), "running", ""),
+        (("step.queued", "a", {"key": "k"}), "queued", "for a place for the key 'k'"),
+        (("step.admitted", "a", {}), "running", ""),
     ],
 )
 def test_every_other_fact_has_its_status(told: Told, status: str, note: str) -> None:
@@ -92,6 +99,35 @@ def test_a_run_ends_with_its_output_or_its_failure() -> None:
 def test_a_run_may_be_paused_and_resumed() -> None:
     assert seen(("run.paused", None, {})).status == "paused"
     assert seen(("run.paused", None, {}), ("run.resumed", None, {})).status == "running"
+
+
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        (("run.rewound", None, {}), "running"),
+        (("run.rolling_back", None, {"step": "a"}), "rolling back"),
+        (("run.rolled_back", None, {"paused": True}), "paused"),
+        (("run.rolled_back", None, {}), "running"),
+        (("run.migrated", None, {"from_version": 2, "to_version": 5}), "failed"),
+    ],
+)
+def test_a_run_that_failed_may_be_open_again(told: Told, status: str) -> None:
+    progress = seen(("run.failed", None, {"failure": BROKEN}), told)
+    assert progress.status == status
+    assert progress.version == (5 if told[0] == "run.migrated" else 2)
+    if told[0] in ("run.rewound", "run.rolling_back"):
+        assert (progress.over, progress.failure) == (False, None)
+
+
+def test_what_is_left_becomes_less_as_time_goes_by() -> None:
+    progress = seen(scheduled("a"))
+    assert progress.left_s(at(5)) is None
+    progress.estimate = RunProgress(
+        run_id=RUN_ID, workflow="w", status="running", progress=0.5, at="", left_ms=4_000.0
+    )
+    assert progress.left_s(at(5)) is None  # since when it is known is not known
+    progress.estimated_at = at(5)
+    assert (progress.left_s(at(6)), progress.left_s(at(60))) == (3.0, 0.0)
 
 
 def test_a_run_that_nothing_is_known_of_has_taken_no_time() -> None:

@@ -1,12 +1,18 @@
 """A run as it is drawn and as it is told line by line."""
 
+import asyncio
 import io
+from typing import Any, cast
 
+import pytest
 from rich.console import Console
 
 from stretto.cli import watching
 from stretto.cli.progress import Progress
 from stretto.cli.watching import Lines, drawn
+from stretto.client import Rejected
+from stretto.contracts.answers import AttemptProgress, RunProgress
+from stretto.runtime.errors import NotReachable
 
 from .runs import BROKEN, RUN_ID, STARTED, Told, at, completed, events, failed, scheduled
 
@@ -20,8 +26,8 @@ def lines(*told: Told) -> list[str]:
     return [line.rstrip() for line in text.splitlines()]
 
 
-def picture(*told: Told, seconds: float = 10) -> str:
-    progress = Progress(RUN_ID)
+def picture(*told: Told, seconds: float = 10, estimate: RunProgress | None = None) -> str:
+    progress = Progress(RUN_ID, estimate=estimate, estimated_at=at(0))
     for event in events(*told):
         progress.take(event)
     console = Console(file=io.StringIO(), width=120)
@@ -88,3 +94,66 @@ def test_long_notes_are_cut() -> None:
     long = {"type": "Broken", "message": "x" * 200}
     told = lines(STARTED, ("step.failed", "a", {"failure": long}))
     assert told[1].endswith("x…")
+
+
+def far(*attempts: AttemptProgress, left_ms: float | None = 12_000.0) -> RunProgress:
+    return RunProgress(
+        run_id=RUN_ID, workflow="w", status="running", progress=0.4, at="", left_ms=left_ms,
+        attempts=list(attempts),
+    )  # fmt: skip
+
+
+def said_by(step: str, progress: float | None, message: str | None) -> AttemptProgress:
+    return AttemptProgress(
+        step=step, attempt=1, heard_at="", progress=progress, message=message, worker="w"
+    )
+
+
+def test_the_picture_of_an_open_run_says_how_far_it_is() -> None:
+    told = [said_by("a", 0.25, "copying"), said_by("b", None, "waits"), said_by("c", 0.5, None)]
+    steps = [scheduled(name) for name in "abcd"]
+    text = picture(STARTED, *steps, completed("b"), estimate=far(*told))
+    assert " 40%  about 2 s left" in text
+    assert "25% copying" in text
+    assert "waits" not in text  # it has ended
+    assert "50%" in text and "t.do" in text
+    assert "left" not in picture(STARTED, estimate=far(left_ms=None))
+    over = picture(STARTED, ("run.completed", None, {}), estimate=far())
+    assert "40%" not in over
+
+
+class Estimated:
+    """A run that is asked how far it is; each answer is waited for."""
+
+    def __init__(self, *answers: RunProgress | Exception) -> None:
+        self._answers = list(answers)
+        self.asked = asyncio.Semaphore(0)
+
+    async def progress(self) -> RunProgress:
+        self.asked.release()
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@pytest.mark.parametrize(
+    "away", [NotReachable("client.no_answer", "expected"), Rejected("run_unknown", "expected")]
+)
+async def test_while_nobody_knows_how_far_it_is_nothing_is_shown(
+    monkeypatch: pytest.MonkeyPatch, away: Exception
+) -> None:
+    monkeypatch.setattr(watching, "_ESTIMATE_EVERY_S", 0.0)
+    progress, known = Progress(RUN_ID), Estimated(far())
+    asking = asyncio.create_task(watching._estimate(cast(Any, known), progress))
+    for _ in range(2):
+        await asyncio.wait_for(known.asked.acquire(), 10)
+    asking.cancel()
+    assert progress.estimate == far() and progress.estimated_at is not None
+
+    gone = Estimated(away)
+    asking = asyncio.create_task(watching._estimate(cast(Any, gone), progress))
+    for _ in range(2):
+        await asyncio.wait_for(gone.asked.acquire(), 10)
+    asking.cancel()
+    assert progress.estimate is None
