@@ -23,27 +23,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import assert_never
 
-from stretto.expression.errors import ExpressionError, error_at, nearest
+from stretto.expression.errors import nearest
 from stretto.expression.functions import FUNCTIONS, Function
 from stretto.expression.inputs import (
-    Ask,
     CallInput,
     Found,
-    Input,
     LoopInput,
     NumbersInput,
     PathInput,
     Rewritten,
-    Use,
 )
 from stretto.expression.macros import Macro, macro_of
 from stretto.expression.names import NATIVE_NAMESPACES, TYPE_NAMES, namespaces
-from stretto.expression.paths import Segments
+from stretto.expression.path_inputs import Expression, Leaf, PathInputs
 from stretto.expression.scope import ROOTS, STATUS_FUNCTIONS, STATUS_ROOT, ScopeTypes
-from stretto.expression.shapes import shape_at
 from stretto.expression.spelling import root_of
 from stretto.expression.syntax import (
     Call,
@@ -71,13 +66,6 @@ _ARITHMETIC = frozenset({"_+_", "_-_", "_*_", "_/_", "-_"})
 _DASHED = re.compile(r"(?<=\.)[A-Za-z_]\w*(?:-[A-Za-z_]\w*)+")
 """A field that looks as if its name had dashes: `steps.a-b`."""
 
-_Maker = Callable[[str], Input]
-_Chain = list[tuple[str | int, int]]
-"""The segments of a path, each with the offset in the source where it stands."""
-
-_Leaf = tuple[_Chain, Ask]
-"""A path and what is asked of it."""
-
 _TRUE = b"\x10\x01"
 """The literal `true` as the wire has it."""
 
@@ -90,33 +78,12 @@ def rewrite(tree: Tree, source: str, scope: ScopeTypes) -> tuple[Rewritten, Foun
             built by name, a function without implementation.
     """
     found = Found()
-    expression = _Expression(tree.positions, source, scope, found)
+    expression = Expression(tree.positions, source, scope, found)
     return _Rewriter(expression, frozenset()).finish(tree.root), found
 
 
-@dataclass(frozen=True, slots=True)
-class _Expression:
-    """What all parts of one expression share."""
-
-    positions: dict[int, int]
-    source: str
-    scope: ScopeTypes
-    found: Found
-
-
-class _Rewriter:
-    """Rewrites one expression, or a part that we evaluate by itself.
-
-    Args:
-        expression: the whole.
-        local: names of macros around the part, which it sees as roots of its scope.
-    """
-
-    def __init__(self, expression: _Expression, local: frozenset[str]) -> None:
-        self.expression = expression
-        self.found = expression.found
-        self.local = local
-        self.inputs: dict[object, Input] = {}
+class _Rewriter(PathInputs):
+    """Rewrites one expression, or a part that we evaluate by itself."""
 
     def finish(self, root: Node) -> Rewritten:
         return Rewritten(self.node(root, frozenset()), tuple(self.inputs.values()))
@@ -145,84 +112,6 @@ class _Rewriter:
 
     def nodes(self, nodes: tuple[Node, ...], bound: frozenset[str]) -> tuple[Node, ...]:
         return tuple(self.node(node, bound) for node in nodes)
-
-    # Paths
-
-    def chain(self, node: Node, bound: frozenset[str]) -> _Chain | None:
-        """The segments of a free path, each with the offset of where it stands, or None."""
-        match node:
-            case Ident() if node.name not in bound:
-                name = root_of(node.name)
-                known = name in ROOTS or name in self.local
-                return [(name, self.offset(node))] if known else None
-            case Select(operand=operand, field=name, test=False):
-                chain = self.chain(operand, bound)
-                return None if chain is None else [*chain, (name, self.offset(node) + 1)]
-            case Call(function="_[_]", args=(operand, Const(value=str() | int() as key))):
-                if isinstance(key, bool):
-                    return None
-                chain = self.chain(operand, bound)
-                return None if chain is None else [*chain, (key, self.offset(node) + 1)]
-        return None
-
-    def leaf(self, node: Node, bound: frozenset[str]) -> _Leaf | None:
-        """The free path that a node is or asks the size of, or None."""
-        chain = self.chain(node, bound)
-        if chain is not None:
-            return chain, "value"
-        match node:
-            case Call(function="size", args=(held,), target=None):
-                chain = self.chain(held, bound)
-            case Call(function="size", args=(), target=held) if held is not None:
-                chain = self.chain(held, bound)
-        return None if chain is None else (chain, "size")
-
-    def path(self, node: Node, leaf: _Leaf, *, as_double: bool = False) -> Ident:
-        chain, ask = leaf
-        segments = self.use(chain)
-        number: Literal["int", "double"] | None = "double" if as_double else None
-        if number is None and len(segments) > 1 and self.is_a("integer", leaf):
-            number = "int"
-        return self.variable(
-            node.id,
-            (segments, ask, number),
-            lambda name: PathInput(name, segments, ask, number=number),
-        )
-
-    def use(self, chain: _Chain, key: str | None = None) -> Segments:
-        """Note that a path is used (and of it, perhaps, one field that need not be there)."""
-        segments = tuple(segment for segment, _ in chain)
-        offsets = tuple(offset for _, offset in chain)
-        if segments[0] not in self.local:
-            use = Use(segments, offsets, len(segments))
-            if key is not None:
-                at = max(offsets[-1], self.expression.source.find(key, offsets[-1] + 1))
-                use = Use((*segments, key), (*offsets, at), len(segments))
-            self.found.uses.append(use)
-        return segments
-
-    def is_a(self, kind: str, leaf: _Leaf) -> bool:
-        """Whether a path surely gives a number of a kind."""
-        chain, ask = leaf
-        if ask == "size" or chain[0][0] in self.local:
-            return ask == "size" and kind == "integer"
-        segments = tuple(segment for segment, _ in chain)
-        return shape_at(self.expression.scope.roots, segments).only == kind
-
-    def field(self, node: Node, chain: _Chain, ask: Ask, key: str) -> Ident:
-        """A path cut down to one field, or whether the field is there."""
-        segments = self.use(chain, key)
-        return self.variable(
-            node.id, (segments, ask, key), lambda name: PathInput(name, segments, ask, key)
-        )
-
-    def variable(self, node_id: int, key: object, make: _Maker) -> Ident:
-        """The variable for an input, the same for the same one."""
-        known = self.inputs.get(key)
-        if known is None:
-            known = self.inputs[key] = make(f"@{len(self.inputs)}")
-        assert not isinstance(known, NumbersInput)
-        return Ident(node_id, known.variable)
 
     # Arithmetic
 
@@ -263,7 +152,7 @@ class _Rewriter:
         self.found.mixes = True
         return self.together(node, bound)
 
-    def doubled(self, node: Node, leaf: _Leaf | None) -> Node:
+    def doubled(self, node: Node, leaf: Leaf | None) -> Node:
         if leaf is not None:
             return self.path(node, leaf, as_double=True)
         assert isinstance(node, Const)
@@ -276,7 +165,7 @@ class _Rewriter:
         variables: list[str] = []
         prefix = f"@{len(self.inputs)}"
 
-        def member(node: Node, leaf: _Leaf | None) -> Node:
+        def member(node: Node, leaf: Leaf | None) -> Node:
             variables.append(f"{prefix}.{len(variables)}")
             if leaf is not None:
                 chain, ask = leaf
@@ -293,7 +182,7 @@ class _Rewriter:
         return replaced
 
     def replaced(
-        self, node: Node, bound: frozenset[str], replace: Callable[[Node, _Leaf | None], Node]
+        self, node: Node, bound: frozenset[str], replace: Callable[[Node, Leaf | None], Node]
     ) -> Node:
         leaf = self.leaf(node, bound)
         if leaf is not None or not isinstance(node, Call) or self.own(node, bound) is not None:
@@ -450,15 +339,6 @@ class _Rewriter:
             if found.start() < self.offset(node) < found.end():
                 return found[0]
         return None
-
-    def offset(self, node: Node) -> int:
-        return self.expression.positions.get(node.id, 0)
-
-    def error(
-        self, node: Node, message: str, suggestion: str | None = None, back: int = 0
-    ) -> ExpressionError:
-        offset = max(0, self.offset(node) - back)
-        return error_at(self.expression.source, offset, message, suggestion)
 
 
 def _calls_by(name: str, loop: Loop) -> bool:
