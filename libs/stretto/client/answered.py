@@ -136,16 +136,18 @@ async def define(asks: Asks, namespace: str, source: str) -> Defined:
 async def ask_for(asks: Asks, namespace: str, data: bytes) -> bytes:
     """Have a definition, template or label registered; raises as `define`."""
     subject = subjects.definitions(namespace)
-    for last in (*(False,) * DEFINE_TRIES, True):
+    tries = 0
+    while True:
         try:
             reply = await asks.request(subject, data, DEFINE_TRY_S)
-            break
         except NotReachable:
             # The service may have come up after the request: to register again changes nothing.
-            if last:
+            tries += 1
+            if tries > DEFINE_TRIES:
                 raise
-    check_refusal(reply.data)
-    return reply.data
+        else:
+            check_refusal(reply.data)
+            return reply.data
 
 
 def check_refusal(data: bytes) -> None:

@@ -52,8 +52,8 @@ class Connecting(Generic[C]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._made is not None:
-            await self._made.close()
+        assert self._made is not None
+        await self._made.close()
 
     async def _connect(self) -> C:
         connection = await connect(

@@ -16,10 +16,11 @@ request that gives one of these."""
 
 
 class CannedBus:
-    """Answers requests to `stretto.api.<service>.<operation>`.
+    """Answers requests to `stretto.api.<service>.<operation>`, and to whole subjects.
 
     Attributes:
         asked: what was asked for, in order: the operation, and what it was asked.
+        sinks: who listens.
     """
 
     name = "canned"
@@ -30,12 +31,21 @@ class CannedBus:
     def __init__(self, answers: dict[str, Answer]) -> None:
         self._answers = answers
         self.asked: list[tuple[str, Any]] = []
+        self.sinks: list[Callable[..., None]] = []
+
+    async def subscribe(self, _subject: str, sink: Callable[..., None]) -> int:
+        self.sinks.append(sink)
+        return len(self.sinks)
+
+    async def unsubscribe(self, _subscription: int) -> None:
+        return None
 
     def on_change(self, **_hooks: Callable[[], None]) -> Callable[[], None]:
         return lambda: None
 
     async def request(self, subject: str, data: bytes = b"", **_options: object) -> Reply:
-        operation, asked = subject.removeprefix("stretto.api."), msgspec.json.decode(data)
+        operation = subject.removeprefix("stretto.api.")
+        asked = msgspec.json.decode(data) if operation != subject else data.decode()
         self.asked.append((operation, asked))
         answer = self._answers[operation]
         if callable(answer):
