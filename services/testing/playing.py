@@ -17,7 +17,7 @@ from stretto.testing.scene import REFUSED, Act, Coverage, Outcome, Scene, StepOu
 def play(scene: Scene) -> Outcome:
     """Start the run, do what the scene says when its time comes, move the clock until nothing is
     due."""
-    world = World(*scene.definitions, tasks=scene.tasks, steps=scene.steps)
+    world = World(*scene.definitions, tasks=scene.tasks, steps=scene.steps, devices=scene.devices)
     name = scene.workflow or next(iter(world.graphs))
     problems = validate_input(world.graphs[name].input_schema)(json_encode(scene.input))
     if problems:
@@ -109,6 +109,8 @@ def _tell_steps(outcome: Outcome, played: TestedRun) -> None:
             found.attempts, found.task = event.attempt, event.task
             if bytes(event.input) != b"null":
                 found.input = msgspec.json.decode(event.input)
+        elif isinstance(event, ev.StepBound):
+            found.device = event.device
         elif isinstance(event, ev.StepSkipped | ev.StepCancelled):
             found.reason = event.reason
         found.ended_s = _since(played, at_us)

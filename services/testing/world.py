@@ -11,7 +11,7 @@ import msgspec
 from services.decision.core.evaluate import ABSENT, FrameValues, evaluate
 from services.decision.core.plans import PlanCache
 from services.testing.builtin import builtin_reply
-from services.testing.fleet import virtual_devices
+from services.testing.fleet import Elsewhere, Later, Routed, ToDevice, VirtualFleet
 from services.testing.lines import VirtualLines, Waiter, scope_of
 from services.testing.outputs import VirtualOutputs
 from services.workflow.core import CONTINUE, Rejection, Run, apply, decide, effects, reuse
@@ -40,6 +40,7 @@ from stretto.contracts.ids import AttemptId, parse_attempt_id, uuid7
 from stretto.contracts.public import ControlRequest, Presence
 from stretto.definition import compile_graph, load, validate_input
 from stretto.definition.run_timeout import TimeoutProblem, compile_timeout
+from stretto.testing.outline import tasks_in
 from stretto.testing.replies import Attempt, Fails, Held, Reply, Takes, reply_to
 
 BEGIN_US = 1_900_000_000_000_000
@@ -50,6 +51,9 @@ MAX_EVENTS = 200_000
 
 INDEX = re.compile(r"\[\d+\]")
 """In a path: which item, which round."""
+
+NO_DEVICE = "NoDevice"
+"""The failure of an attempt whose route leads nowhere, as execution says it."""
 
 MAX_CHILD_DEPTH = 32
 """Runs inside one another, as in the service."""
@@ -143,9 +147,14 @@ class World:
         self._plans = PlanCache()
         self._lines = VirtualLines()
         self._outputs = VirtualOutputs()
-        self._devices = virtual_devices(devices)
         for text in definitions:
             self.define(text)
+        self._fleet = VirtualFleet([self._knowing(each) for each in devices], lambda: self.now_us)
+
+    def _knowing(self, device: Presence) -> Presence:
+        """A device that names no tasks knows all."""
+        tasks = {task for graph in self.graphs.values() for task in tasks_in(graph)}
+        return device if device.tasks else msgspec.structs.replace(device, tasks=sorted(tasks))
 
     def define(self, text: str) -> Graph:
         """Register a definition; an AssertionError names its mistakes."""
@@ -321,8 +330,8 @@ class World:
                 self._at(effect.due_us, lambda: self._give(run, fired))
             case Seek():
                 self._seek(run, effect)
-            case Withdraw():
-                pass  # the attempt's late answer is rejected, as it is in a world with workers
+            case Withdraw():  # its late answer is rejected, as it is in a world with workers
+                self._left(run, effect.path, effect.attempt, failed=False)
 
     def _ask(self, run: TestedRun, effect: Ask) -> None:
         node = run.run.nodes.get(effect.path)
@@ -330,7 +339,7 @@ class World:
         indices = tuple(ABSENT if value is None else at for at, value in enumerate(values))
         frame = FrameValues([value or b"null" for value in values])
         record = DecideRecord(run.run.id, effect.path, effect.turn, 0, 0, indices)
-        answer = evaluate(self._plans.get(effect.ask.plan), frame, record, self._devices)
+        answer = evaluate(self._plans.get(effect.ask.plan), frame, record, self._fleet.present)
         due_us, rank = self._decides_at(effect.path)
         self._at(due_us, lambda: self._give(run, cm.Decided(record=answer)), rank)
 
@@ -343,9 +352,49 @@ class World:
         self._at(self.now_us, lambda: self._give(run, found))
 
     def _dispatch(self, run: TestedRun, effect: Dispatch) -> None:
+        if self._fleet.takes(effect):
+            routed = self._fleet.enter(run.run, effect)
+            self._at(self.now_us, lambda: self._place(run, routed))
+        else:
+            self._send(run, effect, None)
+
+    def _place(self, run: TestedRun, routed: Routed) -> None:
+        """Let an attempt go to a device, as far as one is there."""
+        effect = routed.effect
+        key = (run.run.id, effect.path, effect.attempt)
+        if self._fleet.routed.get(key) is not routed or routed.device is not None:
+            return
+        match self._fleet.place(routed):
+            case ToDevice(device, why, ranked):
+                bound = cm.Bound(
+                    path=effect.path, attempt=effect.attempt, device=device, reason=why,
+                    ranked=json_encode(ranked),
+                )  # fmt: skip
+                self._give(run, bound)
+                accepted = cm.Accepted(path=effect.path, attempt=effect.attempt, worker=device)
+                self._give(run, accepted)
+                self._send(run, effect, device)
+            case Later(seconds) if seconds is not None:
+                due_us = self.now_us + round(seconds * 1e6)
+                self._at(due_us, lambda: self._place(run, routed))
+            case Elsewhere(fails):
+                del self._fleet.routed[key]
+                if fails is None:
+                    self._send(run, effect, None)
+                    return
+                failure = Failure(type=NO_DEVICE, message=fails)
+                result = cm.Result(path=effect.path, attempt=effect.attempt, failure=failure)
+                self._give(run, result)
+
+    def _left(self, run: TestedRun, path: str, attempt: int, *, failed: bool) -> None:
+        """An attempt is on its device no more: who waits may find a slot."""
+        for routed in self._fleet.leave(run.run.id, path, attempt, failed=failed):
+            self._at(self.now_us, partial(self._place, self.runs[routed.run.id], routed))
+
+    def _send(self, run: TestedRun, effect: Dispatch, device: str | None) -> None:
         given = msgspec.json.decode(effect.input)
         call = self._calls[effect.task.name] = self._calls.get(effect.task.name, 0) + 1
-        attempt = Attempt(effect.task.name, effect.path, effect.attempt, given, call)
+        attempt = Attempt(effect.task.name, effect.path, effect.attempt, given, call, device)
         self.attempts.append(attempt)
         reply = self._reply(attempt)
         if isinstance(reply, Held):
@@ -354,9 +403,14 @@ class World:
         failure = reply.failure() if isinstance(reply, Fails) else None
         output = b"null" if failure is not None else json_encode(reply)
         result = cm.Result(
-            path=effect.path, attempt=effect.attempt, output=output, failure=failure, worker="test"
-        )
-        self._at(self.now_us + round(seconds * 1e6), lambda: self._give(run, result))
+            path=effect.path, attempt=effect.attempt, output=output, failure=failure,
+            worker=device or "test",
+        )  # fmt: skip
+        self._at(self.now_us + round(seconds * 1e6), lambda: self._answer_to(run, result))
+
+    def _answer_to(self, run: TestedRun, result: cm.Result) -> None:
+        self._give(run, result)
+        self._left(run, result.path, result.attempt, failed=result.failure is not None)
 
     def _reply(self, attempt: Attempt) -> Reply:
         named = INDEX.sub("", attempt.step)
@@ -366,7 +420,8 @@ class World:
     def _result(self, run: TestedRun, path: str, output: bytes, failure: Failure | None) -> None:
         node = run.run.nodes.get(path)
         assert node is not None, f"expected an attempt of {path!r} to be out: {list(run.run.open)}"
-        self._give(run, cm.Result(path=path, attempt=node.attempt, output=output, failure=failure))
+        result = cm.Result(path=path, attempt=node.attempt, output=output, failure=failure)
+        self._answer_to(run, result)
 
     def _start_child(self, run: TestedRun, effect: StartChild) -> None:
         graph, depth = self.graphs.get(effect.child.workflow), run.run.depth + 1

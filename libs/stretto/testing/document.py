@@ -9,19 +9,16 @@ from typing import Any
 from stretto.definition.container_shapes import ListOf, MapOf, Placed, Record, Short, Value
 from stretto.definition.durations import Duration
 from stretto.definition.mistakes import Report
-from stretto.definition.nodes import Mapping, Node, Path, Sequence, quoted
+from stretto.definition.nodes import Mapping, Node, Path, quoted
 from stretto.definition.policies import FAILURE_TYPE, SIGNAL_NAME, TASK_NAME
 from stretto.definition.records import read_fields, record_schema, unknown_keys
-from stretto.definition.scalar_shapes import Choice, Flag, Name, Number, Text
+from stretto.definition.scalar_shapes import Choice, Name, Number, Text
 from stretto.definition.shapes import Field, Located, Schema, wrong_type
-from stretto.testing.replies import Calls, Fails, Given, Held, Reply, Takes, When
+from stretto.testing.answers import Answer
+from stretto.testing.devices import DEVICE, DEVICE_NAME, DeviceText
+from stretto.testing.limits import MAX_LIST, MAX_NAME_CHARS, MAX_TESTS, MAX_TEXT_CHARS
+from stretto.testing.replies import Reply
 from stretto.testing.scene import REFUSED, Act
-
-MAX_TESTS = 10_000
-MAX_LIST = 10_000
-"""Of acts, answers and expected steps: more is no test that a person wrote."""
-MAX_NAME_CHARS = 200
-MAX_TEXT_CHARS = 4_000
 
 STATUSES = {
     "completed": "It ended as it should.",
@@ -59,6 +56,7 @@ class StepExpected:
     input: Node | None = None
     output: Node | None = None
     failure: str | None = None
+    device: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +96,7 @@ class TestText:
     input: Located[Node] | None = None
     tasks: dict[str, Located[Reply]] = field(default_factory=dict)
     steps: dict[str, Located[Reply]] = field(default_factory=dict)
+    devices: dict[str, DeviceText] = field(default_factory=dict)
     do: list[Located[Act]] = field(default_factory=list)
     until: float | None = None
     expect: Located[Expected] | None = None
@@ -113,93 +112,7 @@ class FileText:
     templates: list[Located[str]] = field(default_factory=list)
     tasks: dict[str, Located[Reply]] = field(default_factory=dict)
     steps: dict[str, Located[Reply]] = field(default_factory=dict)
-
-
-# --- answers
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Failing:
-    type: str
-    message: str = "it broke"
-    retryable: bool = True
-
-
-FAILS = Short(
-    Record(
-        "a failure (a mapping)",
-        _Failing,
-        {
-            "type": Field(FAILURE_TYPE, "What `catch` and `retry` match.", required=True),
-            "message": Field(Text("a message", MAX_TEXT_CHARS, empty=True), "For people."),
-            "retryable": Field(Flag(), "false: trying again cannot help."),
-        },
-    ),
-    FAILURE_TYPE,
-    lambda kind: _Failing(type=kind),
-)
-
-ANSWER: dict[str, Field] = {
-    "output": Field(Value(), "What the task gives."),
-    "fails": Field(FAILS, "The attempt fails: a type, or type, message and retryable."),
-    "takes": Field(Duration(0.0), "How long the attempt takes."),
-    "held": Field(Flag(), "true: it never answers."),
-    "when": Field(Value(), "Only for an input that holds all of this."),
-}
-
-
-class Answer:
-    """What a mocked task answers: one answer, or a list: by call, or by `when`."""
-
-    def read(self, node: Node, path: Path, report: Report) -> Reply | None:
-        if not isinstance(node, Sequence):
-            return _one(node, path, report)
-        if not 0 < len(node.items) <= MAX_LIST:
-            wrong_type(node, path, report, f"from 1 to {MAX_LIST} answers")
-            return None
-        read = [_one(item, (*path, index), report) for index, item in enumerate(node.items)]
-        given = [each for each in read if each is not None]
-        if any(isinstance(each, When) for each in given):
-            return Given(*given)
-        return Calls(*given) if given else None
-
-    def schema(self) -> Schema:
-        return {"anyOf": [{"type": "object"}, {"type": "array"}]}
-
-
-class Nothing:
-    """The output of a task that gives null: None stands for an answer that could not be read."""
-
-    def __call__(self, _attempt: object) -> None:
-        return None
-
-
-def _one(node: Node, path: Path, report: Report) -> Reply | None:
-    if not isinstance(node, Mapping):
-        hint = f"write {{output: {node.data}}}" if not isinstance(node, Sequence) else ""
-        wrong_type(node, path, report, "an answer (a mapping with output or fails)", hint)
-        return None
-    unknown_keys(node, path, report, ANSWER)
-    values, _ = read_fields(node, path, report, ANSWER, "an answer")
-    said = [name for name in ("output", "fails", "held") if name in node.entries]
-    if len(said) > 1:
-        report.mistake(
-            node, path, "conflict",
-            f"expected one of output, fails and held, but got {' and '.join(said)}",
-        )  # fmt: skip
-        return None
-    reply: Reply
-    if "fails" in values:
-        failing: _Failing = values["fails"]
-        reply = Fails(failing.type, failing.message, failing.retryable)
-    elif values.get("held"):
-        reply = Held()
-    else:
-        data = values["output"].data if "output" in values else {}
-        reply = Nothing() if data is None else data
-    if "takes" in values:
-        reply = Takes(values["takes"], None if isinstance(reply, Nothing) else reply)
-    return When(values["when"].data, reply) if "when" in values else reply
+    devices: dict[str, DeviceText] = field(default_factory=dict)
 
 
 # --- acts
@@ -287,6 +200,7 @@ STEP_EXPECTED = Record(
         "input": Field(Value(), "What the input holds at least."),
         "output": Field(Value(), "What the output holds at least."),
         "failure": Field(FAILURE_TYPE, "The type of its failure."),
+        "device": Field(DEVICE_NAME, "The device that it went to at last."),
     },
 )
 
@@ -325,6 +239,7 @@ EXPECTED: dict[str, Field] = {
 }
 
 _ANSWERS = Placed(Answer())
+_DEVICES = MapOf("devices by name", DEVICE_NAME, DEVICE, MAX_LIST)
 _NAME = Text("the name of the test", MAX_NAME_CHARS)
 
 TEST = Record(
@@ -339,6 +254,7 @@ TEST = Record(
         "steps": Field(
             MapOf("answers by step", PATH, _ANSWERS, MAX_LIST), "What the task of a step answers."
         ),
+        "devices": Field(_DEVICES, "Devices that are present in this test, too."),
         "do": Field(
             ListOf("what is done, a list", Placed(ActShape()), MAX_LIST),
             "What happens from outside, and when.",
@@ -372,6 +288,7 @@ FILE: dict[str, Field] = {
         MapOf("answers by step", PATH, _ANSWERS, MAX_LIST),
         "What the task of a step answers in all tests.",
     ),
+    "devices": Field(_DEVICES, "The devices that are present: attempts with a route go to them."),
     "tests": Field(ListOf("a list of tests", TEST, MAX_TESTS), "The tests.", required=True),
 }
 

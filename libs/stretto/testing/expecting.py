@@ -166,6 +166,8 @@ def _step(wanted: StepExpected, outcome: Outcome, path: str) -> Iterator[str]:
         kind = "none" if found.failure is None else found.failure.type
         if kind != wanted.failure:
             yield f"expected failure {wanted.failure}, but it is {kind}"
+    if wanted.device is not None and wanted.device != found.device:
+        yield f"expected it to go to {wanted.device}, but it went to {found.device or 'none'}"
     for name, node, got in (
         ("input", wanted.input, found.input),
         ("output", wanted.output, found.output),

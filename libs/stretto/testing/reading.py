@@ -12,7 +12,7 @@ from typing import Any
 from stretto.contracts.graph import Graph
 from stretto.definition import Mistake, compile_graph
 from stretto.definition.mistakes import Report
-from stretto.definition.nodes import path_text, quoted
+from stretto.definition.nodes import Mapping, Node, path_text, quoted
 from stretto.definition.shapes import Located
 from stretto.definition.yaml_reader import read
 from stretto.testing.definitions import Text, library_of, read_definition, written_out
@@ -44,7 +44,11 @@ def read_tests(file: Path) -> TestFile:
     text = file.read_text(encoding="utf-8")
     report = Report(str(file))
     node = read(text, report)
-    document = None if node is None else read_file(node, report)
+    document = None
+    if node is not None and (other := _is_another(node)) is not None:
+        report.mistake(node, (), "not_tests", *other)
+    elif node is not None:
+        document = read_file(node, report)
     if document is None:
         return TestFile(file=str(file), mistakes=report.mistakes())
     library, wrong = library_of(_texts(file, document.templates, report))
@@ -63,6 +67,33 @@ def read_tests(file: Path) -> TestFile:
     return TestFile(
         file=str(file), tests=[(each, _scene(document, each, sources)) for each in document.tests]
     )
+
+
+def _is_another(node: Node) -> tuple[str, str] | None:
+    """Say what a document is that is no file of tests, and what to do; None: it may be one."""
+    if not isinstance(node, Mapping) or "tests" in node.entries:
+        return None
+    for key, what in _OTHERS.items():
+        if key in node.entries and not (key == "workflow" and _names_a_file(node.entries[key])):
+            return (
+                f"expected a file of tests (a mapping with workflow and tests), but this is {what}",
+                "write the tests into a file of their own beside it: workflow: FILE, tests: […]",
+            )
+    return None
+
+
+_OTHERS = {
+    "template": "a template",
+    "schedule": "a schedule",
+    "label": "a label",
+    "workflow": "the definition of a workflow",
+}
+"""Documents of other kinds, by their first key. `workflow` names a file in a file of tests."""
+
+
+def _names_a_file(node: Node) -> bool:
+    """Names of workflows hold neither dots nor slashes."""
+    return not isinstance(node.data, str) or "." in node.data or "/" in node.data
 
 
 def _texts(file: Path, names: list[Located[str]], report: Report) -> list[Text]:
@@ -91,6 +122,9 @@ def _scene(document: FileText, test: TestText, sources: tuple[str, ...]) -> Scen
         tasks=tasks,
         steps=steps,
         acts=tuple(sorted((each.value for each in test.do), key=lambda act: act.at_s)),
+        devices=tuple(
+            device.presence(name) for name, device in {**document.devices, **test.devices}.items()
+        ),
         until_s=test.until,
     )
 

@@ -20,7 +20,7 @@ class Attempt(NamedTuple):
     """An attempt as its task sees it.
 
     `number` counts the attempts of its step from 1, `call` the calls of its task in the world from
-    1; `input` is JSON data.
+    1; `input` is JSON data; `device` is the one that it went to, with a route.
     """
 
     task: str
@@ -28,6 +28,7 @@ class Attempt(NamedTuple):
     number: int
     input: Any
     call: int = 1
+    device: str | None = None
 
 
 class Fails(NamedTuple):
@@ -78,10 +79,18 @@ class Calls(Replies):
 
 
 class When(NamedTuple):
-    """An answer for those inputs that hold all of `input` (objects may hold more)."""
+    """An answer for those inputs that hold all of `input` (objects may hold more; None: any), and,
+    with `device`, for attempts on that device."""
 
     input: Any
     then: Reply
+    device: str | None = None
+
+    def fits(self, attempt: Attempt) -> bool:
+        """Tell whether it is for an attempt."""
+        if self.device is not None and self.device != attempt.device:
+            return False
+        return self.input is None or holds(attempt.input, self.input)
 
 
 class Given:
@@ -96,7 +105,7 @@ class Given:
         for each in self.of:
             if not isinstance(each, When):
                 return each
-            if holds(attempt.input, each.input):
+            if each.fits(attempt):
                 return each.then
         text = f"expected a mocked answer for the input of {attempt.task!r}, but none fits"
         return Fails("NotMocked", f"{text}: {attempt.input!r}", retryable=False)

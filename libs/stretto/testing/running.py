@@ -6,6 +6,7 @@ from typing import Any
 
 from stretto.contracts.durations import parse_duration
 from stretto.testing.definitions import Text, library_of, read_definition, written_out
+from stretto.testing.devices import devices_of
 from stretto.testing.replies import Reply
 from stretto.testing.scene import Act, Outcome, Scene
 from stretto.testing.stage import World, engine
@@ -53,6 +54,7 @@ def run_workflow(
     script: Iterable[Act] = (),
     children: Iterable[str | Path] = (),
     templates: Iterable[str | Path] = (),
+    devices: Mapping[str, Mapping[str, Any]] | None = None,
     until: str | float | None = None,
 ) -> Outcome:
     """Start a run, let happen what the script says, and move the clock until nothing is due.
@@ -65,6 +67,9 @@ def run_workflow(
         script: what happens from outside: `After("2h").signal("paid")`.
         children: definitions of the workflows that steps start.
         templates: paths, or texts, of the templates that they use.
+        devices: who is present, by name, and what they say of themselves (`capabilities`,
+            `attributes`, `labels`, `slots`, `tasks`: all where none are named); attempts with a
+            route go to them. None: routes are not looked at.
         until: when to stop, as a length of time since the start.
 
     Raises:
@@ -77,6 +82,7 @@ def run_workflow(
         tasks=dict(tasks or {}),
         steps=dict(steps or {}),
         acts=tuple(sorted(script, key=lambda act: act.at_s)),
+        devices=devices_of(devices or {}),
         until_s=parse_duration(until) if isinstance(until, str) else until,
     )
     return engine().play(scene)
@@ -87,6 +93,9 @@ def open_world(
     tasks: Mapping[str, Reply] | None = None,
     steps: Mapping[str, Reply] | None = None,
     templates: Iterable[str | Path] = (),
+    devices: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> World:
     """Give a world whose clock the test moves itself: `start`, `signal`, `advance`, `finish`."""
-    return engine().World(*sources_of(definitions, templates), tasks=tasks, steps=steps)
+    present = devices_of(devices or {})
+    sources = sources_of(definitions, templates)
+    return engine().World(*sources, tasks=tasks, steps=steps, devices=present)

@@ -10,6 +10,7 @@ from typing import Any
 
 from stretto.contracts.durations import parse_duration
 from stretto.contracts.failures import Failure
+from stretto.contracts.public import Presence
 from stretto.testing.replies import Attempt, Reply
 
 REFUSED = "refused"
@@ -73,6 +74,8 @@ class Scene:
     tasks: Mapping[str, Reply] = field(default_factory=dict)
     steps: Mapping[str, Reply] = field(default_factory=dict)
     acts: tuple[Act, ...] = ()
+    devices: tuple[Presence, ...] = ()
+    """Who is present; none: routes are not looked at."""
     until_s: float | None = None
 
 
@@ -85,6 +88,8 @@ class StepOutcome:
     kind: str
     attempts: int = 0
     task: str | None = None
+    device: str | None = None
+    """Where its last attempt went, with a route."""
     input: Any = None
     output: Any = None
     failure: Failure | None = None

@@ -64,7 +64,9 @@ class Engine(Protocol):
 
     def replay(self, source: str, recordings: list[Recording]) -> list[Replayed]: ...
 
-    def World(self, *definitions: str, tasks: Any = None, steps: Any = None) -> World: ...
+    def World(
+        self, *definitions: str, tasks: Any = None, steps: Any = None, devices: Any = ()
+    ) -> World: ...
 
 
 def engine() -> Engine:
