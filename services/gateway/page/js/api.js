@@ -37,6 +37,7 @@ export async function api(path, { method = "GET", body, type = "application/json
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;
+    say("lost", "not reachable");
     throw new Problem({ detail: "The gateway does not answer.", code: "unreachable" }, 0);
   }
   const text = await answer.text();

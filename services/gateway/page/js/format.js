@@ -37,6 +37,11 @@ export function count(n) {
   return Number(n).toLocaleString(undefined, { maximumFractionDigits: n < 10 ? 1 : 0 });
 }
 
+// A number with its noun: "1 run", "2 runs".
+export function several(n, noun) {
+  return `${count(n)} ${noun}${n === 1 ? "" : "s"}`;
+}
+
 export function short(id) {
   return id.slice(0, 8) + "…" + id.slice(-4);
 }

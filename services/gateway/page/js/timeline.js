@@ -7,6 +7,7 @@ import { json, labelled } from "./json.js";
 
 const FOLD_FROM = 8; // a step with more parts than this shows them only when asked
 const MAX_LANES = 400;
+const TALL_FROM = 30; // more lanes scroll in their own box: what comes below stays in reach
 
 export class Timeline {
   // `done` is called after a person has told a step something.
@@ -35,6 +36,7 @@ export class Timeline {
     replace(this.axis, ticks(this.scale.total).map((at) =>
       h("span", { style: { left: `${(at / this.scale.total) * 100}%` } }, duration(at))));
     const shown = this.visible(steps);
+    this.element.classList.toggle("tall", shown.length > TALL_FROM);
     replace(this.lanes, shown.slice(0, MAX_LANES).map((entry) => this.lane(entry)),
       shown.length > MAX_LANES && h("p", { class: "more muted" }, `and ${shown.length - MAX_LANES} more steps`));
   }
@@ -75,7 +77,7 @@ export class Timeline {
       class: "lane", type: "button", "aria-expanded": String(open), "aria-label": label, "data-step": step.step, onclick: toggle,
     },
       h("span", { class: "name", "data-tone": toneOf(step.status), style: { paddingLeft: `${18 + depth * 16}px` } },
-        h("i", { class: "dot" }), h("b", {}, name.replace(/^\./, "")), h("small", {}, note)),
+        h("i", { class: "dot" }), h("b", { title: step.step }, name.replace(/^\./, "")), h("small", {}, note)),
       h("span", { class: "track" }, this.lines(), this.bars(step), this.text(step)));
     return open ? [button, detail(step, this.view.run, this.done, this.commandsOf(step))] : button;
   }

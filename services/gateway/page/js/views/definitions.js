@@ -3,7 +3,7 @@
 import { api, namespace } from "../api.js";
 import { openDialog } from "../dialog.js";
 import { h, replace, toast } from "../dom.js";
-import { ago, count, duration, moment } from "../format.js";
+import { ago, duration, moment, several } from "../format.js";
 import { graph } from "../graph.js";
 import { json, labelled, yaml } from "../json.js";
 import { startDialog } from "../starting.js";
@@ -33,10 +33,10 @@ function card(definition, stats) {
   const total = Object.values(runs).reduce((a, b) => a + b, 0);
   const latency = stats?.run_latency?.[definition.workflow];
   return h("a", { class: "panel card", href: `#/definitions/${definition.workflow}` },
-    h("div", { class: "row" }, h("h2", {}, definition.workflow), h("span", { class: "tag end" }, `v${definition.version}`)),
+    h("div", { class: "row title" }, h("h2", {}, definition.workflow), h("span", { class: "tag end" }, `v${definition.version}`)),
     h("p", { class: "muted" }, definition.description || "No description."),
     h("div", { class: "row muted" },
-      h("small", {}, `${count(total)} runs`), latency && h("small", {}, `median ${duration(latency.p50_ms)}`),
+      h("small", {}, several(total, "run")), latency && h("small", {}, `median ${duration(latency.p50_ms)}`),
       h("small", { class: "end" }, definition.created_at ? ago(definition.created_at) : "")));
 }
 

@@ -28,7 +28,7 @@ function panel(title, label, latency, link) {
     rows.length ? h("div", { class: "scroll" }, h("table", { class: "list" },
       h("thead", {}, h("tr", {}, [label, "Count", "Median", "95 %", "99 %", ""].map((t, i) => h("th", { class: i && i < 5 ? "right" : null }, t)))),
       h("tbody", {}, rows.slice(0, 100).map(([name, l]) => h("tr", {},
-        h("td", {}, link(name)), ...[count(l.count), duration(l.p50_ms), duration(l.p95_ms), duration(l.p99_ms)].map((t) => h("td", { class: "right num" }, t)),
+        h("td", {}, link(name)), ...[count(l.count), duration(l.p50_ms), duration(l.p95_ms), duration(l.p99_ms)].map((t) => h("td", { class: "right num nowrap" }, t)),
         h("td", {}, h("div", { class: "gauge", style: { width: "90px" }, "aria-hidden": "true" },
           h("i", { style: { width: `${(l.p50_ms / slowest) * 100}%` } }),
           h("i", { style: { width: `${((l.p99_ms - l.p50_ms) / slowest) * 100}%`, opacity: 0.4 } })))))))) :
@@ -46,6 +46,6 @@ function serviceTable(services, lag) {
       return h("tr", {}, h("td", {}, h("b", {}, s.service), s.service === "monitoring" && lag > 0 ? [" ", pill("waiting"), ` ${count(lag)} frames behind`] : ""),
         h("td", { class: "mono" }, s.instance),
         ...[up === undefined ? "–" : duration(up * 1000), memory === undefined ? "–" : `${(memory / 1048576).toFixed(0)} MB`,
-          cpu === undefined ? "–" : duration(cpu * 1000), late === undefined ? "–" : duration(late * 1000), ago(s.at)].map((t) => h("td", { class: "right num" }, t)));
+          cpu === undefined ? "–" : duration(cpu * 1000), late === undefined ? "–" : duration(late * 1000), ago(s.at)].map((t) => h("td", { class: "right num nowrap" }, t)));
     }))));
 }

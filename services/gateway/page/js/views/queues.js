@@ -2,35 +2,58 @@
 
 import { api } from "../api.js";
 import { h, replace } from "../dom.js";
-import { count } from "../format.js";
+import { ago, count, several } from "../format.js";
+
+const MAX_UNKNOWN = 6;
 
 export async function queuesView(place) {
+  const unknown = h("div");
   const queues = h("div");
+  const resources = h("div");
   const devices = h("div");
   const load = async () => {
     const [q, d] = await Promise.all([api("/queues"), api("/devices")]);
     replace(queues, q.queues.length ? h("div", { class: "cards" }, q.queues.map(queue)) : h("div", { class: "panel" },
       h("div", { class: "empty" }, h("strong", {}, "No queue yet"), "A queue is there as soon as a worker serves it or work waits in it.")));
+    replace(unknown, (q.unknown_tasks || []).length ? h("div", { class: "note why" }, q.unknown_tasks.slice(0, MAX_UNKNOWN).map(nobody)) : null);
+    replace(resources, (q.resources || []).length ? h("section", { class: "panel" }, h("header", {}, h("h2", {}, "Resources")), resourceTable(q.resources)) : null);
     replace(devices, d.devices.length ? table(d.devices) : h("div", { class: "empty" }, h("strong", {}, "Nobody is present"),
       "Start a worker:", h("pre", {}, "stretto worker my_tasks.py")));
   };
   await load();
-  replace(place, h("h1", {}, "Queues"), queues,
+  replace(place, h("h1", {}, "Queues"), unknown, queues, resources,
     h("section", { class: "panel" }, h("header", {}, h("h2", {}, "Workers and devices")), devices));
   const clock = setInterval(() => load().catch(() => {}), 2000);
   return () => clearInterval(clock);
 }
 
-function queue({ namespace, queue: name, waiting = 0, in_flight = 0, workers = 0, slots = 0 }) {
+function queue({ namespace, queue: name, waiting = 0, in_flight = 0, workers = 0, wanted = 0, slots = 0 }) {
   const whole = Math.max(slots, in_flight, 1);
   return h("div", { class: "panel card" },
-    h("div", { class: "row" }, h("h2", {}, name), h("span", { class: "tag end" }, namespace)),
+    h("div", { class: "row title" }, h("h2", {}, name), h("span", { class: "tag end" }, namespace)),
     h("div", { class: "gauge", role: "img", "aria-label": `${in_flight} of ${slots} slots are busy` },
       h("i", { style: { width: `${Math.min(100, (in_flight / whole) * 100)}%` } })),
     h("div", { class: "row muted num" },
-      h("small", {}, `${count(in_flight)} of ${count(slots)} slots busy`), h("small", {}, `${count(workers)} workers`),
+      h("small", {}, `${count(in_flight)} of ${count(slots)} slots busy`), h("small", {}, several(workers, "worker") + (wanted > workers ? `, ${count(wanted)} wanted` : "")),
       h("small", { class: "end" }, waiting ? h("b", {}, `${count(waiting)} waiting`) : "nothing waits")),
     waiting > 0 && workers === 0 ? h("div", { class: "note" }, "Work waits, but nobody serves this queue.") : null);
+}
+
+// A task that attempts wait for and that nobody who is present does.
+function nobody({ task, queue: where, attempts, since, workers = 0 }) {
+  return h("div", {}, h("b", {}, several(attempts, "attempt")), attempts === 1 ? " waits for " : " wait for ", h("code", {}, task), where ? ` on queue ${where}` : "",
+    workers ? `, which ${several(workers, "worker")} there cannot do` : ", which nobody does", `; the oldest came ${ago(since)}.`);
+}
+
+function resourceTable(resources) {
+  return h("div", { class: "scroll" }, h("table", { class: "list" },
+    h("thead", {}, h("tr", {}, ["Resource", "In use", "", "Attempts that wait"].map((t, i) => h("th", { class: i ? "right" : null }, t)))),
+    h("tbody", {}, resources.map(({ name, capacity = 0, used = 0, waiting = 0 }) => h("tr", {},
+      h("td", {}, h("b", {}, name)),
+      h("td", {}, h("div", { class: "gauge", role: "img", "aria-label": `${used} of ${capacity} are in use` },
+        h("i", { style: { width: `${capacity ? Math.min(100, (used / capacity) * 100) : 0}%` } }))),
+      h("td", { class: "right num nowrap" }, `${count(used)} of ${count(capacity)}`),
+      h("td", { class: "right num" }, count(waiting)))))));
 }
 
 function table(devices) {

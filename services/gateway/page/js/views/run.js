@@ -21,20 +21,22 @@ export async function runView(place, [runId]) {
   const far = new ProgressBar(runId);
   const picture = h("div");
   const story = h("ol", { class: "story", tabindex: 0 });
-  let view = null, lastSeq = 0, plan = null;
+  let view = null, lastSeq = 0, plan = null, offered = [];
 
   const load = async () => {
     view = await api(`/runs/${runId}`);
     const closed = CLOSED.has(view.run.status);
     const reasons = closed ? null : await api(`/runs/${runId}/explain`).catch(() => null);
-    const offered = closed ? await offeredBy(runId).catch(() => []) : reasons?.controls || [];
-    drawHead(head, view, commandsOfRun(offered), refresh);
+    offered = closed ? await offeredBy(runId).catch(() => []) : reasons?.controls || [];
+    showHead();
     timeline.show(view);
     drawData(data, view);
     drawGraph();
     closed ? far.stop() : far.start();
     explain(why, view.run, reasons?.pending || [], refresh);
   };
+
+  const showHead = () => drawHead(head, view, plan?.root?.steps?.length || 0, commandsOfRun(offered), refresh);
 
   const drawGraph = () => {
     if (!plan?.root?.steps || plan.root.steps.length > 60) return replace(picture);
@@ -67,7 +69,7 @@ export async function runView(place, [runId]) {
   await catchUp();
   const { workflow, version } = view.run;
   api(`/definitions/${workflow}/${version}`, { query: { namespace: view.run.namespace } })
-    .then((definition) => { plan = definition.graph; drawGraph(); }, () => {});
+    .then((definition) => { plan = definition.graph; showHead(); drawGraph(); }, () => {});
   replace(place, head, far.element, why,
     section("Steps over time", timeline.element, h("small", { class: "muted" }, "thin: waiting for a worker")),
     picture,
@@ -93,11 +95,11 @@ function section(title, content, aside) {
   return h("section", { class: "panel" }, h("header", {}, h("h2", {}, title), aside && h("span", { class: "end" }, aside)), content);
 }
 
-function drawHead(head, { run, steps }, commands, done) {
+function drawHead(head, { run, steps }, planned, commands, done) {
   const open = !CLOSED.has(run.status);
   const fact = (label, ...value) => h("div", {}, h("dt", {}, label), h("dd", {}, value));
   const copy = () => navigator.clipboard?.writeText(run.run_id).then(() => toast("Run id copied"));
-  const total = steps.length, ended = steps.filter((s) => s.ended_at).length;
+  const ended = steps.filter((s) => s.ended_at).length;
   replace(head,
     h("div", { class: "row" },
       h("a", { href: "#/runs", class: "muted", "aria-label": "Back to the runs" }, "Runs /"),
@@ -108,7 +110,7 @@ function drawHead(head, { run, steps }, commands, done) {
       fact("Run", h("button", { class: "link mono", onclick: copy, title: "Copy" }, run.run_id)),
       fact("Started", h("span", { class: "num" }, moment(run.started_at))),
       fact("Took", h("span", { class: "num", "data-took": open }, duration(run.duration_ms))),
-      fact("Steps", h("span", { class: "num" }, `${ended} of ${total}`)),
+      fact("Steps", h("span", { class: "num" }, `${ended} of ${CLOSED.has(run.status) ? steps.length : Math.max(steps.length, planned)}`)),
       Object.entries(run.labels || {}).map(([k, v]) => h("span", { class: "tag" }, `${k}: ${v}`))),
     run.failure && h("div", { class: "note bad" }, h("b", {}, run.failure.type), run.failure.message ? `: ${run.failure.message}` : "",
       run.failure.step ? h("span", {}, " (in step ", h("b", {}, run.failure.step), ")") : ""));
