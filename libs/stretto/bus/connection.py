@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import ssl
 from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
 from typing import NamedTuple
 
 from nats import errors as nats_errors
-from nats.aio.client import Server
 from nats.aio.subscription import Subscription
 from nats.protocol.parser import AUTHORIZATION_VIOLATION
 
@@ -19,8 +16,10 @@ from stretto.runtime.errors import NotReachable, PermanentError, TransientError
 from stretto.telemetry.names import LOG_CONNECTION, LOG_GENERATION, LOG_REASON
 
 from . import websocket
+from .closing import Closing
 from .nats_core import CoreClient, Sink
 from .request import REQUEST_TIMEOUT_S, Reply, Requests
+from .servers import RECONNECT_FIRST_WAIT_S, next_server, without_password
 from .wire import header_block, publish_command, subject_bytes
 
 logger = logging.getLogger(__name__)
@@ -28,10 +27,6 @@ logger = logging.getLogger(__name__)
 CONNECT_TIMEOUT_S = 10.0
 # What may wait here while the server is away: room for the frames of a second at full load.
 PENDING_LIMIT_BYTES = 32 * 1024 * 1024
-# The first try comes at once; then waits double, with jitter, so that a fleet does not come back
-# in the same instant and a server that is back is noticed within two seconds.
-RECONNECT_FIRST_WAIT_S = 0.05
-RECONNECT_MAX_WAIT_S = 2.0
 _DIAL_TIMEOUT_S = 5
 # A peer that vanished without a word (power, network) is noticed after two of these.
 PING_INTERVAL_S = 15
@@ -52,7 +47,7 @@ class Credentials(NamedTuple):
     tls: ssl.SSLContext | None = None
 
 
-class Connection:
+class Connection(Closing):
     """A connection to NATS; made by ``connect``.
 
     Observable: ``is_connected``, ``generation`` (counts connections; a new number means that what
@@ -256,17 +251,6 @@ class Connection:
                 "bus connection did not close in time", extra={LOG_CONNECTION: self.name}
             )
 
-    async def __aenter__(self) -> Connection:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
-
     # --- called by nats-py
 
     async def _dial(self, url: str, credentials: Credentials) -> None:
@@ -283,7 +267,7 @@ class Connection:
             connect_timeout=_DIAL_TIMEOUT_S,
             max_reconnect_attempts=-1,
             reconnect_time_wait=RECONNECT_FIRST_WAIT_S,  # type: ignore[arg-type] # seconds to sleep
-            reconnect_to_server_handler=_next_server,
+            reconnect_to_server_handler=next_server,
             ping_interval=PING_INTERVAL_S,
             max_outstanding_pings=2,
             pending_size=PENDING_LIMIT_BYTES,
@@ -388,14 +372,14 @@ async def connect(
         await connection.close()
         raise NotReachable(
             "bus.not_reachable",
-            f"expected NATS at {_without_password(url)} to answer within {timeout_s:g} s, "
+            f"expected NATS at {without_password(url)} to answer within {timeout_s:g} s, "
             f"but: {connection._last_error or 'nothing answered'}",
         ) from error
     except (nats_errors.Error, ValueError) as error:
         await connection.close()
         raise PermanentError(
             "bus.bad_url",
-            f"expected a URL like nats://host:4222, but {_without_password(url)!r} is not: {error}",
+            f"expected a URL like nats://host:4222, but {without_password(url)!r} is not: {error}",
         ) from error
     except PermanentError as error:
         await connection.close()
@@ -403,7 +387,7 @@ async def connect(
             raise
         raise PermanentError(
             error.code,
-            f"expected NATS at {_without_password(url)} to accept our credentials, but it refused "
+            f"expected NATS at {without_password(url)} to accept our credentials, but it refused "
             "them",
         ) from error
     except BaseException:
@@ -411,19 +395,6 @@ async def connect(
         raise
     logger.info("bus connected", extra={LOG_CONNECTION: name})
     return connection
-
-
-def _next_server(servers: list[Server], _info: Mapping[str, object]) -> tuple[Server | None, float]:
-    """Choose the server that failed least often, and how long to wait before trying it."""
-    least = min(server.reconnects for server in servers)
-    chosen = random.choice([server for server in servers if server.reconnects == least])
-    wait_s = min(RECONNECT_FIRST_WAIT_S * 2 ** min(least, 10), RECONNECT_MAX_WAIT_S)
-    return chosen, random.uniform(0, wait_s)
-
-
-def _without_password(url: str) -> str:
-    """Return the URL as it may be shown."""
-    return ",".join(part.rpartition("@")[2] for part in url.split(","))
 
 
 def _closed_error(name: str) -> TransientError:

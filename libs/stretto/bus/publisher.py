@@ -18,7 +18,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import TracebackType
 from typing import NamedTuple
 
 import msgspec
@@ -27,6 +26,7 @@ from stretto.runtime.errors import StrettoError, TransientError
 from stretto.telemetry.names import LOG_DETAIL
 
 from .api_errors import ApiError, no_responders, translate
+from .closing import Closing
 from .connection import Connection
 from .request import NO_RESPONDERS
 from .wire import header_block, new_inbox, parse_status, publish_command, subject_bytes
@@ -111,7 +111,7 @@ class _Out:
         self.reason: StrettoError | None = None
 
 
-class Publisher:
+class Publisher(Closing):
     """Publish to JetStream over one connection; for any number of tasks.
 
     Args:
@@ -233,17 +233,6 @@ class Publisher:
             self._fail(number, error)
         if self._subscribed and not self._connection.is_closed:
             await self._connection.unsubscribe(self._subscription)
-
-    async def __aenter__(self) -> Publisher:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
 
     # --- out
 

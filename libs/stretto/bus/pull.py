@@ -30,7 +30,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from types import TracebackType
 from typing import assert_never
 
 from nats.aio.subscription import Subscription
@@ -40,6 +39,7 @@ from stretto.telemetry.names import LOG_CONSUMER, LOG_REASON
 
 from .api import API_TIMEOUT_S, ask_api
 from .api_errors import Missing
+from .closing import Closing
 from .connection import Connection
 from .ensure import ConsumerAnswer
 from .message import Message
@@ -65,7 +65,7 @@ _BACKOFF_MAX_S = 2.0
 _ASK_AT_LEAST_S = 1.0
 
 
-class PullLoop:
+class PullLoop(Closing):
     """Pull from a durable consumer; one task calls ``next_batch`` in a loop.
 
     Args:
@@ -218,17 +218,6 @@ class PullLoop:
             message.give_back()
         self._buffer.clear()
         self._wake()
-
-    async def __aenter__(self) -> PullLoop:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
 
     async def _wait(self, deadline: float | None) -> None:
         """Wait for a message or a change; notice silence."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from types import TracebackType
 
+from stretto.bus.closing import Closing
 from stretto.bus.connection import Connection, Credentials
 from stretto.client.catalogue import Catalogue
 from stretto.client.connecting import Connecting
@@ -25,7 +25,7 @@ DEFAULT_URL = "nats://127.0.0.1:4222"
 CONNECT_TIMEOUT_S = 5.0
 
 
-class Client(RunStarts, RunQuestions, DefinitionQuestions):
+class Client(RunStarts, RunQuestions, DefinitionQuestions, Closing):
     """Starts runs and waits for them; registers definitions; asks.
 
     ::
@@ -102,17 +102,6 @@ class Client(RunStarts, RunQuestions, DefinitionQuestions):
         await self._link.publisher.close()
         if self._owned is not None:
             await self._owned.close()
-
-    async def __aenter__(self) -> Client:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
 
     # --- what belongs together has a part of its own
 
