@@ -21,7 +21,7 @@ async def test_a_started_run_completes_and_every_fact_is_a_row_of_the_log(world:
         "run.started", "step.activated", "step.scheduled", "step.completed",
         "step.activated", "step.scheduled", "step.completed", "run.finishing", "run.completed",
     ]  # fmt: skip
-    await until(lambda: world.told(run) == [row["seq"] for row in rows])
+    await until(lambda: world.told_once(run) == [row["seq"] for row in rows])
 
 
 async def test_events_are_cloudevents_in_binary_mode(world: World) -> None:

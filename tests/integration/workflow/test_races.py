@@ -132,7 +132,7 @@ async def test_a_commit_whose_answer_is_lost_is_applied_once_and_answered_as_if_
     await world.status(other, "completed")
     types = await world.types(other)
     assert len(types) == 9 and types.count("run.started") == 1
-    await until(lambda: world.told(other) == list(range(1, 10)))
+    await until(lambda: world.told_once(other) == list(range(1, 10)))
     assert world.rejected() == []
 
 

@@ -181,6 +181,11 @@ class World:
         """The sequence numbers of the events that the bus told, as they came."""
         return [e["seq"] for m in self.events(run_id) for e in m["events"]]
 
+    def told_once(self, run_id: str) -> list[int]:
+        """The same without those that were told again: an owner that has just begun tells what its
+        predecessor may not have told."""
+        return list(dict.fromkeys(self.told(run_id)))
+
     def rejected(self) -> list[str]:
         return [m["reason"]["code"] for m in self.heard.json("stretto.rejected.")]
 
