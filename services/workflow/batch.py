@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from services.workflow.claims import LineKey
 from services.workflow.core import CONTINUE, Rejection, apply, decide, effects, reuse
 from services.workflow.core.commands import Command
-from services.workflow.core.effects import Effect
+from services.workflow.core.effects import Ask, Effect
 from services.workflow.core.places import standing
 from services.workflow.core.reuse import Dropped, Kept
 from services.workflow.core.state import Line, Place, Run

@@ -56,8 +56,10 @@ class Deciding:
         self._rejected = metrics.counter("workflow_rejections_total")
         self._faults = metrics.counter("workflow_faults_total")
 
-    async def decide(self, batch: Batch, items: list[Item]) -> None:
-        """Load what is not in memory and decide everything.
+    async def decide(self, batch: Batch, items: list[Item], *, alone: bool | None = None) -> None:
+        """Load what is not in memory and decide everything, at one instant for all of a batch.
+
+        `alone`: whether the batch is of one item only; as many as `items` if it is not said.
 
         Raises Spoiled when a run meets a fault among other items: decide them singly. Raises what
         the log raises. Then nothing in memory of `batch.touched` may be believed.
@@ -72,12 +74,13 @@ class Deciding:
             await self._migrations.prepare(each, loader)
         starts = [item for item in items if isinstance(item, StartRecord)]
         prepared = await self._starts.prepare(starts, loader) if starts else {}
-        batch.now_us = self._clock.now_us()
+        batch.now_us = batch.now_us or self._clock.now_us()
+        alone = len(items) == 1 if alone is None else alone
         for item in items:
             if isinstance(item, Addressed):
-                self._command(batch, item, alone=len(items) == 1)
+                self._command(batch, item, alone=alone)
             else:
-                self._start(batch, item, prepared[id(item)], alone=len(items) == 1)
+                self._start(batch, item, prepared[id(item)], alone=alone)
         for each in reopening:
             loader.drop_if_closed(each.run_id)
 

@@ -25,20 +25,21 @@ from services.workflow import answers
 from services.workflow.batch import Batch, Touched, lines_moved
 from services.workflow.claims import Claims, LineKey
 from services.workflow.core import Rejection
-from services.workflow.core.commands import TimerKind
-from services.workflow.core.effects import Ask, Timer, open_effects
+from services.workflow.core.commands import Decided, TimerKind
+from services.workflow.core.effects import Ask, Effect, Timer, open_effects
 from services.workflow.deciding import Deciding, go_on
 from services.workflow.faults import FAULTS, Spoiled
-from services.workflow.inbox import Arrival, Inbox, Item
+from services.workflow.inbox import Addressed, Arrival, Inbox, Item
 from services.workflow.loading import Loader
 from services.workflow.migrations import Migrations
 from services.workflow.outgoing import SMALL_FRAME_RECORDS, Frames
+from services.workflow.patience import ANSWERED_SOON_S, Patience
 from services.workflow.payloads import Payloads
 from services.workflow.refusals import refuse_value
 from services.workflow.registry import Registry
 from services.workflow.resolving import Resolving
-from services.workflow.reuse.seeking import Seeker
 from services.workflow.reuse.noting import Changes
+from services.workflow.reuse.seeking import Seeker
 from services.workflow.sending import Sender
 from services.workflow.slots import Slot, Written, public_status
 from services.workflow.starts import Starts
@@ -64,6 +65,10 @@ MAX_ROUND_BYTES = 16 * 1024 * 1024
 RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 """Waits between tries of an append that failed; the last one is repeated for ever: nothing is lost,
 nothing goes on, and the inbox and then the streams fill (back-pressure)."""
+
+MAX_ANSWERS_AHEAD = 4
+"""How many questions one after the other a round may wait for: they are asked again, and no more
+than a few milliseconds of work done again, when the service ends before the commit."""
 
 REFUSE_STARTS_AFTER = 5
 """Tries that fail for want of room (disk, connections) before starts whose publisher waits for an
@@ -123,13 +128,14 @@ class Engine:
         """Told of lines in which a place may be free, or wanted, after a commit."""
         self.sought: Callable[[list[Seeker]], None] = lambda _seekers: None
         """Told of steps that look for what equal ones gave."""
+        self.kept: Callable[[Changes], None] = lambda _changes: None
+        """Told of outputs that a commit has kept for equal steps, or dropped."""
         self._lock = asyncio.Lock()
+        self._patience = Patience()
         self._held: list[Arrival] = []
         self._forgotten: set[bytes] = set()
         self._repairs: dict[bytes, int] = {}
         self._unfinished: list[bytes] = []
-        self.kept: Callable[[Changes], None] = lambda _changes: None
-        """Told of outputs that a commit has kept for equal steps, or dropped."""
         self._commits = metrics.counter("workflow_commits_total")
         self._rows = metrics.counter("workflow_events_total")
         self._commit_us = metrics.histogram("workflow_commit_seconds")
@@ -182,7 +188,7 @@ class Engine:
         refusal: Item | Rejection = item
         while not isinstance(refusal, Rejection):
             try:
-                await self._commit([refusal])
+                await self._commit([refusal], alone=True)
                 return
             except BadValue as error:
                 again = refuse_value(refusal, error)
@@ -190,7 +196,7 @@ class Engine:
                 refusal = again if fresh else Rejection(code="value_invalid", message=error.message)
         await self._sender.answers(answers.refused(item, refusal, self._partitions))
 
-    async def _commit(self, items: list[Item]) -> None:
+    async def _commit(self, items: list[Item], *, alone: bool = False) -> None:
         tried: list[Batch] = []
         tries = 0
         while True:
@@ -199,11 +205,11 @@ class Engine:
             try:
                 await self._recall()
                 await self._deciding.decide(batch, items)
+                if batch.touched and not tries:
+                    await self._foresee(batch, items, wait=not alone)
                 await self._verify(batch)
                 if batch.touched:
-                    if not tries:
-                        await self._ask_ahead(batch)
-                    await self._store.append(batch.rows())
+                    await self._append(batch)
                 break
             except (BadValue, Spoiled):
                 self._forget(batch)
@@ -226,24 +232,61 @@ class Engine:
         self._commit_us.observe(int((self._clock.monotonic() - began) * 1e6))
         await self._committed(batch)
 
-    async def _ask_ahead(self, batch: Batch) -> None:
-        """Ask the questions of a small round while it is being committed.
+    async def _append(self, batch: Batch) -> None:
+        began = self._clock.monotonic()
+        await self._store.append(batch.rows())
+        if batch.asked:
+            self._patience.committed(self._clock.monotonic() - began)
+
+    async def _foresee(self, batch: Batch, items: list[Item], *, wait: bool) -> None:
+        """Ask ahead, and go on with what is answered at once."""
+        for _ in range(MAX_ANSWERS_AHEAD):
+            if not await self._ask_ahead(batch) or not wait:
+                return
+            if not await self._answered_soon(batch, items):
+                return
+
+    async def _ask_ahead(self, batch: Batch) -> bool:
+        """Ask the new questions of a small round before its commit; whether there were any.
 
         A question changes nothing, and its answer is fenced by the event that asked: when that is
         not committed after all, the answer fits no run (ADR 0008).
         """
         if len(batch.touched) > SMALL_FRAME_RECORDS:
-            return
+            return False
         if any(touched.slot.refers for touched in batch.touched.values()):
-            return  # their values come from the log
+            return False  # their values come from the log
         frames = Frames(batch.now_us, self._lanes)
+        asks: dict[int, Ask] = {}
         try:
             for touched in batch.touched.values():
-                frames.add(touched.slot, [e for e in touched.effects if isinstance(e, Ask)])
+                own = {id(e): e for e in _unasked(touched.effects, batch) if isinstance(e, Ask)}
+                frames.add(touched.slot, own.values())
+                asks |= own
         except FAULTS:
-            return  # met again, and told, when it is committed
-        if not frames.too_large:
-            batch.asked = await self._sender.questions(frames)
+            return False  # met again, and told, when it is committed
+        if frames.too_large or not await self._sender.questions(frames):
+            return False
+        batch.asked |= asks
+        return True
+
+    async def _answered_soon(self, batch: Batch, items: list[Item]) -> bool:
+        """Give the questions of a small round a moment to be answered: what follows is committed
+        with it then, and `items` grow by the answers. Whatever else arrives ends the wait. Whether
+        there were answers."""
+        if not self._patience.pays():
+            return False
+        began = self._clock.monotonic()
+        await self._inbox.soon(ANSWERED_SOON_S)
+        arrivals = self._inbox.remove(lambda arrival: _answers(arrival, batch))
+        took_s = self._clock.monotonic() - began
+        self._patience.answered(took_s if arrivals else ANSWERED_SOON_S)
+        if arrivals:
+            self._held += arrivals
+            more = [item for arrival in arrivals for item in arrival.items]
+            items += more
+            await self._deciding.decide(batch, more, alone=False)
+        return bool(arrivals)
 
     async def _pause(self, tries: int) -> None:
         """Wait before the next try; what is held must not come to others meanwhile, unless it is
@@ -334,14 +377,13 @@ class Engine:
             self._rows.add(batch.events)
             frames = Frames(batch.now_us, self._lanes)
             for touched in batch.touched.values():
-                due = touched.effects
-                if batch.asked:
-                    due = [e for e in due if not isinstance(e, Ask)]
-                self._add(frames, touched.slot, due)
+                self._add(frames, touched.slot, _unasked(touched.effects, batch))
             await self._send(frames)
             await self._sender.told(batch.touched.values(), batch.now_us)
             for touched in batch.touched.values():
                 self._settle(touched)
+            if batch.kept:
+                self.kept(batch.kept)
             moved = [line for t in batch.touched.values() for line in lines_moved(t)]
             if moved:
                 self.freed(moved)
@@ -382,8 +424,6 @@ class Engine:
         if slot.run.closed:
             self.loader.closed(slot)
         elif slot.partition not in self.owned:
-            if batch.kept:
-                self.kept(batch.kept)
             self.loader.forget(slot.run.id)
 
     async def _tell_parents(self, run_ids: list[bytes]) -> None:
@@ -528,3 +568,18 @@ def give_back(arrivals: Iterable[Arrival]) -> None:
     for arrival in arrivals:
         if arrival.message is not None:
             arrival.message.give_back()
+
+
+def _unasked(effects: list[Effect], batch: Batch) -> list[Effect]:
+    """What is left to be done of the effects."""
+    return [e for e in effects if id(e) not in batch.asked] if batch.asked else effects
+
+
+def _answers(arrival: Arrival, batch: Batch) -> bool:
+    """Whether it is an answer to questions of this batch, and nothing else."""
+    return all(
+        isinstance(item, Addressed)
+        and isinstance(item.command, Decided)
+        and item.run_id in batch.touched
+        for item in arrival.items
+    )

@@ -105,6 +105,17 @@ class Inbox:
         self._took(count, size)
         return taken
 
+    async def soon(self, within_s: float) -> bool:
+        """Wait for an arrival, but not for long; whether there is one."""
+        if not self._waiting:
+            self._some.clear()
+            try:
+                async with asyncio.timeout(within_s):
+                    await self._some.wait()
+            except TimeoutError:
+                return False
+        return True
+
     def remove(self, which: Callable[[Arrival], bool]) -> list[Arrival]:
         """Take out some arrivals, wherever they are."""
         removed = [arrival for arrival in self._waiting if which(arrival)]
