@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import nats.errors
-import psutil
 import pytest
 from nats.aio.client import Client
 
@@ -19,6 +16,7 @@ from stretto.bus.wire import publish_command
 from stretto.runtime.errors import NotReachable, PermanentError, TransientError
 from stretto.testkit.ports import free_port
 from stretto.testkit.servers import NatsServer
+from tests.frozen import freeze, thaw
 
 Eventually = Callable[[Callable[[], bool]], Awaitable[None]]
 
@@ -327,22 +325,15 @@ async def test_a_new_description_of_the_server_is_taken(bus: Connection) -> None
         await bus._client.process_info_line(b" [")
 
 
-def stop(pid: int) -> None:
-    """Stop a process, and wait until it is: else it could answer still."""
-    os.kill(pid, signal.SIGSTOP)
-    while psutil.Process(pid).status() != psutil.STATUS_STOPPED:
-        time.sleep(0.001)
-
-
 async def test_a_server_without_pong_fails_the_flush(
     own_server: NatsServer, own_bus: Connection
 ) -> None:
     assert own_server.pid is not None
-    stop(own_server.pid)
+    freeze(own_server.pid)
     with pytest.raises(TransientError) as caught:
         await own_bus.flush(0.1)
     assert caught.value.code == "bus.flush_failed"
-    os.kill(own_server.pid, signal.SIGCONT)
+    thaw(own_server.pid)
 
 
 async def test_a_flush_that_is_cancelled_in_the_turn_of_its_answer_is_cancelled(

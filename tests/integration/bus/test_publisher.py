@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -18,6 +16,7 @@ from stretto.bus.topology import Stream
 from stretto.bus.wire import publish_command
 from stretto.runtime.errors import PermanentError, TransientError
 from stretto.testkit.servers import NatsServer
+from tests.frozen import freeze, thaw
 
 from .reading import read_all
 
@@ -196,12 +195,12 @@ async def test_a_frozen_server_gets_it_again_with_the_same_id(
     async with Publisher(own_bus, ack_timeout_s=0.1) as publisher:
         await publisher.publish("orders.a", b"0")
         assert own_server.pid is not None
-        os.kill(own_server.pid, signal.SIGSTOP)
+        freeze(own_server.pid)
         publishing = asyncio.ensure_future(publisher.publish("orders.a", b"1", msg_id="1"))
         hopeless = Publisher(own_bus, ack_timeout_s=0.05, deadline_s=0.3)
         with pytest.raises(TransientError, match="no answer came to"):
             await hopeless.publish("orders.a", b"2", msg_id="2")
-        os.kill(own_server.pid, signal.SIGCONT)
+        thaw(own_server.pid)
         async with asyncio.timeout(10):
             await publishing
         await hopeless.close()

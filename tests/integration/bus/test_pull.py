@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -21,6 +19,7 @@ from stretto.bus.topology import Consumer, Stream
 from stretto.bus.wire import publish_command
 from stretto.runtime.errors import PermanentError, TransientError
 from stretto.testkit.servers import NatsServer
+from tests.frozen import freeze, thaw
 
 Eventually = Callable[[Callable[[], bool]], Awaitable[None]]
 
@@ -284,9 +283,9 @@ async def test_a_frozen_server_is_noticed_and_asked_again(
     async with PullLoop(own_bus, "WORK", "workers", heartbeat_s=0.1, expires_s=1) as loop:
         assert await loop.next_batch(timeout_s=0.05) == []
         assert own_server.pid is not None
-        os.kill(own_server.pid, signal.SIGSTOP)
+        freeze(own_server.pid)
         assert await loop.next_batch(timeout_s=0.5) == []
-        os.kill(own_server.pid, signal.SIGCONT)
+        thaw(own_server.pid)
         await publish(own_bus, 0, 1)
         async with asyncio.timeout(20):
             [message] = await take(loop, 1)

@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import os
-import signal
 import time
 from collections.abc import AsyncIterator, Callable
 
@@ -13,6 +11,7 @@ from redis.asyncio import Redis
 from stretto.cache import SharedCache, shared
 from stretto.cache.shared import MAX_KEYS
 from stretto.testkit.servers import RedisServer
+from tests.frozen import freeze, thaw
 
 DEADLINE_S = 30.0
 PATIENT_S = 10.0
@@ -132,14 +131,14 @@ async def test_a_redis_that_hangs_costs_a_few_timeouts_and_then_nothing(
     cache = SharedCache(redis_server.url, "test:1", timeout_s=0.05)
     async with running(cache):
         assert redis_server.pid is not None
-        os.kill(redis_server.pid, signal.SIGSTOP)
+        freeze(redis_server.pid)
         calls = 0
         while cache.is_up:
             assert await cache.get_many([b"a"]) == [None]
             calls += 1
         assert calls == cache.counts.failures == 3
         assert "no answer" in str(cache.why_away)
-        os.kill(redis_server.pid, signal.SIGCONT)
+        thaw(redis_server.pid)
         await eventually(lambda: cache.is_up)
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -18,6 +17,7 @@ from stretto.cache import shared
 from stretto.contracts.codec import json_encode
 from stretto.contracts.frames import DecidedRecord, DecideFrame, DecideRecord, ServiceStats
 from stretto.testkit.servers import RedisServer
+from tests.frozen import freeze
 from tests.integration.decision.asking import DEADLINE_S, Asker, key_of
 from tests.integration.decision.conftest import decision_service
 from tests.integration.decision.test_answering import stats
@@ -160,7 +160,7 @@ async def test_every_answer_comes_and_is_right_whatever_becomes_of_redis(
                 await redis_server.start()
                 await _is_up(bus)
             if number == 30 and redis_server.pid is not None:
-                os.kill(redis_server.pid, signal.SIGSTOP)
+                freeze(redis_server.pid)
         assert (await told(bus, "redis"))["failures"] >= 1
 
 
