@@ -21,7 +21,8 @@ Invariants
 
 from services.testing.playing import play
 from services.testing.replaying import replay
-from services.testing.world import TestedRun, World
+from services.testing.tested_run import TestedRun
+from services.testing.world import World
 from stretto.testing.replies import Attempt, Calls, Fails, Given, Held, Replies, Reply, Takes, When
 
 __all__ = [

@@ -6,7 +6,7 @@ held and that did not, each handler of a `catch`, each compensation.
 
 from collections.abc import Iterable, Iterator
 
-from services.testing.world import TestedRun
+from services.testing.tested_run import TestedRun
 from stretto.contracts import events as ev
 from stretto.contracts.codec import decode_ask_plan
 from stretto.contracts.events import COMPENSATION_SUFFIX

@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 
 from services.testing.covering import coverage_of
-from services.testing.world import TestedRun, World
+from services.testing.tested_run import TestedRun
+from services.testing.world import World
 from services.workflow.core.state import Node, NodeStatus, Role
 from stretto.contracts import events as ev
 from stretto.contracts.codec import json_encode

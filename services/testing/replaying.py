@@ -10,7 +10,8 @@ from functools import partial
 import msgspec
 
 from services.testing.recorded import Answered, Done, NotPlayable, Recorded, recorded_of
-from services.testing.world import TestedRun, World
+from services.testing.tested_run import TestedRun
+from services.testing.world import World
 from services.workflow.core import Run
 from services.workflow.core import commands as cm
 from services.workflow.core.effects import Dispatch, Seek, StartChild

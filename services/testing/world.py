@@ -14,6 +14,7 @@ from services.testing.builtin import builtin_reply
 from services.testing.fleet import Elsewhere, Later, Routed, ToDevice, VirtualFleet
 from services.testing.lines import VirtualLines, Waiter, scope_of
 from services.testing.outputs import VirtualOutputs
+from services.testing.tested_run import TestedRun
 from services.workflow.core import CONTINUE, Rejection, Run, apply, decide, effects, reuse
 from services.workflow.core import commands as cm
 from services.workflow.core.effects import (
@@ -35,7 +36,7 @@ from stretto.contracts import events as ev
 from stretto.contracts.codec import decode_event, json_encode
 from stretto.contracts.failures import Failure, FailureType
 from stretto.contracts.frames import DecideRecord
-from stretto.contracts.graph import Graph, StepPlan
+from stretto.contracts.graph import Graph
 from stretto.contracts.ids import AttemptId, parse_attempt_id, uuid7
 from stretto.contracts.public import ControlRequest, Presence
 from stretto.definition import compile_graph, load, validate_input
@@ -57,66 +58,6 @@ NO_DEVICE = "NoDevice"
 
 MAX_CHILD_DEPTH = 32
 """Runs inside one another, as in the service."""
-
-
-class TestedRun:
-    """A run of a world, with its log. Reads only: what happens to it is said to the world."""
-
-    __test__ = False
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        self.began_with = run.graph
-        self.log: list[tuple[int, ev.Event]] = []
-        """Instants (µs) and events."""
-        self.rejections: list[Rejection] = []
-        self.touched: list[tuple[StepPlan, ev.Event]] = []
-        """The steps' plans with what happened to them, for the coverage."""
-
-    @property
-    def status(self) -> str:
-        return self.run.phase.word
-
-    @property
-    def output(self) -> Any:
-        return msgspec.json.decode(self.run.output)
-
-    @property
-    def failure(self) -> Failure | None:
-        return self.run.failure
-
-    def step(self, path: str) -> str:
-        """The status of a step; `pending` where the run has not come to it."""
-        node = self.run.nodes.get(path)
-        return "pending" if node is None else node.status.word
-
-    def output_of(self, path: str) -> Any:
-        """The output of a step; None where it has none."""
-        node = self.run.nodes.get(path)
-        return None if node is None or node.output is None else msgspec.json.decode(node.output)
-
-    @property
-    def steps(self) -> dict[str, str]:
-        """The status of every step that the run has come to."""
-        return {path: node.status.word for path, node in self.run.nodes.items()}
-
-    def story(self, *types: str) -> list[str]:
-        """The events of some types (all) with their steps: `completed a`, `started` …"""
-        told = []
-        for _, event in self.log:
-            step = getattr(event, "step", "")
-            kind = event.type.removeprefix("step.")
-            if not types or kind in types:
-                told.append(f"{kind} {step}".strip())
-        return told
-
-    def at(self, told: str) -> float:
-        """Seconds from the start of the run to an event, as `story` tells it (the first such)."""
-        begin = self.log[0][0]
-        for (at_us, _), each in zip(self.log, self.story(), strict=True):
-            if each == told:
-                return (at_us - begin) / 1e6
-        raise AssertionError(f"expected {told!r} to have happened, but it has not: {self.story()}")
 
 
 class World:

@@ -4,7 +4,7 @@ import pytest
 
 from services.testing import World, replaying
 from services.testing.recorded import recorded_of
-from services.testing.world import TestedRun
+from services.testing.tested_run import TestedRun
 from stretto.contracts.ids import run_id_text
 from stretto.testing.replayed import Recording
 

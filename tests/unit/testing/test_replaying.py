@@ -6,7 +6,7 @@ import pytest
 
 from services.testing import Fails, Held, Takes, World, replay
 from services.testing.replaying import facts_of
-from services.testing.world import TestedRun
+from services.testing.tested_run import TestedRun
 from services.workflow.core import commands as cm
 from stretto.contracts.ids import run_id_text
 from stretto.definition import compile_graph, load

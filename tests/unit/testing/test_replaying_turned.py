@@ -2,7 +2,7 @@
 
 from services.testing import World, replay
 from services.testing.replaying import facts_of
-from services.testing.world import TestedRun
+from services.testing.tested_run import TestedRun
 from services.workflow.core import commands as cm
 from services.workflow.core.forking import taken_from
 from stretto.contracts import events as ev

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
-from services.testing.world import TestedRun, World
+from services.testing.tested_run import TestedRun
+from services.testing.world import World
 from services.workflow.causes import Cause, causes
 from stretto.contracts.public import Presence
 from stretto.testing.replies import Attempt, Fails, Reply, Takes

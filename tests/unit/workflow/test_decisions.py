@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.testing.world import TestedRun, World
+from services.testing.tested_run import TestedRun
+from services.testing.world import World
 from services.workflow.core import Run, apply
 from services.workflow.decisions import asked_decision, asking_seq
 from services.workflow.resolving import uses_of

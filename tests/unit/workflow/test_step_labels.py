@@ -4,7 +4,7 @@ come."""
 import pytest
 
 from services.testing import World
-from services.testing.world import TestedRun
+from services.testing.tested_run import TestedRun
 from stretto.contracts import events as ev
 
 HEAD = "workflow: w\nsteps:\n"
