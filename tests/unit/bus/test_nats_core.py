@@ -103,6 +103,36 @@ def test_what_is_not_the_protocol_is_an_error(wire: bytes) -> None:
         parse(wire + b"x" * (MAX_LINE_BYTES + 1))
 
 
+def test_a_line_of_another_protocol_between_messages_is_an_error() -> None:
+    with pytest.raises(errors.ProtocolError):
+        parse(b"MSG a.b 7 0\r\n\r\n", b"HTTP/1.1 400 Bad Request\r\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("stale connection", Client.RECONNECTING),
+        ("permissions violation for publish", Client.CONNECTED),
+    ],
+)
+async def test_an_error_of_the_server_is_not_always_a_loss_of_the_connection(
+    text: str, status: int
+) -> None:
+    told: list[str] = []
+    said: list[str] = []
+
+    async def heard(error: Exception) -> None:
+        said.append(str(error))
+
+    client = CoreClient(on_lost=lambda: told.append("lost"), on_bug=lambda _: None)
+    client._error_cb = heard
+    client._status = status
+    await client._process_err(text)
+
+    assert said[0] == f"nats: {text}"
+    assert told == []
+
+
 def test_after_a_reset_a_half_message_is_forgotten() -> None:
     recorder = Recorder()
     parser = Parser(recorder)  # type: ignore[arg-type]
