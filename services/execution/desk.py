@@ -42,6 +42,7 @@ from stretto.contracts.codec import decode_work, json_encode, unpack_dispatch
 from stretto.contracts.failures import Failure, FailureType
 from stretto.contracts.frames import DispatchFrame
 from stretto.contracts.ids import parse_attempt_id
+from stretto.contracts.payload import NULL
 from stretto.contracts.public import Task, TaskResult
 from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.clock import parse_rfc3339, rfc3339
@@ -292,9 +293,9 @@ class Desk:
         self._do(self._core.announced(namespace, queue, tasks))
         self._changed.set()
 
-    def alive(self, id_: str) -> None:
-        """Take note of a sign of life of an attempt."""
-        self._core.alive(id_, self._context.clock.now_us())
+    def alive(self, id_: str, details: bytes | None = None) -> None:
+        """Take note of a sign of life of an attempt, and of what it says to go on from."""
+        self._core.alive(id_, self._context.clock.now_us(), details)
 
     def deaf(self) -> None:
         """Take note that we could not hear anybody until now."""
@@ -510,9 +511,9 @@ class Desk:
             match effect:
                 case StopOwn(attempt):
                     self._house.stop([attempt.id])
-                case Silent(attempt, heartbeat_s):
+                case Silent(attempt, heartbeat_s, details):
                     self._measures.lost.add()
-                    self._answer(attempt, _silent(heartbeat_s))
+                    self._answer(attempt, _silent(heartbeat_s), details)
                 case Short(attempt, reason):
                     text = f"expected resources that there are, but the step {reason}"
                     self._answer(
@@ -521,7 +522,7 @@ class Desk:
                 case _:
                     self._errands.add(effect)
 
-    def _answer(self, attempt: Attempt, failure: Failure) -> None:
+    def _answer(self, attempt: Attempt, failure: Failure, details: bytes | None = None) -> None:
         """Answer for an attempt that no worker will answer for."""
         now = rfc3339(self._context.clock.now_us())
         self._outbox.add(
@@ -532,6 +533,7 @@ class Desk:
                 failure=failure,
                 worker=self._context.instance,
                 finished_at=now,
+                details=NULL if details is None else msgspec.Raw(details),
             ),
         )
 

@@ -10,6 +10,7 @@ from stretto.contracts.codec import json_encode
 from stretto.contracts.failures import Failure
 from stretto.contracts.frames import DispatchRecord, WithdrawRecord
 from stretto.contracts.ids import run_id_text
+from stretto.contracts.payload import NULL
 from stretto.contracts.public import Task
 from stretto.runtime.clock import rfc3339
 
@@ -41,6 +42,7 @@ def attempt_of(record: DispatchRecord, id_: str) -> Attempt:
         traceparent=record.traceparent,
         accept=record.accept,
         resources=record.resources or {},
+        details=NULL if record.details is None else msgspec.Raw(record.details),
     )
     return Attempt(
         id_=id_,

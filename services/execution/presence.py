@@ -10,6 +10,7 @@ from services.execution.lane import Lane
 from services.execution.measures import Measures
 from services.execution.settings import ExecutionSettings
 from stretto.contracts import subjects
+from stretto.contracts.payload import MAX_DETAILS_BYTES, NULL, payload_problem
 from stretto.contracts.presence import read_presence
 from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.context import ServiceContext
@@ -24,6 +25,7 @@ class _Alive(msgspec.Struct, frozen=True):
     """What execution reads of a progress message."""
 
     id: str
+    details: msgspec.Raw = NULL
 
 
 _decode_alive = msgspec.json.Decoder(_Alive).decode
@@ -80,13 +82,13 @@ class Listener:
 
     def _progress(self, _subject: bytes, _reply: bytes, _block: bytes, data: bytes) -> None:
         try:
-            id_ = _decode_alive(data).id
+            alive = _decode_alive(data)
         except UNREADABLE as error:
             logger.warning("progress not understood", extra={names.LOG_REASON: str(error)})
             return
         for lane in self._lanes:
             if lane.desk is not None:
-                lane.desk.alive(id_)
+                lane.desk.alive(alive.id, _details(alive))
 
     def _back(self) -> None:
         """The connection is back: nobody's silence until now counts."""
@@ -94,3 +96,11 @@ class Listener:
         for lane in self._lanes:
             if lane.desk is not None:
                 lane.desk.deaf()
+
+
+def _details(alive: _Alive) -> bytes | None:
+    """What it says to go on from, where that may be kept."""
+    if alive.details is NULL:
+        return None
+    details = bytes(alive.details)
+    return None if payload_problem(details, MAX_DETAILS_BYTES) is not None else details

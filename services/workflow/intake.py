@@ -32,7 +32,7 @@ from stretto.contracts.frames import (
     StartRecord,
 )
 from stretto.contracts.ids import parse_attempt_id, parse_run_id, uuid7
-from stretto.contracts.payload import MAX_PAYLOAD_BYTES, NULL, payload_problem
+from stretto.contracts.payload import MAX_DETAILS_BYTES, MAX_PAYLOAD_BYTES, NULL, payload_problem
 from stretto.contracts.public import ForkRequest, StartRequest, TaskResult
 
 logger = logging.getLogger(__name__)
@@ -320,7 +320,16 @@ def _outcome(result: TaskResult, path: str, attempt: int) -> Result:
         worker=_cut(result.worker, MAX_NAME_CHARS),
         started_at=_cut(result.started_at, MAX_INSTANT_CHARS),
         finished_at=_cut(result.finished_at, MAX_INSTANT_CHARS),
+        details=_details(result) if failure is not None else NULL,
     )
+
+
+def _details(result: TaskResult) -> msgspec.Raw:
+    """What a failed attempt says to go on from; nothing where it is more than may be kept."""
+    details = result.details
+    if details is NULL or payload_problem(bytes(details), MAX_DETAILS_BYTES) is not None:
+        return NULL
+    return details
 
 
 def _failure(told: Failure | None) -> Failure:

@@ -288,6 +288,7 @@ def _dispatch_record(slot: Slot, effect: Dispatch, again: bool) -> DispatchRecor
         slot.run.workflow,
         effect.priority,
         effect.task.resources or None,
+        None if effect.attempt == 1 else slot.run.nodes[effect.path].details,
     )
 
 

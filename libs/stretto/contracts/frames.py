@@ -73,6 +73,7 @@ class DispatchRecord(msgspec.Struct, frozen=True, array_like=True):
     when a
     worker begins. `route`: it goes to a device. `workflow`: the workflows of a queue take turns.
     `priority`: 0 to 9, the higher first. `resources`: what it needs all at once, by name.
+    `details`: JSON, what an attempt before it said to go on from.
     """
 
     run_id: bytes
@@ -94,6 +95,7 @@ class DispatchRecord(msgspec.Struct, frozen=True, array_like=True):
     workflow: str = ""
     priority: int = DEFAULT_PRIORITY
     resources: dict[str, int] | None = None
+    details: bytes | None = None
 
 
 class WithdrawRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):

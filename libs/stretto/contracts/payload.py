@@ -25,6 +25,10 @@ MAX_STORED_BYTES = 64 * 1024 * 1024
 """The largest payload that a reference may stand for: the services hold it in memory a few
 times."""
 
+MAX_DETAILS_BYTES = 16 * 1024
+"""What a sign of life says to go on from: it is in each failed attempt's event, and kept in memory
+for each attempt that is out. More is a payload of the worker's own, and this its name."""
+
 REFERENCE_MARK = b'"$payload"'
 """In every JSON text that holds a reference, and in hardly any other."""
 

@@ -190,6 +190,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When it begins, the worker sends `{"accepted": id, "worker": name}` to `reply`."""
     resources: dict[str, int] = {}
     """What it has of named resources until its result is there, by name."""
+    details: msgspec.Raw = NULL
+    """What an attempt before this one last said in its signs of life: where to go on from."""
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
@@ -211,6 +213,8 @@ class TaskResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     worker: str | None = None
     started_at: str | None = None
     finished_at: str | None = None
+    details: msgspec.Raw = NULL
+    """Of a failed attempt: where the next one may go on from, up to 16 KiB."""
 
 
 class Results(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -270,6 +274,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     message: str | None = None
     """What is being done, for people."""
     worker: str | None = None
+    details: msgspec.Raw = NULL
+    """Where the next attempt may go on from when this one is lost, up to 16 KiB."""
 
 
 class PublicEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

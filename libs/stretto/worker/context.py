@@ -1,20 +1,27 @@
 """What a handler may know and do besides its input: the `ctx` parameter."""
 
+import json
 import logging
 from collections.abc import Callable, MutableMapping
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
+from stretto.contracts.payload import MAX_DETAILS_BYTES, NULL
 from stretto.contracts.public import Task
 from stretto.telemetry.names import LOG_ATTEMPT, LOG_RUN_ID, LOG_STEP
+from stretto.worker.errors import InvalidOutput, TooLarge
+from stretto.worker.outcome import encode_output
 
-Beat = Callable[[float | None, str | None], None]
-"""Sends a sign of life with progress (0–1) and a message; may be called from any thread."""
+Beat = Callable[[float | None, str | None, msgspec.Raw], None]
+"""Sends a sign of life with progress (0–1), a message, and details; may be called from any
+thread."""
 
 _LOG = logging.getLogger("stretto.task")
 
 
-def _no_beat(progress: float | None, message: str | None) -> None:
+def _no_beat(progress: float | None, message: str | None, details: msgspec.Raw) -> None:
     """Send nothing: the handler runs where there is no bus."""
 
 
@@ -80,14 +87,38 @@ class Context:
 
         It is a sign of life, too. Said often it costs little: within 50 ms the last word counts.
         """
-        self._beat(min(max(share, 0.0), 1.0), message)
+        self._beat(min(max(share, 0.0), 1.0), message, NULL)
 
-    def heartbeat(self, progress: float | None = None, message: str | None = None) -> None:
+    def heartbeat(
+        self,
+        progress: float | None = None,
+        message: str | None = None,
+        *,
+        details: Any = None,
+    ) -> None:
         """Say that the work goes on: `progress` 0–1, `message` for people. Never waits.
 
-        The worker sends signs of life by itself; this adds how far the work is.
+        The worker sends signs of life by itself; this adds how far the work is, and with `details`
+        (anything that is JSON, up to 16 KiB) where the next attempt may go on from when this one
+        fails or its worker is lost: there it is `ctx.details`. The last word counts.
+
+        Raises:
+            ValueError: the details are larger, nested deeper than 64, or no JSON.
         """
-        self._beat(progress, message)
+        self._beat(progress, message, NULL if details is None else _encoded(details))
+
+    @property
+    def details(self) -> Any:
+        """What an attempt before this one last gave to `heartbeat(details=…)`; None: nothing that
+        was heard. A hint: work done after it may have to be done again."""
+        return json.loads(bytes(self._task.details))
+
+
+def _encoded(details: object) -> msgspec.Raw:
+    try:
+        return encode_output(details, MAX_DETAILS_BYTES)
+    except (InvalidOutput, TooLarge) as error:
+        raise ValueError(f"expected details that can be sent, but: {error}") from error
 
 
 class AttemptLog(logging.LoggerAdapter[logging.Logger]):

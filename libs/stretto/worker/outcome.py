@@ -3,7 +3,7 @@
 import msgspec
 
 from stretto.contracts.failures import MAX_MESSAGE_CHARS, Failure, FailureType
-from stretto.contracts.payload import MAX_PAYLOAD_BYTES, payload_problem
+from stretto.contracts.payload import MAX_PAYLOAD_BYTES, NULL, payload_problem
 from stretto.contracts.public import TaskResult
 from stretto.worker.errors import InvalidOutput, TooLarge
 
@@ -67,7 +67,15 @@ def completed(id_: str, output: msgspec.Raw, worker: str, started: str, now: str
     )
 
 
-def failed(id_: str, failure: Failure, worker: str, started: str | None, now: str) -> TaskResult:
+def failed(
+    id_: str,
+    failure: Failure,
+    worker: str,
+    started: str | None,
+    now: str,
+    *,
+    details: msgspec.Raw = NULL,
+) -> TaskResult:
     return TaskResult(
         id=id_,
         status="failed",
@@ -75,6 +83,7 @@ def failed(id_: str, failure: Failure, worker: str, started: str | None, now: st
         worker=worker,
         started_at=started,
         finished_at=now,
+        details=details,
     )
 
 

@@ -3,6 +3,9 @@
 import asyncio
 from collections.abc import Callable
 
+import msgspec
+
+from stretto.contracts.payload import NULL
 from stretto.contracts.public import Progress
 
 BEATS_WITHIN_SILENCE = 3
@@ -21,7 +24,10 @@ class Pulse:
         send: sends one message; never waits.
     """
 
-    __slots__ = ("_heartbeat_s", "_id", "_loop", "_next", "_said", "_send", "_sent_at", "_worker")
+    __slots__ = (
+        *("_heartbeat_s", "_id", "_loop", "_new", "_next", "_said", "_send", "_sent_at", "_worker"),
+        "details",
+    )
 
     def __init__(
         self, id_: str, worker: str, heartbeat_s: float | None, send: Callable[[Progress], None]
@@ -34,15 +40,20 @@ class Pulse:
         self._next: asyncio.TimerHandle | None = None
         self._sent_at = float("-inf")
         self._said: tuple[float | None, str | None] = (None, None)
+        self.details = NULL
+        """What the handler last said for the next attempt to go on from."""
+        self._new = False
 
     def start(self) -> None:
         """Send the first sign now, where signs are wanted."""
         if self._heartbeat_s is not None:
             self._beat()
 
-    def say(self, progress: float | None, message: str | None) -> None:
+    def say(self, progress: float | None, message: str | None, details: msgspec.Raw = NULL) -> None:
         """Send what the handler says, at once or joined with what it said a moment ago."""
         self._said = (progress, message)
+        if details is not NULL:
+            self.details, self._new = details, True
         wait_s = self._sent_at + MIN_INTERVAL_S - self._loop.time()
         if wait_s <= 0:
             self._beat()
@@ -54,7 +65,7 @@ class Pulse:
         if self._next is not None:
             self._next.cancel()
             self._next = None
-        if self._said != (None, None):
+        if self._said != (None, None) or self._new:
             self._emit()
 
     def _beat(self) -> None:
@@ -68,8 +79,17 @@ class Pulse:
 
     def _emit(self) -> None:
         progress, message = self._said
-        self._said = (None, None)
-        self._send(Progress(id=self._id, progress=progress, message=message, worker=self._worker))
+        details = self.details if self._new else NULL
+        self._said, self._new = (None, None), False
+        self._send(
+            Progress(
+                id=self._id,
+                progress=progress,
+                message=message,
+                worker=self._worker,
+                details=details,
+            )
+        )
 
     def _later(self, wait_s: float) -> None:
         if self._next is not None:

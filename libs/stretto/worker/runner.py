@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from stretto.contracts.failures import Failure, FailureType
-from stretto.contracts.payload import MAX_PAYLOAD_BYTES, MAX_STORED_BYTES, REFERENCE_MARK
+from stretto.contracts.payload import MAX_PAYLOAD_BYTES, MAX_STORED_BYTES, NULL, REFERENCE_MARK
 from stretto.contracts.public import Progress, Task, TaskResult
 from stretto.payloads import Carrier
 from stretto.runtime.clock import US_PER_S, Clock, parse_rfc3339, rfc3339
@@ -208,8 +208,10 @@ class Runner:
         run.pulse, run.context = pulse, Context(task, beat)
         pulse.start()
 
-    def _say_from_thread(self, pulse: Pulse, progress: float | None, message: str | None) -> None:
-        self._loop.call_soon_threadsafe(pulse.say, progress, message)
+    def _say_from_thread(
+        self, pulse: Pulse, progress: float | None, message: str | None, details: msgspec.Raw
+    ) -> None:
+        self._loop.call_soon_threadsafe(pulse.say, progress, message, details)
 
     async def _run(self, run: Run, arguments: dict[str, Any] | None) -> None:
         try:
@@ -224,7 +226,8 @@ class Runner:
         if ended is None:
             self._ledger.abandon(attempt)
         elif isinstance(ended, Failure):
-            self._fail(attempt, ended, run.started_at)
+            details = NULL if run.pulse is None else run.pulse.details
+            self._fail(attempt, ended, run.started_at, details)
         else:
             self._complete(attempt, ended, run.started_at)
         self.fill()
@@ -290,7 +293,13 @@ class Runner:
         now = rfc3339(self._clock.now_us())
         self._finish(attempt, completed(attempt.task.id, output, self._worker, started_at, now))
 
-    def _fail(self, attempt: Attempt, failure: Failure, started_at: str | None) -> None:
+    def _fail(
+        self,
+        attempt: Attempt,
+        failure: Failure,
+        started_at: str | None,
+        details: msgspec.Raw = NULL,
+    ) -> None:
         logger.info(
             "attempt failed",
             extra={
@@ -303,7 +312,8 @@ class Runner:
             },
         )
         now = rfc3339(self._clock.now_us())
-        self._finish(attempt, failed(attempt.task.id, failure, self._worker, started_at, now))
+        result = failed(attempt.task.id, failure, self._worker, started_at, now, details=details)
+        self._finish(attempt, result)
 
     def _finish(self, attempt: Attempt, result: TaskResult) -> None:
         self._ledger.finish(attempt, result)

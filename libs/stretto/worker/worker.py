@@ -143,8 +143,16 @@ class Worker:
         if code:
             raise SystemExit(code)
 
-    async def run_local(self, task: str, input: Any = None, *, attempt: int = 1) -> Any:  # noqa: A002 - the word of the contract
+    async def run_local(
+        self,
+        task: str,
+        input: Any = None,  # noqa: A002 - the word of the contract
+        *,
+        attempt: int = 1,
+        details: Any = None,
+    ) -> Any:
         """Run a handler here, without a bus, for tests: input and output pass through JSON.
+        `details` is what `ctx.details` gives.
 
         Raises:
             KeyError: there is no handler for the task.
@@ -154,7 +162,10 @@ class Worker:
         if task not in self._handlers:
             raise KeyError(f"expected one of {self.tasks}, but got {task!r}")
         handler = self._handlers[task]
-        facts = _local_task(task, msgspec.Raw(msgspec.json.encode(input)), attempt)
+        facts = msgspec.structs.replace(
+            _local_task(task, msgspec.Raw(msgspec.json.encode(input)), attempt),
+            details=msgspec.Raw(msgspec.json.encode(details)),
+        )
         arguments = handler.binding.read(facts.input)
         if handler.binding.context is not None:
             arguments[handler.binding.context] = Context(facts)

@@ -270,11 +270,11 @@ class Admission:
             self._forget(attempt)
         return attempt
 
-    def alive(self, id_: str, now_us: int) -> None:
-        """Note a sign of life: it was accepted, or sent progress."""
+    def alive(self, id_: str, now_us: int, details: bytes | None = None) -> None:
+        """Note a sign of life: it was accepted, or sent progress with what to go on from."""
         attempt = self._known.get(id_)
         if attempt is not None and attempt.state in (State.OUT, State.SENDING):
-            self.pulses.hear(attempt, now_us)
+            self.pulses.hear(attempt, now_us, details)
 
     def announced(self, namespace: str, queue: str, tasks: Iterable[str]) -> list[Effect]:
         """Bind what waited for somebody to announce these tasks; `roster` knows of it already.
@@ -325,7 +325,8 @@ class Admission:
             return []
         effects: list[Effect] = []
         for attempt in self.pulses.silent(now_us):
-            effects.append(Silent(attempt, attempt.heartbeat_s))
+            said = self.pulses.details(attempt.id)
+            effects.append(Silent(attempt, attempt.heartbeat_s, said))
             if attempt.queue is not None and attempt.state is State.OUT:
                 effects.append(Stop(attempt.namespace, attempt.queue, [attempt]))
             self._forget(attempt)

@@ -38,6 +38,8 @@ class Silent(NamedTuple):
 
     attempt: Attempt
     heartbeat_s: float
+    details: bytes | None = None
+    """What it last said to go on from."""
 
 
 class Short(NamedTuple):

@@ -23,6 +23,7 @@ from stretto.contracts import events as ev
 from stretto.contracts.codec import json_encode
 from stretto.contracts.events import HANDLER_SUFFIX
 from stretto.contracts.graph import ScopePlan
+from stretto.contracts.payload import NULL
 
 _NOTHING = ScopePlan(steps=())
 
@@ -308,6 +309,8 @@ def _failed(run: Run, event: ev.StepFailed, at_us: int) -> None:
     node = _begin(run, event.step, at_us)
     signals.unlisten(run, node)
     node.failure = event.failure
+    if event.details is not NULL:  # else what an earlier one said still holds
+        node.details = bytes(event.details)
     if event.worker is not None:  # else who had it stays known: the next attempt avoids it
         node.worker = event.worker
     if node.place is not None:

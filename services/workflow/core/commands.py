@@ -8,6 +8,7 @@ from stretto.contracts.events import RunForked
 from stretto.contracts.failures import Failure
 from stretto.contracts.frames import DecidedRecord
 from stretto.contracts.graph import Graph
+from stretto.contracts.payload import NULL
 from stretto.contracts.public import ControlRequest
 
 RUN_MARK = "run:"
@@ -78,6 +79,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     worker: str | None = None
     started_at: str | None = None
     finished_at: str | None = None
+    details: msgspec.Raw = NULL
+    """Of a failure: what the next attempt may go on from."""
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):

@@ -113,9 +113,10 @@ def _result(run: Run, command: cm.Result, now_us: int) -> Outcome:
             )
         ]
     event = attempt_failed(run, node, command.failure, now_us)
-    if command.worker or command.started_at:
+    if command.worker or command.started_at or command.details is not NULL:
         event = msgspec.structs.replace(
             event,
+            details=command.details,
             worker=command.worker,
             started_at=command.started_at,
             finished_at=command.finished_at,

@@ -86,8 +86,8 @@ class Node:
     """One step, item, round, for_each or compensation of a run."""
 
     __slots__ = (
-        "anew", "attempt", "avoid", "base", "body", "candidate", "child_run", "deadline_us", "each",
-        "escalated",
+        "anew", "attempt", "avoid", "base", "body", "candidate", "child_run", "deadline_us",
+        "details", "each", "escalated",
         "failure", "finishing", "first_us", "handler", "index", "input", "limits", "listens",
         "output", "path", "place", "plan", "queue_deadline_us", "reuse", "role", "round", "rounds",
         "scope",
@@ -125,6 +125,8 @@ class Node:
         self.input: bytes | None = None
         self.output: bytes | None = None
         self.failure: Failure | None = None
+        self.details: bytes | None = None
+        """What an attempt that failed said to go on from."""
         self.worker: str | None = None
         self.each: Each | None = None
         self.body: Scope | None = None

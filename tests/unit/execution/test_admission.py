@@ -200,6 +200,20 @@ def test_silence_counts_from_the_first_sign_of_life() -> None:
     assert len(core.pulses) == 0
 
 
+def test_what_a_silent_attempt_said_to_go_on_from_is_told_with_its_silence() -> None:
+    core = admission()
+    one = attempt("a", heartbeat_s=1.0)
+    admit(core, one, attempt("b"))
+    send(core)
+    core.alive("a", T0, b'{"at":1}')
+    core.alive("a", T0)
+    core.alive("b", T0, b"not watched")
+    assert core.pulses.details("b") is None
+    silent, _ = core.tick(T0 + S + 1)
+    assert silent == Silent(one, 1.0, b'{"at":1}')
+    assert core.pulses.details("a") is None
+
+
 def test_silence_does_not_count_while_we_did_not_listen() -> None:
     core = admission()
     admit(core, attempt("a", heartbeat_s=1.0))

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from msgspec import Raw
+
 from stretto.contracts.public import Progress
 from stretto.worker.pulse import MIN_INTERVAL_S, Pulse
 
@@ -77,3 +79,14 @@ async def test_the_last_word_is_sent_at_the_end() -> None:
     assert [p.progress for p in ear.heard] == [0.9, 1.0]
     pulse.stop()
     assert len(ear.heard) == 2
+
+
+async def test_what_to_go_on_from_is_sent_when_it_is_new_and_kept() -> None:
+    ear = Ear()
+    pulse = Pulse("a", "w", None, ear.send)
+    pulse.say(None, None, Raw(b"1"))
+    pulse.say(0.5, None)
+    pulse.say(None, None, Raw(b"2"))
+    pulse.stop()
+    assert [bytes(said.details) for said in ear.heard] == [b"1", b"2"]
+    assert bytes(pulse.details) == b"2"

@@ -106,3 +106,27 @@ def test_the_context_tells_of_its_attempt(caplog: pytest.LogCaptureFixture) -> N
     first, second = caplog.records
     assert (first.run_id, first.step, first.attempt, first.count) == ("r", "s", 1, 3)  # type: ignore[attr-defined]
     assert second.run_id == "r"  # type: ignore[attr-defined]
+
+
+async def test_where_an_attempt_goes_on_from_can_be_given_to_a_local_run() -> None:
+    worker = Worker()
+
+    @worker.task("go.on")
+    async def go_on(ctx: Context) -> object:
+        ctx.heartbeat(0.5, details={"at": 2})
+        return ctx.details
+
+    assert await worker.run_local("go.on") is None
+    assert await worker.run_local("go.on", details={"at": 1}) == {"at": 1}
+
+
+@pytest.mark.parametrize("details", ["x" * 20_000, object()])
+async def test_details_that_cannot_be_sent_are_refused(details: object) -> None:
+    worker = Worker()
+
+    @worker.task("say")
+    async def say(ctx: Context) -> None:
+        ctx.heartbeat(details=details)
+
+    with pytest.raises(ValueError, match="expected details that can be sent, but"):
+        await worker.run_local("say")

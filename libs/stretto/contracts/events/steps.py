@@ -156,7 +156,8 @@ class StepWaiting(Event, frozen=True, kw_only=True, omit_defaults=True):
 class StepFailed(Event, frozen=True, kw_only=True, omit_defaults=True):
     """An attempt failed. With `retry_at` there will be another; with `handler` (an index from 0)
     that `catch` of the step takes over; without either, the step has failed. `by`: the person who
-    rejected an approval. `blocked`: a compensation has failed for good and waits for a person."""
+    rejected an approval. `blocked`: a compensation has failed for good and waits for a person.
+    `details`: what the attempt said last, for the next one to go on from."""
 
     type: ClassVar[str] = "step.failed"
     step: str
@@ -169,6 +170,7 @@ class StepFailed(Event, frozen=True, kw_only=True, omit_defaults=True):
     finished_at: str | None = None
     by: str | None = None
     blocked: bool = False
+    details: msgspec.Raw = NULL
 
 
 class StepHastened(Event, frozen=True, kw_only=True, omit_defaults=True):
