@@ -1,0 +1,1 @@
+"""The execution service: which attempt goes to whom, and when. What it knows it can ask back."""

@@ -4,6 +4,7 @@ A new package is a new line here, and an arrow that is not in the table is a dec
 a test to mend.
 """
 
+import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -143,3 +144,15 @@ def test_scripts_are_used_by_nobody() -> None:
         for name in imports(path)
         if name.split(".")[0] in ("scripts", "tests")
     ]
+
+
+def test_every_package_is_told_on_the_page_of_the_architecture() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    table = page[page.index("## Rooms") : page.index("## Streams")]
+    named = {
+        name
+        for row in table.splitlines()
+        if row.startswith("| `")
+        for name in re.findall(r"`(\w+)`", row.split("|")[1])
+    }
+    assert named == set(LIBRARIES)
