@@ -122,6 +122,8 @@ class AskPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     lenient: bool = False
     table: TablePlan | None = None
     devices: DevicesPlan | None = None
+    secret: tuple[str, ...] = ()
+    """Names of fields whose values are not shown when something goes wrong."""
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

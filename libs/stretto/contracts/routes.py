@@ -73,6 +73,8 @@ class RoutePlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     otherwise: tuple[Otherwise, ...] = ()
     scorer: str | None = None
     """The scorer that `learned` goes by; None: the one of the configuration, or none."""
+    secret: tuple[str, ...] = ()
+    """Names of fields whose values are not shown when something goes wrong."""
 
 
 class RouteRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):

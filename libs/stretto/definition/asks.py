@@ -24,8 +24,8 @@ class AskText(msgspec.Struct, frozen=True, kw_only=True):
     values: dict[str, msgspec.Raw] = {}
     devices: DevicesPlan | None = None
 
-    def settled(self, workflow: str, version: int) -> Ask:
-        """Make the ask of one version."""
+    def settled(self, workflow: str, version: int, secret: tuple[str, ...]) -> Ask:
+        """Make the ask of one version; `secret`: names of fields that are not shown."""
         plan = AskPlan(
             workflow=workflow,
             version=version,
@@ -39,5 +39,6 @@ class AskText(msgspec.Struct, frozen=True, kw_only=True):
             table=self.table,
             values=self.values,
             devices=self.devices,
+            secret=secret,
         )
         return Ask(plan=json_encode(plan), refs=tuple(self.refs.values()))

@@ -27,6 +27,7 @@ from stretto.definition.drafts import CatchDraft, Draft, StepDraft, TaskDraft
 from stretto.definition.model import CompensateText, Defaults, StepText, TaskText
 from stretto.definition.nodes import Node
 from stretto.definition.routes import RouteDraft
+from stretto.definition.secret_fields import secret_names
 from stretto.definition.shapes import Located, json_of
 
 
@@ -67,6 +68,10 @@ class _Compiler:
         self.draft = draft
         self.version = version
         self.defaults: Defaults = draft.text.defaults
+        schema = draft.text.input
+        self.secret: tuple[str, ...] = ()
+        if schema is not None:
+            self.secret = secret_names(msgspec.json.decode(json_of(schema.node)))
 
     def graph(self) -> Graph:
         text, output = self.draft.text, self.draft.output
@@ -170,7 +175,7 @@ class _Compiler:
     def _for_each(self, draft: StepDraft) -> ForEach | None:
         if draft.expand is None:
             return None
-        ask = draft.expand.settled(self.draft.text.workflow, self.version)
+        ask = draft.expand.settled(self.draft.text.workflow, self.version, self.secret)
         text = draft.text
         return ForEach(
             ask=ask,
@@ -198,7 +203,7 @@ class _Compiler:
             name=text.name,
             queue=text.queue or self.defaults.queue,
             input=constant_input,
-            route=None if route is None else route.settled(self.draft.text.workflow),
+            route=None if route is None else route.settled(self.draft.text.workflow, self.secret),
             priority=self._priority(text),
             resources=text.resources or {},
         )
@@ -209,4 +214,6 @@ class _Compiler:
         return DEFAULT_PRIORITY if said is None else said
 
     def _ask(self, text: AskText | None) -> Ask | None:
-        return None if text is None else text.settled(self.draft.text.workflow, self.version)
+        if text is None:
+            return None
+        return text.settled(self.draft.text.workflow, self.version, self.secret)

@@ -75,9 +75,11 @@ class RouteDraft(msgspec.Struct, frozen=True, kw_only=True):
     plan: RoutePlan
     refs: dict[Place, Ref]
 
-    def settled(self, workflow: str) -> Ask:
-        """Make the question of one workflow."""
-        plan = msgspec.structs.replace(self.plan, workflow=workflow, paths=tuple(self.refs))
+    def settled(self, workflow: str, secret: tuple[str, ...]) -> Ask:
+        """Make the question of one workflow; `secret`: names of fields that are not shown."""
+        plan = msgspec.structs.replace(
+            self.plan, workflow=workflow, paths=tuple(self.refs), secret=secret
+        )
         return Ask(plan=json_encode(plan), refs=tuple(self.refs.values()))
 
 

@@ -1,7 +1,9 @@
 """Values that are not shown: those under names that say so (`password`, `api_key`, `token` …).
 
 What goes wrong with an expression is told with the values involved, and ends up in the log, on a
-page and in spans. Nothing marks a value as secret there but its name.
+page and in spans. A value is secret there by its name: one that says so, or one that the schema of
+the workflow's input marks (`writeOnly: true`, `format: password`); a scope has those under
+`SECRET_ROOT`.
 """
 
 from __future__ import annotations
@@ -10,9 +12,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ["MASK", "is_secret_name", "masked"]
+__all__ = ["MASK", "SECRET_ROOT", "is_secret_name", "masked", "with_secrets"]
 
 MASK = "•••"
+
+SECRET_ROOT = "@secret"
+"""The root under which a scope carries further names of secrets."""
 
 _NAME = re.compile(
     r"passw(or)?d|passphrase|passcode|secret|token|api[-_]?key|private[-_]?key|access[-_]?key"
@@ -32,6 +37,11 @@ _CUT = "…"
 def is_secret_name(name: str) -> bool:
     """Whether a field of this name holds what is not shown."""
     return _NAME.search(name) is not None
+
+
+def with_secrets(scope: Mapping[str, Any], names: tuple[str, ...]) -> Mapping[str, Any]:
+    """The scope with further names whose values are not shown."""
+    return {**scope, SECRET_ROOT: names} if names else scope
 
 
 def masked(text: str, scope: Mapping[str, Any]) -> str:
@@ -57,13 +67,19 @@ def _without_beginning(text: str, secret: str) -> str:
 
 def _secrets(scope: Mapping[str, Any]) -> Iterator[str]:
     """The texts and numbers under names that say that they are secret, at any depth."""
-    waiting: list[tuple[Any, bool]] = [(scope, False)]
+    named = frozenset(scope.get(SECRET_ROOT, ()))
+    waiting: list[tuple[Any, bool]] = [
+        (value, False) for name, value in scope.items() if name != SECRET_ROOT
+    ]
     looked_at = 0
     while waiting and looked_at < MAX_LOOKED_AT:
         value, secret = waiting.pop()
         looked_at += 1
         if isinstance(value, Mapping):
-            waiting += [(v, secret or is_secret_name(str(name))) for name, v in value.items()]
+            waiting += [
+                (inner, secret or name in named or is_secret_name(str(name)))
+                for name, inner in value.items()
+            ]
         elif isinstance(value, list):
             waiting += [(item, secret) for item in value]
         elif secret and not isinstance(value, bool) and value is not None:

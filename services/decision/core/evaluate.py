@@ -14,6 +14,7 @@ from stretto.contracts.graph import DevicesPlan
 from stretto.contracts.unreadable import UNREADABLE
 from stretto.expression.errors import EvaluationError
 from stretto.expression.paths import Scope, show_path
+from stretto.expression.secrets import with_secrets
 
 MAX_ITEMS = 10_000
 """Items of one `for_each`: each becomes a step with events of its own in the run's log."""
@@ -110,7 +111,8 @@ def evaluate(
             rules=rules,
         )  # fmt: skip
     except EvaluationError as error:
-        message = evaluation_message(error, scope) + _why_absent(error, plan, record.values)
+        message = evaluation_message(error, with_secrets(scope, plan.secret))
+        message += _why_absent(error, plan, record.values)
         failure = expression_failure(_joined(place, error.place), message, error.code)
         return DecidedRecord(run_id, path, turn, error=failure)
 

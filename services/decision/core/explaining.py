@@ -28,7 +28,7 @@ from stretto.contracts.graph import AskPlan
 from stretto.expression import EvaluationError, Kind, Program
 from stretto.expression.errors import shorten
 from stretto.expression.paths import Scope, look_up, show_path
-from stretto.expression.secrets import masked
+from stretto.expression.secrets import masked, with_secrets
 from stretto.expression.template import compile_condition
 from stretto.table.compiled import CompiledTable, Row
 from stretto.table.values import contains
@@ -67,7 +67,7 @@ def explain(request: ExplainRequest, cache: PlanCache, clock_ns: Callable[[], in
         scope, _ = scope_of(compiled, values, indices)
     except EvaluationError as error:
         return Explained(kind=_kind(plan), took_us=took_us, error=str(error))
-    return _told(plan, compiled, scope, answer, took_us)
+    return _told(plan, compiled, with_secrets(scope, compiled.secret), answer, took_us)
 
 
 def _told(

@@ -44,6 +44,7 @@ class CompiledPlan(NamedTuple):
     lenient: bool
     table: CompiledTable | None = None
     devices: DevicesPlan | None = None
+    secret: tuple[str, ...] = ()
 
 
 class BrokenPlan(NamedTuple):
@@ -129,6 +130,7 @@ class PlanCache:
             lenient=plan.lenient,
             table=None if plan.table is None else CompiledTable(plan.table, self._programs),
             devices=plan.devices,
+            secret=plan.secret,
         )
 
     def _getter(self, source: str | None, place: str, expect: Kind) -> Getter | None:

@@ -24,6 +24,7 @@ from stretto.contracts.routes import Outcome, Ranked, RankQuestion, RoutePlan
 from stretto.contracts.unreadable import UNREADABLE
 from stretto.expression.cache import ProgramCache
 from stretto.expression.errors import EvaluationError, ExpressionError
+from stretto.expression.secrets import with_secrets
 from stretto.scoring import Scorers
 
 MAX_ROUTES = 10_000
@@ -80,7 +81,7 @@ class Routes:
         namespace, task = question.namespace, question.task
         scope: Mapping[str, Any] = {}
         try:
-            scope = _scope(matcher.plan.paths, values)
+            scope = with_secrets(_scope(matcher.plan.paths, values), matcher.plan.secret)
             asked = Asked(matcher, encoded, values, namespace, task)
             matched = self.matches.of(asked, scope, self.fleet)
             chosen = self._ranker.rank(

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from pathlib import Path
 
 from stretto import Worker
 
@@ -20,6 +21,7 @@ worker = Worker(
 async def read(n: int) -> dict[str, object]:
     """Say who read it; fail or take long when told so."""
     await asyncio.sleep(float(os.environ.get("DEVICE_SECONDS", "0.01")))
-    if os.environ.get("DEVICE_BROKEN"):
+    until = os.environ.get("DEVICE_BROKEN_UNTIL")  # a file: when it is there the device is repaired
+    if os.environ.get("DEVICE_BROKEN") or (until and not Path(until).exists()):
         raise RuntimeError("the lens is broken")
     return {"n": n, "by": NAME}

@@ -126,6 +126,26 @@ def test_a_retry_goes_to_another_device_and_who_fails_often_is_set_aside(
         assert [e["data"]["device"] for e in after][:2] == ["rb-bad", "rb-good"]
 
 
+def test_a_device_that_was_set_aside_is_tried_again_and_comes_back(
+    dev: Dev, fleet: Fleet, tmp_path: Path
+) -> None:
+    repaired = tmp_path / "repaired"
+    fleet.start("rg-good", site="r-gentle", slots=1)
+    fleet.start("rg-bad", site="r-gentle", broken_until=repaired, slots=8)
+    events = history(dev, begin(dev, tmp_path, "route-gentle", 12, site="r-gentle"))
+    assert {output["by"] for output in outputs(events)} == {"rg-good"}
+    bound = [e["data"]["ranked"] for e in events if e["type"] == "step.bound"]
+    assert any(r.get("refused", {}).get("set aside after failures") for r in bound)
+
+    repaired.touch()
+
+    def served() -> set[str]:
+        found = history(dev, begin(dev, tmp_path, "route-gentle", 2, site="r-gentle"))
+        return {output["by"] for output in outputs(found)}
+
+    fleet.until(lambda: "rg-bad" in served())
+
+
 def test_nobody_fits_and_the_ways_out_are_taken(dev: Dev, fleet: Fleet, tmp_path: Path) -> None:
     fleet.start("rq-1", queue="r-manual", site="elsewhere")
     queued = begin(dev, tmp_path, "route-queue", 2, site="r-none", otherwise="[{queue: r-manual}]")
