@@ -49,6 +49,7 @@ class Context:
 
     @property
     def run_id(self) -> str:
+        """The run that the step is of: the text of a UUID."""
         return self._task.run_id
 
     @property

@@ -107,7 +107,7 @@ class Worker:
 
         Raises:
             PermanentError: the bus refuses our credentials or what we need.
-        ValueError: it has no handlers, or a setting cannot be used.
+            ValueError: it has no handlers, or a setting cannot be used.
         """
         given = {"nats_url": self._url} if self._url is not None else {}
         settings = read_settings(WorkerSettings, **given)
