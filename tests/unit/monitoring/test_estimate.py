@@ -285,3 +285,25 @@ def test_only_so_many_runs_are_remembered() -> None:
     for number in range(MAX_SHOWN):
         shown.at_least(number.to_bytes(16), none)
     assert shown.at_least(b"first", none) == 0.0
+
+
+def test_a_step_of_a_run_that_no_run_before_had_weighs_as_much_as_others() -> None:
+    known = past(sequence())
+    made = Made().task("a", 0, 1).task("new", 1)
+
+    steps = {step.step: step.weight for step in at(made, 2, known).steps}
+
+    assert steps["new"] == pytest.approx(sum(steps.values()) - steps["a"] - steps["b"] - steps["c"])
+    assert steps["a"] < steps["new"] < steps["b"]
+
+
+def test_of_very_many_workflows_the_first_are_learnt_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.monitoring.durations.MAX_WORKFLOWS", 1)
+    durations = Durations()
+
+    for workflow in ("first", "second"):
+        made = Made(workflow).task("a", 0, 1)
+        durations.learn(made.told("run.completed", 1).run)
+
+    assert durations.get("default", "first") is not None
+    assert durations.get("default", "second") is None
