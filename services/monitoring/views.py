@@ -73,7 +73,7 @@ def payloads_of(events: list[LoggedEvent]) -> Payloads:
             data = _decode(event.data)
             if data.input is not NULL:  # left out where it equals that of the attempt before
                 found.inputs[data.step] = data.input
-        elif event.type == "step.completed":
+        elif event.type in ("step.completed", "step.reused"):
             data = _decode(event.data)
             found.outputs[data.step] = data.output
     return found
@@ -95,6 +95,8 @@ def _step(step: Step, run: RunProjection, payloads: Payloads, now_us: int) -> St
         output=payloads.outputs.get(step.path, NULL),
         attempts=[_attempt(attempt, run, step.queue) for attempt in step.attempts],
         labels=step.labels,
+        reused_run=step.reused_run,
+        reused_step=step.reused_step,
     )
 
 

@@ -60,7 +60,7 @@ def _branches_of(plan: StepPlan, name: str, event: ev.Event) -> Iterator[str]:
             yield f"{name}: undone"
         case ev.StepScheduled() | ev.StepCompleted() | ev.StepOpened() | ev.StepExpanded():
             yield _if(name, held=True)
-        case ev.StepWaiting():
+        case ev.StepWaiting() | ev.StepReused():
             yield _if(name, held=True)
         case _:
             return

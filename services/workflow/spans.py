@@ -26,6 +26,8 @@ class Spans:
             match each.event:
                 case ev.StepCompleted() | ev.StepChosen() | ev.StepSkipped() | ev.StepCancelled():
                     self._step(slot, each, None)
+                case ev.StepReused(from_run=run):
+                    self._step(slot, each, None, {names.ATTR_REUSED_FROM: run})
                 case ev.StepFailed(retry_at=None, failure=failure):
                     self._step(slot, each, f"{failure.type}: {failure.message}")
                 case ev.RunCompleted():
@@ -37,7 +39,9 @@ class Spans:
                 case _:
                     continue
 
-    def _step(self, slot: Slot, each: Written, error: str | None) -> None:
+    def _step(
+        self, slot: Slot, each: Written, error: str | None, more: dict[str, str] | None = None
+    ) -> None:
         run = slot.run
         assert each.step is not None
         node = run.nodes.get(each.step)
@@ -58,6 +62,7 @@ class Spans:
                 names.ATTR_KIND: node.plan.kind,
                 names.ATTR_ATTEMPT: node.attempt,
                 names.ATTR_STATUS: node.status.word,
+                **(more or {}),
             },
             error=error,
         )

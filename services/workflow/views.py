@@ -92,6 +92,8 @@ def _step(node: Node) -> dict[str, object]:
         view["output"] = msgspec.Raw(node.output)
     if node.failure is not None and node.status is not NodeStatus.COMPLETED:
         view["failure"] = node.failure
+    if node.reuse is not None and node.reuse.source is not None:
+        view["reused_run"], view["reused_step"] = node.reuse.source
     if node.worker is not None:
         view["worker"] = node.worker
     if node.each is not None:

@@ -127,7 +127,7 @@ class Progress:
         if row.status == "waiting":
             row.status = "running"
         match event.type:
-            case "step.completed" | "step.skipped" | "step.cancelled":
+            case "step.completed" | "step.reused" | "step.skipped" | "step.cancelled":
                 row.finished += 1
             case "step.failed" if event.data.get("retry_at"):
                 row.retries += 1
@@ -178,6 +178,9 @@ def _change_inside(row: Row, event: RunEvent) -> None:
             _end(row, event, "completed")
         case "step.signalled" if not event.data.get("asked"):
             _end(row, event, "completed")
+        case "step.reused":
+            _end(row, event, "completed")
+            row.note = f"reused from {event.data['from_run']}"
         case "step.opened":
             row.status = "running"
         case "step.queued":

@@ -17,7 +17,8 @@ def sentence(event: RunEvent) -> str:
     if event.type.startswith("run."):
         return _of_turn(event.type, data) or _of_run(event.type, data)
     asked = _asked_for(event) or of_rollout(event.type, data)
-    return asked or _of_inside(event.type, data) or _of_step(event, data)
+    inside = asked or _of_inside(event.type, data) or _of_reuse(event.type, data)
+    return inside or _of_step(event, data)
 
 
 def _asked_for(event: RunEvent) -> str | None:
@@ -55,8 +56,7 @@ def _of_inside(kind: str, data: dict[str, Any]) -> str | None:
         case "step.signalled":
             return "looks at a signal" if data.get("asked") else "takes the signal"
         case "step.limited":
-            said = {**data.get("timeouts", {}), **data.get("retry", {})}
-            return f"is limited to {', '.join(f'{k} {v}' for k, v in sorted(said.items()))}"
+            return _limited(data)
         case "step.labelled":
             return f"is labelled {', '.join(f'{k}={v}' for k, v in data.get('labels', {}).items())}"
         case "step.queued":
@@ -67,6 +67,26 @@ def _of_inside(kind: str, data: dict[str, Any]) -> str | None:
             return f"waits until {data['until']}" if data.get("until") else "waits"
         case _:
             return None
+
+
+def _of_reuse(kind: str, data: dict[str, Any]) -> str | None:
+    """How a step looks for what an equal one gave; None: it does not."""
+    if kind == "step.seeking":
+        why = "is done anew" if data.get("anew") else "looks for what an equal step gave"
+        return f"{why}, of the key {data['key']!r}"
+    if kind == "step.reused":
+        whose = f"step {data['from_step']} of run {data['from_run']} at {data['kept_at']}"
+        return f"takes what {whose} gave: {short(data.get('output'))}"
+    return None
+
+
+def _limited(data: dict[str, Any]) -> str:
+    """What was worked out of a step's policies."""
+    said = {**data.get("timeouts", {}), **data.get("retry", {})}
+    limits = [f"is limited to {', '.join(f'{k} {v}' for k, v in sorted(said.items()))}"]
+    key = data.get("cache_key")
+    keyed = [] if key is None else [f"is equal to others of the key {key!r}"]
+    return ", ".join([*(limits if said or key is None else []), *keyed])
 
 
 def _of_step(event: RunEvent, data: dict[str, Any]) -> str:

@@ -90,6 +90,10 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     output: msgspec.Raw = NULL
     attempts: list[AttemptView] = []
     labels: dict[str, str] = {}
+    reused_run: str | None = None
+    """It was not done: this run did it, as its step `reused_step`."""
+    reused_step: str | None = None
+    """The step of that run."""
 
 
 class RunView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

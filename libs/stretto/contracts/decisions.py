@@ -263,7 +263,7 @@ class DecisionCounts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     step: str
     """Which step."""
     kind: str
-    """`switch`, `table` or `route`."""
+    """`switch`, `table`, `route` or `cache` (`reused`: what an equal step gave; `done`)."""
     count: int
     """How many decisions."""
     outcomes: dict[str, int]

@@ -123,7 +123,7 @@ def _of_step(step: StepPassage, fact: Fact) -> None:
             step.status, step.attempts, step.task = "scheduled", data["attempt"], data.get("task")
             if data.get("input") is not None:
                 step.input = data["input"]
-        case "completed":
+        case "completed" | "reused":
             step.output = data.get("output")
         case "chosen":
             step.branch, step.then = data["branch"], list(data.get("then", ()))
@@ -161,6 +161,8 @@ _STATUS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "scheduled": _just("scheduled"),
     "started": _just("started"),
     "completed": _just("completed"),
+    "reused": _just("completed"),
+    "seeking": _just("seeking"),
     "chosen": _just("completed"),
     "approved": _just("completed"),
     "signalled": lambda data: "deciding" if data.get("asked") else "completed",

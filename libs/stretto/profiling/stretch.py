@@ -11,7 +11,10 @@ RUN = ""
 """The path of the run itself."""
 
 _WORK_ENDS = frozenset({"step.completed", "step.failed"})
-_OTHER_ENDS = frozenset({"step.chosen", "step.skipped", "step.cancelled", "step.approved"})
+_OTHER_ENDS = frozenset(
+    {"step.chosen", "step.skipped", "step.cancelled", "step.approved", "step.reused"}
+)
+_ASKS = frozenset({"step.finishing", "step.seeking"})
 _CONTAINS = frozenset({"step.expanded", "step.opened", "step.repeated"})
 _RUN_ENDS = frozenset({"run.completed", "run.failed", "run.cancelled", "run.terminated"})
 
@@ -178,7 +181,7 @@ class Story:
             stretch.until(now, "wait")
         elif kind in _CONTAINS:
             stretch.until(now, None)
-        elif kind == "step.finishing" or (kind == "step.signalled" and data.get("asked")):
+        elif kind in _ASKS or (kind == "step.signalled" and data.get("asked")):
             stretch.until(now, "decide")
         elif kind in _WORK_ENDS:
             self._worked(stretch, kind, data, now)

@@ -23,6 +23,7 @@ from services.monitoring.core.facts import (
     decode_started,
     decode_step,
 )
+from services.monitoring.core.reused import REUSE, done
 from services.monitoring.core.turns import BLOCKED, TURNS, unblocked
 from stretto.contracts.failures import Failure
 
@@ -70,6 +71,8 @@ class Step(msgspec.Struct, array_like=True):
     attempts: list[Attempt] = []
     items: int = 0
     labels: dict[str, str] = {}
+    reused_run: str | None = None
+    reused_step: str | None = None
 
 
 class RunProjection:
@@ -243,13 +246,15 @@ def _step_labelled(run: RunProjection, at_us: int, data: bytes) -> None:
         run.step_labels[f"{name}={value}"] = None
 
 
-def _step_scheduled(run: RunProjection, at_us: int, data: bytes) -> None:
+def _step_scheduled(run: RunProjection, at_us: int, data: bytes) -> Decided | None:
     fact = decode_scheduled(data)
     at = at_us - run.started_us
     step = run.step(fact.step, at)
     step.task, step.queue = fact.task, fact.queue
     step.attempts.append(Attempt(fact.attempt, "scheduled", at))
+    looked = done(step, at)
     run.move(step, "scheduled", at)
+    return looked
 
 
 def _step_started(run: RunProjection, at_us: int, data: bytes) -> None:
@@ -358,5 +363,6 @@ _HANDLERS: dict[str, Callable[[RunProjection, int, bytes], Took | None]] = {
     "step.completed": _step_completed,
     "step.failed": _step_failed,
     **BOUND,
+    **REUSE,
     **TURNS,
 }

@@ -168,8 +168,7 @@ def _apply_reuse(run: Run, event: ev.Event, seq: int, at_us: int) -> None:
             _enter(run, node, NodeStatus.SEEKING, at_us)
         case ev.StepReused():
             node = _begin(run, event.step, at_us)
-            node.output = bytes(event.output)
-            node.input = None  # it did nothing that could be undone
+            reuse.found(node, event)
             end(run, node, NodeStatus.COMPLETED, at_us)
         case _:
             _apply_place_or_end(run, event, at_us)

@@ -4,7 +4,7 @@
 class Reuse:
     """Under which key a step looked for what an equal one gave; what it gives is kept under it."""
 
-    __slots__ = ("for_s", "key", "task", "value")
+    __slots__ = ("for_s", "key", "source", "task", "value")
 
     def __init__(self, task: str, key: str, for_s: float, value: bytes | None) -> None:
         self.task = task
@@ -12,6 +12,8 @@ class Reuse:
         self.for_s = for_s
         self.value = value
         """What was worked out for the step, until it begins: its input."""
+        self.source: tuple[str, str] | None = None
+        """The run, and the step of it, that gave what was found."""
 
 
 class Reuses:

@@ -106,6 +106,14 @@ def begin_seeking(run: Run, node: Node, event: ev.StepSeeking) -> None:
         run.todo[node.path] = None
 
 
+def found(node: Node, event: ev.StepReused) -> None:
+    """Apply that a node takes what an equal one gave: it has done nothing that could be undone."""
+    assert node.reuse is not None
+    node.output = bytes(event.output)
+    node.reuse.value = None
+    node.reuse.source = (event.from_run, event.from_step)
+
+
 def keep(run: Run, node: Node) -> None:
     """Apply that a node which looked in vain has completed."""
     assert node.reuse is not None and run.reuses is not None

@@ -84,6 +84,12 @@ def test_every_other_fact_has_its_status(told: Told, status: str, note: str) -> 
     assert (row.status, row.note) == (status, note)
 
 
+def test_a_step_that_reused_has_ended_and_says_of_which_run() -> None:
+    progress = seen(("step.seeking", "a", {"key": "k"}), ("step.reused", "a", {"from_run": "r"}))
+    row = progress.rows["a"]
+    assert (row.status, row.done, row.note) == ("completed", True, "reused from r")
+
+
 def test_a_run_ends_with_its_output_or_its_failure() -> None:
     progress = seen(("run.finishing", None, {}), ("run.completed", None, {"output": 7}))
     assert (progress.status, progress.output, progress.over) == ("completed", 7, True)

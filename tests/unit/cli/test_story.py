@@ -56,6 +56,20 @@ WAVE = {"wave": 1, "waves": 4, "upto": 10, "size": 10, "completed": 9}
             ("step.limited", "a", {"timeouts": {"run_s": 5.0}, "retry": {"max_attempts": 3}}),
             "is limited to max_attempts 3, run_s 5.0",
         ),
+        (
+            ("step.limited", "a", {"cache_key": "k"}),
+            "is equal to others of the key 'k'",
+        ),
+        (
+            ("step.limited", "a", {"cache_key": "k", "retry": {"max_attempts": 3}}),
+            "is limited to max_attempts 3, is equal to others of the key 'k'",
+        ),
+        (("step.seeking", "a", {"key": "k"}), "looks for what an equal step gave, of the key 'k'"),
+        (("step.seeking", "a", {"key": "k", "anew": True}), "is done anew, of the key 'k'"),
+        (
+            ("step.reused", "a", {"from_run": "r", "from_step": "b", "kept_at": "t", "output": 1}),
+            "takes what step b of run r at t gave: 1",
+        ),
         (("step.labelled", "a", {"labels": {"k": "v", "l": ""}}), "is labelled k=v, l="),
         (("run.rewound", None, {"steps": ["a"], "by": "ada"}), "goes back to a by ada"),
         (("run.failing", None, {"ending": "x", "failure": BROKEN, "by": "ada"}), "(asked by ada)"),
@@ -131,7 +145,7 @@ def test_a_sentence_can_be_made_of_every_type_that_the_log_knows() -> None:
         "workflow": "w", "version": 1, "ending": "failed", "failure": BROKEN, "items": [],
         "attempt": 1, "task": "t", "branch": 0, "until": "later", "steps": [], "reason": "x",
         "name": "go", "to": "a", "from_run": "r", "at_seq": 1, "from_version": 1, "to_version": 2,
-        "device": "d-1", "key": "k", "limit": 1, **WAVE,
+        "device": "d-1", "key": "k", "limit": 1, "from_step": "a", "kept_at": "then", **WAVE,
     }  # fmt: skip
     for kind in EVENT_TYPES:
         assert said((kind.type, "a", dict(told)))

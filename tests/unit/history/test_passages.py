@@ -58,6 +58,8 @@ def test_a_history_is_read_step_by_step() -> None:
         (step("signalled", "a", asked=True), "deciding"),
         (step("signalled", "a"), "completed"),
         (step("approved", "a", by="ann"), "completed"),
+        (step("seeking", "a", key="k"), "seeking"),
+        (step("reused", "a", output=1), "completed"),
         (step("waiting", "a"), "waiting"),
         (step("opened", "a"), "open"),
         (step("finishing", "a"), "deciding"),

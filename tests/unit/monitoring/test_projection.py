@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
+from services.monitoring.core.decided import Decided
 from services.monitoring.core.projection import MAX_STEP_LABELS, NEVER, RunProjection, Step, Took
 from stretto.contracts import events as ev
 from stretto.contracts.codec import json_encode
@@ -99,6 +100,8 @@ def test_a_step_goes_through_its_life() -> None:
         (ev.StepFailed(step="a", failure=FAILURE), "failed"),
         (ev.StepCompleted(step="a"), "completed"),
         (ev.StepStarted(step="a", attempt=1), "running"),
+        (ev.StepSeeking(step="a", key="k", for_s=1.0), "seeking"),
+        (ev.StepReused(step="a", from_run="r", from_step="b", kept_at=LATER), "completed"),
     ],
 )
 def test_every_event_of_a_step_gives_it_a_status(event: ev.Event, status: str) -> None:
@@ -246,3 +249,29 @@ def test_only_so_many_labels_of_steps_are_kept_for_a_search() -> None:
 
     assert len(run.step_labels) == MAX_STEP_LABELS
     assert run.steps["s[299]"].labels == {"n": "299"}
+
+
+def test_what_a_step_reused_is_told_until_it_is_done() -> None:
+    reused = ev.StepReused(step="a", from_run="r", from_step="b", kept_at=LATER)
+    seeking = ev.StepSeeking(step="a", key="k", for_s=1.0)
+    run = folded(started(), seeking, reused)
+    assert (run.steps["a"].reused_run, run.steps["a"].reused_step) == ("r", "b")
+
+    run.apply(4, "step.seeking", START_US + 4000, json_encode(seeking))
+
+    assert (run.steps["a"].reused_run, run.steps["a"].status) == (None, "seeking")
+
+
+def test_how_steps_that_look_came_out_is_counted() -> None:
+    run = folded(started(), ev.StepSeeking(step="a[1]", key="k", for_s=1.0))
+    scheduled = json_encode(ev.StepScheduled(step="a[1]", attempt=1, task="t"))
+    done = run.apply(3, "step.scheduled", START_US + 3000, scheduled)
+    again = run.apply(4, "step.scheduled", START_US + 4000, scheduled)
+    seeking = json_encode(ev.StepSeeking(step="b", key="k", for_s=1.0))
+    run.apply(5, "step.seeking", START_US + 5000, seeking)
+    event = ev.StepReused(step="b", from_run="r", from_step="b", kept_at=LATER)
+    reused = run.apply(6, "step.reused", START_US + 6000, json_encode(event))
+
+    assert done == Decided("a[]", "cache", ("done",), 2000)
+    assert again is None
+    assert reused == Decided("b", "cache", ("reused",), 1000)

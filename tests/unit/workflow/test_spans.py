@@ -3,12 +3,13 @@
 from typing import Any
 
 from services.workflow.batch import Batch
-from services.workflow.core.commands import Command, Control, Result, Start
+from services.workflow.core.commands import Command, Control, Found, Result, Sought, Start
+from services.workflow.core.policy import turn_of
 from services.workflow.core.state import Run
 from services.workflow.slots import Slot, new_row
 from services.workflow.spans import Spans
 from stretto.contracts.failures import Failure
-from stretto.contracts.graph import Graph
+from stretto.contracts.graph import Cache, Graph
 from stretto.contracts.public import ControlRequest
 from stretto.telemetry.trace_ids import run_span_id, step_span_id
 from tests.unit.workflow.builders import RUN_ID, START_US, graph, task, undoable
@@ -89,3 +90,12 @@ def test_a_step_that_the_run_went_back_behind_in_the_same_commit_is_no_span() ->
     Spans(tracer).record(slot, batch.touched[RUN_ID].written)  # type: ignore[arg-type]
 
     assert [name for name, _, _, _ in tracer.spans] == ["run wf"]
+
+
+def test_a_step_that_reused_says_of_which_run() -> None:
+    plan = graph(task("a", cache=Cache(for_s=60.0, key="k")))
+    found = Found(output=b"1", run="r", step="b", at_us=START_US)
+    sought = Sought(path="a", turn=turn_of(2, START_US), task="do.a", found=found)
+    tracer = recorded(plan, sought)
+
+    assert tracer.spans[0][3]["attributes"]["stretto.reused_from"] == "r"

@@ -170,7 +170,7 @@ def _step_row(step: StepView) -> tuple[str, ...]:
         milliseconds(step.duration_ms),
         str(len(step.attempts)) if step.attempts else "",
         escape((last.worker if last else None) or ""),
-        escape(failure or (step.reason or "").replace("_", " ")),
+        escape(failure or reused or (step.reason or "").replace("_", " ")),
     )
 
 
@@ -178,6 +178,7 @@ def _step_row(step: StepView) -> tuple[str, ...]:
 @click.argument("run_id", metavar="RUN")
 @click.option("--step", help="Say instead why the last decision of this step was as it was.")
 @bus_command
+    reused = f"reused from {step.reused_run}" if step.reused_run else ""
 async def explain_command(call: Call, run_id: str, step: str | None) -> None:
     """Say why a run is still open: what it waits for, since when, until when.
 

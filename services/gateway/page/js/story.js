@@ -54,6 +54,8 @@ const TELL = {
   "step.labelled": (d, s) => [s, " is labelled ", Object.entries(d.labels || {}).map(([k, v]) => `${k}=${v}`).join(", "), "."],
   "step.queued": (d, s) => [s, " asks for a place for the key ", code(d.key), "."],
   "step.admitted": (d, s) => [s, " has a place for the key ", code(d.key), "."],
+  "step.seeking": (d, s) => [s, d.anew ? " is done anew, of the key " : " looks for what an equal step gave, of the key ", code(d.key), "."],
+  "step.reused": (d, s) => [s, " takes what ", h("b", {}, d.from_step), " of ", h("a", { href: `#/runs/${d.from_run}` }, "another run"), " gave", cut(d.output) ? [": ", cut(d.output)] : "", "."],
   "step.waiting": (d, s) => [s, d.until ? ` waits until ${moment(d.until)}.` : " waits."],
   "step.failed": (d, s) => [s, " failed", because(d.failure), d.by ? [" by ", h("b", {}, d.by)] : "", d.retry_at ? `; tried again at ${moment(d.retry_at)}.` : d.blocked ? "; a person has to decide." : "."],
   "step.skipped": (d, s) => [s, d.reason === "by_request" ? [" was skipped", who({ by: d.by, reason: d.why }), "."] : ` was skipped (${(d.reason || "").replaceAll("_", " ")}).`],
@@ -61,7 +63,7 @@ const TELL = {
   "compensation.started": (d) => ["What was done is undone: ", (d.steps || []).join(", "), "."],
 };
 
-const TONE = { completed: "ok", failed: "bad", failing: "warn", cancelled: "bad", terminated: "bad", started: "run", scheduled: "run", waiting: "warn", paused: "warn", queued: "warn", admitted: "run", resumed: "run", rewound: "warn", rolling_back: "warn", rolled_back: "run", forked: "run", migrated: "run", retried: "run", received: "run", approved: "ok", hastened: "run", escalated: "warn", throttled: "warn", advanced: "run", aborted: "bad" };
+const TONE = { completed: "ok", reused: "ok", seeking: "run", failed: "bad", failing: "warn", cancelled: "bad", terminated: "bad", started: "run", scheduled: "run", waiting: "warn", paused: "warn", queued: "warn", admitted: "run", resumed: "run", rewound: "warn", rolling_back: "warn", rolled_back: "run", forked: "run", migrated: "run", retried: "run", received: "run", approved: "ok", hastened: "run", escalated: "warn", throttled: "warn", advanced: "run", aborted: "bad" };
 
 export function sentence(event, start) {
   const step = h("b", {}, event.step || event.data.step || "");

@@ -71,7 +71,7 @@ export class Timeline {
     const name = depth ? step.step.slice(parentOf(step.step).length) : step.step;
     const tries = (step.attempts || []).length;
     const note = large ? `${folded ? "▸" : "▾"} ${done(parts)} of ${parts.length}`
-      : [step.task, tries > 1 && `${tries} attempts`].filter(Boolean).join(" · ");
+      : [step.task, step.reused_run && "reused", tries > 1 && `${tries} attempts`].filter(Boolean).join(" · ");
     const label = `${step.step}, ${step.status}, ${duration(step.duration_ms)}`;
     const button = h("button", {
       class: "lane", type: "button", "aria-expanded": String(open), "aria-label": label, "data-step": step.step, onclick: toggle,
@@ -163,6 +163,7 @@ function detail(step, run, done, commands) {
   const attempts = step.attempts || [];
   return h("div", { class: "detail" },
     commands.length > 0 && h("div", { class: "row controls" }, commands.map((command) => controlButton(command, run, done, { step: step.step }))),
+    step.reused_run && h("p", { class: "muted" }, "It was not done: ", h("a", { href: `#/runs/${step.reused_run}` }, "another run"), ` did it, as step ${step.reused_step}.`),
     step.reason && h("p", { class: "muted" }, `Reason: ${step.reason.replaceAll("_", " ")}`),
     attempts.length > 0 && h("div", { class: "scroll" }, h("table", { class: "small" },
       h("thead", {}, h("tr", {}, ["Attempt", "Status", "Worker", "Queue", "Sent out", "Waited", "Ran"].map((t) => h("th", {}, t)))),
