@@ -56,7 +56,13 @@ def call_options(function: Callable[..., None]) -> Callable[..., None]:
 
     @click.option("--nats", envvar=URL_VARIABLE, metavar="URL", help="Where the bus is.")
     @click.option(
-        "--namespace", "-n", envvar=NAMESPACE_VARIABLE, default="default", show_default=True
+        "--namespace",
+        "-n",
+        envvar=NAMESPACE_VARIABLE,
+        default="default",
+        show_default=True,
+        metavar="NAME",
+        help="Whose workflows, runs and schedules.",
     )
     @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
     @wraps(function)

@@ -133,6 +133,8 @@ def commands() -> None:
 
     Exit codes: 0 completed, 1 the run failed, 2 asked wrongly, 3 not reachable.
     STRETTO_NATS_URL says where the bus is.
+
+    Completion in bash: eval "$(_STRETTO_COMPLETE=bash_source stretto)"; zsh_source, fish_source.
     """
 
 

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from rich.cells import cell_len
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape, render
 from rich.table import Table
 
 STATUS_STYLES = {
@@ -28,6 +29,12 @@ RUNNING_STYLE = "cyan"
 
 _WHOLE = frozenset({"run", "status", "event", "at", "seq", "started", "took"})
 """Columns that are never broken."""
+
+NARROW_COLUMNS = 110
+"""A terminal of fewer shows the beginnings of run ids that tell the rows apart."""
+
+MIN_ID_CHARS = 13
+"""Of a beginning: up to its millisecond."""
 
 _json = msgspec.json.Encoder().encode
 
@@ -67,15 +74,43 @@ def print_line(data: bytes) -> None:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> None:
     """Print rows under columns, or a sentence when there are none. Cells may hold markup."""
-    shown = Table(box=None, pad_edge=False, header_style="dim")
-    for column in columns:
-        shown.add_column(column, overflow="fold", no_wrap=column in _WHOLE)
-    for row in rows:
-        shown.add_row(*row)
-    if shown.row_count:
-        out().print(shown)
-    else:
+    cells = list(rows)
+    if not cells:
         note(empty)
+        return
+    screen = out()
+    least = _least_widths(columns, cells)
+    # Long texts are folded, headings are not: but for a table that would not fit otherwise.
+    fits = sum(least) + 2 * (len(columns) - 1) <= screen.width
+    shown = Table(box=None, pad_edge=False, header_style="dim")
+    for column, width in zip(columns, least, strict=True):
+        whole = column in _WHOLE
+        shown.add_column(column, overflow="fold", no_wrap=whole, min_width=width if fits else None)
+    for row in cells:
+        shown.add_row(*row)
+    screen.print(shown)
+
+
+def _least_widths(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    """How wide columns have to be: as their headings, or their cells where these stay whole."""
+    widths = [len(column) for column in columns]
+    for number, column in enumerate(columns):
+        if column in _WHOLE:
+            cells = [cell_len(render(row[number]).plain) for row in rows if number < len(row)]
+            widths[number] = max(widths[number], *cells)
+    return widths
+
+
+def run_ids(ids: Sequence[str]) -> list[str]:
+    """Give the run ids of a table as they are shown: whole, but on a narrow terminal so much of
+    them as tells them apart; every command takes the beginning of an id."""
+    screen = out()
+    if not screen.is_terminal or screen.width >= NARROW_COLUMNS:
+        return list(ids)
+    chars = MIN_ID_CHARS
+    while len({each[:chars] for each in ids}) < len(set(ids)):
+        chars += 1
+    return [each[:chars] for each in ids]
 
 
 def status(text: str) -> str:

@@ -1,10 +1,15 @@
 """How values look."""
 
+import io
 from datetime import UTC, datetime, timedelta
 
+import click
 import pytest
+from click.testing import CliRunner
+from rich.console import Console
 
 from stretto.cli import printing
+from stretto.cli.groups import CommandGroup
 
 
 @pytest.mark.parametrize(
@@ -71,3 +76,61 @@ def test_json_is_one_line_for_a_program_and_indented_for_a_person(
 )
 def test_time_that_is_left_is_told_roughly(value: float, text: str) -> None:
     assert printing.left(value) == text
+
+
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch, width: int) -> io.StringIO:
+    written = io.StringIO()
+    console = Console(file=written, force_terminal=True, width=width, color_system=None)
+    monkeypatch.setattr(printing, "out", lambda: console)
+    return written
+
+
+def test_long_cells_are_folded_and_headings_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = on_a_terminal(monkeypatch, 40)
+    printing.table(("run", "passages", "id"), [("x" * 20, "1", "key-" * 10), ("y", "2")], "")
+    lines = written.getvalue().splitlines()
+    assert lines[0].split() == ["run", "passages", "id"]
+    assert max(map(len, lines)) <= 40
+
+
+def test_a_table_that_cannot_fit_folds_headings_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = on_a_terminal(monkeypatch, 12)
+    printing.table(("passages", "attempts"), [("1", "2")], "")
+    assert max(map(len, written.getvalue().splitlines())) <= 12
+
+
+def test_a_narrow_terminal_shows_so_much_of_run_ids_as_tells_them_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ids = [f"01a204be-63d0-7757-8131-d2865ce7{end}" for end in ("6af0", "6af1")]
+    on_a_terminal(monkeypatch, 200)
+    assert printing.run_ids(ids) == ids
+    on_a_terminal(monkeypatch, 80)
+    assert printing.run_ids(ids) == ids
+    assert printing.run_ids(ids[:1]) == ["01a204be-63d0"]
+    assert printing.run_ids([*ids[:1], "01a204be-63d1-7757-8131-d2865ce76af0"]) == [
+        "01a204be-63d0",
+        "01a204be-63d1",
+    ]
+    assert printing.run_ids([]) == []
+
+
+def test_a_group_lists_its_commands_in_their_order_with_whole_sentences() -> None:
+    @click.group("things", cls=CommandGroup)
+    def things() -> None:
+        """Things."""
+
+    @things.command("z-first")
+    def first() -> None:
+        """Do a thing whose sentence is so long that click itself would cut it with three dots.
+
+        And more that is not shown.
+        """
+
+    @things.command("a-second")
+    def second() -> None:
+        """Another."""
+
+    said = CliRunner().invoke(things, ["--help"], terminal_width=60).output
+    assert said.index("z-first") < said.index("a-second")
+    assert "dots." in said and "And more" not in said

@@ -43,11 +43,16 @@ PROFILE_FOLDER = DEFAULT_DATA / "profile"
     type=click.IntRange(1, MAX_WORKERS),
     default=DEFAULT_WORKERS,
     show_default=True,
+    metavar="N",
     help="Worker processes.",
 )
 @click.option("--short", is_flag=True, help="About ten seconds: whether it works, not how fast.")
-@click.option("--seconds", type=click.FloatRange(0.5, 3600), help="How long B is measured.")
-@click.option("--in-flight", type=click.IntRange(1, 20_000), help="Runs in flight in B.")
+@click.option(
+    "--seconds", type=click.FloatRange(0.5, 3600), metavar="SECONDS", help="How long B is measured."
+)
+@click.option(
+    "--in-flight", type=click.IntRange(1, 20_000), metavar="N", help="Runs in flight in B."
+)
 @click.option("--profile", is_flag=True, help="Show where the services spend their time (py-spy).")
 def bench_command(
     *,

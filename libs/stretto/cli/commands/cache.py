@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from stretto.cli.calling import Call, bus_command
 from stretto.cli.commands.control import BY_VARIABLE, user
+from stretto.cli.groups import CommandGroup
 from stretto.cli.printing import local_time, out, print_json, table
 from stretto.client import Client
 from stretto.contracts.reuse import KeptOutput, KeptPage
@@ -18,7 +19,7 @@ _PAGE = 500
 _COLUMNS = ("task", "key", "from run", "step", "bytes", "kept", "until")
 
 
-@click.group("cache")
+@click.group("cache", cls=CommandGroup)
 def cache_command() -> None:
     """List and purge what steps with `cache` have given."""
 
@@ -38,7 +39,7 @@ def _which(function: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., 
 
 
 @cache_command.command("list")
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, metavar="N")
 @_which
 async def list_command(call: Call, *, run: str | None, limit: int, **which: str | None) -> None:
     """List what is kept, without the outputs: `stretto show RUN` shows these."""
@@ -79,9 +80,10 @@ def _row(kept: KeptOutput) -> tuple[str, ...]:
     envvar=BY_VARIABLE,
     default=user,
     show_default="the user",
+    metavar="NAME",
     help="Who asks: kept.",
 )
-@click.option("--reason", help="Why: kept.")
+@click.option("--reason", metavar="TEXT", help="Why: kept.")
 @_which
 async def purge_command(
     call: Call,

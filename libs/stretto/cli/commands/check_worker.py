@@ -27,8 +27,10 @@ _MARKS = {
 
 
 @click.command("check-worker")
-@click.option("--queue", "-q", help="The queue that the worker pulls from.")
-@click.option("--device", "-d", help="The device that it is: addressed by its name.")
+@click.option("--queue", "-q", metavar="QUEUE", help="The queue that the worker pulls from.")
+@click.option(
+    "--device", "-d", metavar="DEVICE", help="The device that it is: addressed by its name."
+)
 @click.argument("command", nargs=-1)
 @bus_command
 async def check_worker_command(

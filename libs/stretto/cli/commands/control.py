@@ -48,9 +48,10 @@ def control_command(function: Callable[..., Coroutine[Any, Any, None]]) -> Calla
         envvar=BY_VARIABLE,
         default=user,
         show_default="the user",
+        metavar="NAME",
         help="Who asks: kept in the log.",
     )
-    reason = click.option("--reason", help="Why: kept in the log.")
+    reason = click.option("--reason", metavar="TEXT", help="Why: kept in the log.")
     return run(by(reason(bus_command(function))))
 
 
@@ -67,7 +68,7 @@ async def signal_command(
 
 @click.command("approve")
 @control_command
-@click.option("--step", help="Which step, where several wait.")
+@click.option("--step", metavar="STEP", help="Which step, where several wait.")
 async def approve_command(call: Call, **said: Any) -> None:
     """Approve a step that waits for approval."""
     await control(call, "approve", **said)
@@ -75,7 +76,7 @@ async def approve_command(call: Call, **said: Any) -> None:
 
 @click.command("reject")
 @control_command
-@click.option("--step", help="Which step, where several wait.")
+@click.option("--step", metavar="STEP", help="Which step, where several wait.")
 async def reject_command(call: Call, **said: Any) -> None:
     """Refuse to approve: the step fails with the type `Rejected`."""
     await control(call, "reject", **said)

@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from stretto.cli.calling import Call, bus_command
+from stretto.cli.groups import CommandGroup
 from stretto.cli.printing import note
 from stretto.client import Client
 from stretto.client.choices import MAX_RUNS, Choice
@@ -23,7 +24,7 @@ BATCH = 5_000
 COLUMNS = Choice.__struct_fields__
 
 
-@click.group("decisions")
+@click.group("decisions", cls=CommandGroup)
 def decisions_command() -> None:
     """Export the choices of routes."""
 
@@ -33,12 +34,14 @@ def decisions_command() -> None:
               show_default=True, help="Parquet needs the extra stretto[ml].")  # fmt: skip
 @click.option("--out", "-o", "file", type=click.Path(dir_okay=False, path_type=Path),
               help="Where to write it. Default for CSV: standard output.")  # fmt: skip
-@click.option("--workflow", "-w", help="Only of this workflow.")
-@click.option("--step", help="Only of this step.")
+@click.option("--workflow", "-w", metavar="WORKFLOW", help="Only of this workflow.")
+@click.option("--step", metavar="STEP", help="Only of this step.")
 @click.option("--task", help="Only of this task.")
-@click.option("--since", help="Only of runs that started in the last 30m, 1h, 7d.")
+@click.option(
+    "--since", metavar="DURATION", help="Only of runs that started in the last 30m, 1h, 7d."
+)
 @click.option("--limit", type=click.IntRange(1, MAX_RUNS), default=MAX_RUNS,
-              help="Of the latest so many runs.")  # fmt: skip
+              metavar="N", help="Of the latest so many runs.")  # fmt: skip
 @bus_command
 async def export_command(
     call: Call,

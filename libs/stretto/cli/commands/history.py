@@ -16,7 +16,13 @@ from stretto.client import Client, RunEvent
 
 @click.command("history")
 @click.argument("run_id", metavar="RUN")
-@click.option("--after", type=click.IntRange(min=0), default=0, help="Only events after this one.")
+@click.option(
+    "--after",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Only events after this one.",
+)
 @bus_command
 async def history_command(call: Call, run_id: str, after: int) -> None:
     """Print the events of a run as a story, and the state that they fold to."""

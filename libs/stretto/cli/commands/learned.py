@@ -8,6 +8,7 @@ import click
 from rich.markup import escape
 
 from stretto.cli.calling import Call, bus_command
+from stretto.cli.groups import CommandGroup
 from stretto.cli.printing import note, out, print_json, table
 from stretto.client import Client
 from stretto.client.learned import Change
@@ -15,7 +16,7 @@ from stretto.client.learned import Change
 MAX_ROWS = 50
 
 
-@click.group("learned")
+@click.group("learned", cls=CommandGroup)
 def learned_command() -> None:
     """Show, freeze or reset what `prefer: learned` knows of devices."""
 

@@ -21,13 +21,25 @@ MAX_ROWS = 40
 
 
 @click.command("profile")
-@click.argument("run_id", metavar="RUN", required=False)
-@click.option("--workflow", "-w", help="Over many runs: of this workflow.")
-@click.option("--since", help="With --workflow: runs of the last 30m, 1h, 7d.")
-@click.option("--status", "statuses", default="completed", show_default=True,
-              help="With --workflow: runs that ended so; several with commas between.")  # fmt: skip
-@click.option("--limit", type=click.IntRange(1, MAX_RUNS), default=DEFAULT_RUNS,
-              show_default=True, help="With --workflow: the latest so many.")  # fmt: skip
+@click.argument("run_id", metavar="[RUN]", required=False)
+@click.option("--workflow", "-w", metavar="WORKFLOW", help="Over many runs: of this workflow.")
+@click.option("--since", metavar="DURATION", help="With --workflow: runs of the last 30m, 1h, 7d.")
+@click.option(
+    "--status",
+    "statuses",
+    default="completed",
+    show_default=True,
+    metavar="STATUS",
+    help="With --workflow: runs that ended so; several with commas between.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, MAX_RUNS),
+    default=DEFAULT_RUNS,
+    show_default=True,
+    metavar="N",
+    help="With --workflow: the latest so many.",
+)
 @bus_command
 async def profile_command(
     call: Call,
@@ -130,7 +142,7 @@ def _spread(
     out().print("\nsteps", style="bold")
     shown = _used(step.parts for step in steps)
     _table(
-        ("step", "passages", "attempts", "critical", "p50", "p95", "max", *shown),
+        ("step", "times", "tries", "on path", "p50", "p95", "max", *shown),
         [
             (
                 escape(step.step),

@@ -56,10 +56,22 @@ _SIGNS = {"same": "[green]✓[/]", "otherwise": "[red]≠[/]", "refused": "[red]
     type=click.Path(path_type=Path),
     help="The file of a template that FILE uses, in place of the registered one.",
 )
-@click.option("--workflow", help="Whose runs; else those of the workflow in FILE.")
-@click.option("--version", type=click.IntRange(min=1), help="Only runs of this version.")
-@click.option("--status", "wanted", help="Only runs that are running, completed, failed, …")
-@click.option("--limit", type=click.IntRange(1, MAX_PAGE), default=DEFAULT_RUNS, show_default=True)
+@click.option(
+    "--workflow", metavar="WORKFLOW", help="Whose runs; else those of the workflow in FILE."
+)
+@click.option(
+    "--version", type=click.IntRange(min=1), metavar="N", help="Only runs of this version."
+)
+@click.option(
+    "--status", "wanted", metavar="STATUS", help="Only runs that are running, completed, failed, …"
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, MAX_PAGE),
+    default=DEFAULT_RUNS,
+    show_default=True,
+    metavar="N",
+)
 @bus_command
 async def replay_command(
     call: Call,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,7 @@ from stretto.cli.printing import (
     note,
     out,
     print_json,
+    run_ids,
     seconds,
     short,
     status,
@@ -42,15 +44,26 @@ MAX_CAUSES = 20
 
 @click.command("list")
 @click.argument("workflow", required=False)
-@click.option("--status", "wanted", help="running, completed, failed, …; several with commas.")
-@click.option("--id", "key", help="Your own key of the run.")
-@click.option("--search", help="The beginning of a run's id or key.")
+@click.option(
+    "--status",
+    "wanted",
+    metavar="STATUS",
+    help="running, completed, failed, …; several with commas.",
+)
+@click.option("--id", "key", metavar="KEY", help="Your own key of the run.")
+@click.option("--search", metavar="TEXT", help="The beginning of a run's id or key.")
 @click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Runs that have it.")
 @click.option(
     "--step-label", "step_labels", multiple=True, metavar="KEY=VALUE", help="Runs with such a step."
 )
-@click.option("--limit", type=click.IntRange(1, MAX_PAGE), default=DEFAULT_PAGE, show_default=True)
-@click.option("--before", help="The `next` of the page before.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, MAX_PAGE),
+    default=DEFAULT_PAGE,
+    show_default=True,
+    metavar="N",
+)
+@click.option("--before", metavar="NEXT", help="The `next` of the page before.")
 @bus_command
 async def list_command(
     call: Call,
@@ -82,15 +95,16 @@ async def list_command(
         return
     keyed = any(run.id for run in page.runs)
     columns = ["run", "status", "started", "took", "steps", "workflow", *(["id"] if keyed else [])]
-    table(columns, map(_row, page.runs), "No runs. `stretto start NAME` starts one.")
+    shown = run_ids([run.run_id for run in page.runs])
+    table(columns, map(_row, page.runs, shown), "No runs. `stretto start NAME` starts one.")
     if page.next:
         note(f"more: --before {page.next}")
 
 
-def _row(run: RunSummary) -> list[str]:
+def _row(run: RunSummary, shown: str) -> list[str]:
     ended = run.steps.get("completed", 0)
     cells = [
-        run.run_id,
+        shown,
         status(run.status),
         local_time(run.started_at),
         milliseconds(run.duration_ms),
@@ -164,6 +178,7 @@ def _failure(failure: Failure | None) -> str:
 def _step_row(step: StepView) -> tuple[str, ...]:
     last = step.attempts[-1] if step.attempts else None
     failure = _failure(last.failure) if last else ""
+    reused = f"reused from {step.reused_run}" if step.reused_run else ""
     return (
         escape(step.step),
         status(step.status),
@@ -176,9 +191,10 @@ def _step_row(step: StepView) -> tuple[str, ...]:
 
 @click.command("explain")
 @click.argument("run_id", metavar="RUN")
-@click.option("--step", help="Say instead why the last decision of this step was as it was.")
+@click.option(
+    "--step", metavar="STEP", help="Say instead why the last decision of this step was as it was."
+)
 @bus_command
-    reused = f"reused from {step.reused_run}" if step.reused_run else ""
 async def explain_command(call: Call, run_id: str, step: str | None) -> None:
     """Say why a run is still open: what it waits for, since when, until when.
 
@@ -217,7 +233,8 @@ def say_pending(found: Mapping[str, Any]) -> None:
         out().print(f"• {cause.get('sentence') or cause.get('cause')}", style=fault, markup=False)
         out().print(f"  {_times(cause)}", style="dim", markup=False)
         if cause.get("remedy"):
-            out().print(f"  {cause['remedy']}", style="dim", markup=False)
+            remedy = re.sub(r"\bRUN\b", str(found.get("run_id", "RUN")), cause["remedy"])
+            out().print(f"  {remedy}", style="dim", markup=False)
     if len(pending) > MAX_CAUSES:
         out().print(f"… and {len(pending) - MAX_CAUSES} more; --json has all of them", style="dim")
     if found.get("controls"):

@@ -14,6 +14,7 @@ from rich.markup import escape
 from stretto.cli.calling import Call, bus_command
 from stretto.cli.commands.control import BY_VARIABLE, user
 from stretto.cli.exits import EXIT_USAGE
+from stretto.cli.groups import CommandGroup
 from stretto.cli.printing import local_time, note, out, print_json, status, table
 from stretto.cli.source_files import mistakes_shown, read_source, show_mistakes
 from stretto.client import Client
@@ -74,14 +75,7 @@ def _became(firing: Firing) -> str:
     return status(firing.outcome or firing.status)
 
 
-class _Schedule(click.Group):
-    """The commands about one schedule, in the order in which they are needed."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-
-@click.group("schedule", cls=_Schedule)
+@click.group("schedule", cls=CommandGroup)
 def schedule_command() -> None:
     """Apply, look at, pause and run schedules."""
 
@@ -93,9 +87,10 @@ def _said(function: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., N
         envvar=BY_VARIABLE,
         default=user,
         show_default="the user",
+        metavar="NAME",
         help="Who asks: kept in the history.",
     )
-    reason = click.option("--reason", help="Why: kept in the history.")
+    reason = click.option("--reason", metavar="TEXT", help="Why: kept in the history.")
     return by(reason(bus_command(function)))
 
 
@@ -138,7 +133,7 @@ async def apply_schedule(
 
 @schedule_command.command("show")
 @click.argument("name")
-@click.option("--firings", type=click.IntRange(0, 500), default=10, show_default=True)
+@click.option("--firings", type=click.IntRange(0, 500), default=10, show_default=True, metavar="N")
 @bus_command
 async def show_command(call: Call, name: str, firings: int) -> None:
     """Show a schedule: what comes, what came, who changed it."""
@@ -194,7 +189,7 @@ def _paused(told: ScheduleSummary) -> str:
 
 @schedule_command.command("preview")
 @click.argument("what", metavar="NAME|FILE")
-@click.option("--count", type=click.IntRange(1, 1_000), default=10, show_default=True)
+@click.option("--count", type=click.IntRange(1, 1_000), default=10, show_default=True, metavar="N")
 @click.option("--after", metavar="INSTANT", help="RFC 3339; else from now on.")
 @bus_command
 async def preview_command(call: Call, what: str, count: int, after: str | None) -> None:

@@ -58,7 +58,12 @@ async def _report(run: Run) -> int:
 @click.command("start")
 @click.argument("name")
 @input_options
-@click.option("--id", "key", help="Your own key: while a run with it is open, this is that run.")
+@click.option(
+    "--id",
+    "key",
+    metavar="KEY",
+    help="Your own key: while a run with it is open, this is that run.",
+)
 @click.option(
     "--version", metavar="VERSION|LABEL", help="Of the workflow, else the latest; NAME@VERSION too."
 )
@@ -102,7 +107,12 @@ async def start_command(
 @click.command("run")
 @click.argument("file", type=click.Path(path_type=Path))
 @input_options
-@click.option("--id", "key", help="Your own key: while a run with it is open, this is that run.")
+@click.option(
+    "--id",
+    "key",
+    metavar="KEY",
+    help="Your own key: while a run with it is open, this is that run.",
+)
 @bus_command
 async def run_command(
     call: Call, file: Path, inputs: tuple[str, ...], input_json: str | None, key: str | None

@@ -18,8 +18,10 @@ from stretto.contracts.answers import Stats
 @click.option(
     "--decisions", is_flag=True, help="How switches, decision tables and routes came out."
 )
-@click.option("--version", type=click.IntRange(min=1), help="With --decisions: of this version.")
-@click.option("--step", help="With --decisions: of this step.")
+@click.option(
+    "--version", type=click.IntRange(min=1), metavar="N", help="With --decisions: of this version."
+)
+@click.option("--step", metavar="STEP", help="With --decisions: of this step.")
 @click.option(
     "--by",
     type=click.Choice(["hour", "day"]),

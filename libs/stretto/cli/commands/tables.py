@@ -18,7 +18,7 @@ from stretto.definition import compile_graph, load
 
 @click.command("explain-table")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--step", help="Only this step, by its path.")
+@click.option("--step", metavar="STEP", help="Only this step, by its path.")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 def explain_table_command(file: Path, step: str | None, *, as_json: bool) -> None:
     """Show what decision tables and switches are compiled to. Needs no server.

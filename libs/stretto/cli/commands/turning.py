@@ -26,9 +26,10 @@ _by = click.option(
     envvar=BY_VARIABLE,
     default=user,
     show_default="the user",
+    metavar="NAME",
     help="Who asks: kept in the log.",
 )
-_reason = click.option("--reason", help="Why: kept in the log.")
+_reason = click.option("--reason", metavar="TEXT", help="Why: kept in the log.")
 
 
 @click.command("rollback")
@@ -46,9 +47,11 @@ async def rollback_command(call: Call, **said: Any) -> None:
 @click.command("fork")
 @click.argument("run_id", metavar="RUN")
 @click.option("--at", "at_seq", type=click.IntRange(1), metavar="SEQ", help="After this event.")
-@click.option("--step", help="Run this step again, and all that needs it.")
-@click.option("--version", help="Another version of the workflow: a number or a label.")
-@click.option("--id", "key", help="Your own key of the new run.")
+@click.option("--step", metavar="STEP", help="Run this step again, and all that needs it.")
+@click.option(
+    "--version", metavar="VERSION", help="Another version of the workflow: a number or a label."
+)
+@click.option("--id", "key", metavar="KEY", help="Your own key of the new run.")
 @input_options
 @_by
 @_reason
@@ -83,7 +86,7 @@ async def fork_command(
 @click.option("--to", "to_version", metavar="VERSION", help="A number or a label [the latest].")
 @click.option("--from", "from_version", metavar="VERSION", help="Only runs of this version.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen, and do nothing.")
-@click.option("--limit", type=click.IntRange(1), help="Migrate at most so many runs.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Migrate at most so many runs.")
 @_by
 @_reason
 @bus_command

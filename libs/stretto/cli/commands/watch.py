@@ -57,8 +57,8 @@ async def _print_events(run: Run) -> int:
 
 
 @click.command("events")
-@click.option("--workflow", "-w", default="*", help="Only of this workflow.")
-@click.option("--limit", type=click.IntRange(min=1), help="End after so many events.")
+@click.option("--workflow", "-w", default="*", metavar="WORKFLOW", help="Only of this workflow.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="End after so many events.")
 @bus_command
 async def events_command(call: Call, workflow: str, limit: int | None) -> None:
     """Print events of all runs as they happen, until Ctrl-C. With --json: an event a line."""
