@@ -1,14 +1,17 @@
 """What the caches of the decision service are worth: with and without, with repeats and without.
 
-`python -m tests.bench.cache_speed` starts a Redis and prints microseconds a record (wall clock of
-the service's own loop without the bus, median of the rounds), of four plans from cheap to dear:
+`python -m tests.bench.cache_speed [SCALE]` starts a Redis and prints microseconds of this process'
+CPU a record (the service's own loop without the bus, the best of the rounds), of four plans from
+cheap to dear:
 
     none      no cache
     process   results kept in this process
     redis     a new process each round beside others that know the results: all it knows is there
     away      as `process`, with a Redis that is set and does not answer
 
-`repeats`: 20,000 records of 100 different inputs; `no repeats`: each input is another one.
+`repeats`: of 100 different inputs; `no repeats`: each input is another one. Then the same for
+matches of routes among 5,000 devices, of which one says something new before each question: what
+the route asks for, or something else.
 """
 
 import asyncio
@@ -16,25 +19,32 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 from types import SimpleNamespace
 from typing import Any, NamedTuple
+
+import msgspec
 
 from services.decision.answering import Answering
 from services.decision.caching.caches import Caches
 from services.decision.caching.outbox import Outbox
 from services.decision.caching.results import Results
+from services.decision.routing.answers import Routes
+from services.decision.routing.matches import Matches
 from services.decision.settings import DecisionSettings
 from stretto.cache import SharedCache
 from stretto.cache.shared import NOT_YET
 from stretto.contracts.codec import json_encode
 from stretto.contracts.frames import DecideFrame, DecideRecord
+from stretto.contracts.public import Presence
+from stretto.contracts.routes import RankQuestion, RoutePlan
 from stretto.telemetry.metrics import Metrics
 from stretto.testkit.servers import RedisServer
 from tests.unit.decision.plans import plan
 
-FRAME = 100
+FRAME = 20
+"""Records; so few that the dearest stay below a second, from which on messages are marked."""
+
 DISTINCT = 100
 ROUNDS = 3
 MEGABYTE = 1_000_000
@@ -63,7 +73,7 @@ def works(scale: float = 1.0) -> list[Work]:
 
 
 def frames(work: Work, distinct: int) -> list[DecideFrame]:
-    """All records of a work, in frames of a hundred, in an order that mixes the inputs."""
+    """All records of a work, in frames, in an order that mixes the inputs."""
     made = []
     for first in range(0, work.records, FRAME):
         numbers = range(first, min(first + FRAME, work.records))
@@ -101,10 +111,10 @@ def instance(results: Results | None, shared: SharedCache | None = None) -> Answ
 
 async def microseconds(answering: Answering, asked: Sequence[DecideFrame]) -> float:
     """Of a record, all frames answered one after the other."""
-    began = perf_counter()
+    began = process_time()
     for frame in asked:
         await answering._answers([(None, frame)])  # type: ignore[list-item]
-    return (perf_counter() - began) * 1e6 / sum(len(frame.records) for frame in asked)
+    return (process_time() - began) * 1e6 / sum(len(frame.records) for frame in asked)
 
 
 @asynccontextmanager
@@ -149,7 +159,7 @@ async def measure(work: Work, distinct: int, server: RedisServer) -> dict[str, f
             note("process", await microseconds(answering, asked))
         await server.start()
         async with instances(server.url) as (answering, _results):
-            await microseconds(answering, asked)  # somebody else
+            await microseconds(answering, asked)  # somebody else who has done all of it
         async with instances(server.url) as (answering, _results):
             await microseconds(answering, asked[:1])
             note("redis", await microseconds(answering, asked))
@@ -157,19 +167,61 @@ async def measure(work: Work, distinct: int, server: RedisServer) -> dict[str, f
         async with instances(server.url) as (answering, _results):
             await microseconds(answering, asked[:1])
             note("away", await microseconds(answering, asked))
-    return {way: median(times) for way, times in found.items()}
+    return {way: min(times) for way, times in found.items()}
+
+
+DEVICES = 5_000
+
+
+def match_microseconds(*, kept: bool, changes: str) -> float:
+    """Of an answer to one of twenty questions, when a device says something new before each."""
+    routes = Routes(explore=0.0)
+    if not kept:
+        routes.matches = Matches(1, 1)
+    for number in range(DEVICES):
+        routes.heard("default", f"d{number}", _said(number), 0)
+    questions = [_question(number) for number in range(20)]
+    for question in questions:
+        routes.answer(question, 0)
+    took = 0.0
+    for count in range(3 * len(questions)):
+        what = {"battery": count} if changes == "battery" else {"site": count}
+        routes.heard("default", "d7", _said(7, **what), 0)
+        began = process_time()
+        routes.answer(questions[count % len(questions)], 0)
+        took += process_time() - began
+    return took * 1e6 / (3 * len(questions))
+
+
+def _said(number: int, **now: int) -> Presence:
+    attributes = {"site": number % 100, "battery": 0, **now}
+    return Presence(tasks=["scan"], attributes=attributes, slots=4)
+
+
+def _question(number: int) -> RankQuestion:
+    where = f"device.attributes.site % 20 == {number}"
+    return RankQuestion(
+        id="a",
+        namespace="default",
+        task="scan",
+        plan=msgspec.Raw(json_encode(RoutePlan(where=where))),
+    )
 
 
 async def main() -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as folder:
         server = RedisServer(folder)
-        print(f"{'microseconds a record':28}{'none':>9}{'process':>9}{'redis':>9}{'away':>9}")
+        print(f"{'microseconds a record':42}{'none':>9}{'process':>9}{'redis':>9}{'away':>9}")
         for work in works(float(sys.argv[1]) if len(sys.argv) > 1 else 1.0):
             for name, distinct in (("repeats", DISTINCT), ("no repeats", work.records)):
                 found = await measure(work, distinct, server)
                 told = "".join(f"{us:9.1f}" for us in found.values())
                 print(f"{work.name + ', ' + name:42}{told}", flush=True)
+    print(f"{'microseconds a match':42}{'none':>9}{'process':>9}")
+    for name, changes in (("something else changes", "battery"), ("what is asked changes", "site")):
+        none, process = (match_microseconds(kept=kept, changes=changes) for kept in (False, True))
+        print(f"{name:42}{none:9.1f}{process:9.1f}", flush=True)
 
 
 if __name__ == "__main__":
