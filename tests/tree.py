@@ -33,17 +33,32 @@ def sources(*folders: str) -> list[Path]:
 
 def imports(path: Path) -> Iterator[str]:
     """The absolute names of all modules that a file imports, wherever in it."""
-    package = module_name(path).split(".")
-    if path.name != "__init__.py":
-        package = package[:-1]
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (name.name for name in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            above = package[: len(package) - node.level + 1] if node.level else []
-            start = ".".join([*above, *([node.module] if node.module else [])])
-            yield start
-            yield from (f"{start}.{name.name}" for name in node.names)
+        yield from _named(path, node)
+
+
+def needed(path: Path) -> Iterator[str]:
+    """As `imports`, but only what is needed to load the file: not inside of functions, and not
+    for types alone."""
+    later = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    for node in ast.parse(path.read_text()).body:
+        for_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        if not for_types and not isinstance(node, later):
+            for inner in ast.walk(node):
+                yield from _named(path, inner)
+
+
+def _named(path: Path, node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (name.name for name in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        package = module_name(path).split(".")
+        if path.name != "__init__.py":
+            package = package[:-1]
+        above = package[: len(package) - node.level + 1] if node.level else []
+        start = ".".join([*above, *([node.module] if node.module else [])])
+        yield start
+        yield from (f"{start}.{name.name}" for name in node.names)
 
 
 def module_name(path: Path) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.deployed import SERVICES
-from tests.tree import ROOT, imports, module_name, sources
+from tests.tree import ROOT, imports, module_name, needed, sources
 
 GROUND = ("stretto.runtime.errors", "stretto.runtime.clock")
 """Errors and clocks: everybody may use them, and they use nothing of ours."""
@@ -135,6 +135,17 @@ def test_the_rooms_stand_on_one_another_without_a_circle() -> None:
     # Raises CycleError.
     order = list(TopologicalSorter({a: b.split() for a, b in LIBRARIES.items()}).static_order())
     assert len(order) == len(LIBRARIES)
+
+
+def test_no_file_needs_itself_to_be_loaded() -> None:
+    files = {module_name(path): path for path in sources("libs", "services", "scripts")}
+    graph = {
+        # A file is loaded after the packages that it lies in, whatever they need.
+        name: {n for n in needed(path) if n in files and not f"{name}.".startswith(f"{n}.")}
+        for name, path in files.items()
+    }
+    # Raises CycleError.
+    assert set(TopologicalSorter(graph).static_order()) == set(files)
 
 
 def test_scripts_are_used_by_nobody() -> None:
