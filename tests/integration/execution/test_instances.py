@@ -1,14 +1,13 @@
 """Several instances, each with lanes of its own: whoever is asked answers for all of them."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 import pytest
 
-from services.execution import parts
 from services.execution.lane import Lane
+from services.execution.parts import Part
 from services.execution.service import Execution
 from stretto.bus.wire import publish_command
 from stretto.contracts import subjects
@@ -120,28 +119,29 @@ async def test_a_lane_that_nobody_works_on_does_not_hold_up_the_answer(
         world(nats_url, lanes=LANES) as here,
         execution(nats_url, lanes=LANES) as service,
     ):
+        bus = here.connection
+
+        def nonsense(_subject: bytes, reply: bytes, _block: bytes, _data: bytes) -> None:
+            ours = json_encode(Part(instance="execution-1", lanes=[]))
+            for said in (b"no part", ours):
+                bus.send(publish_command(reply, b"", b"", said))
+
+        await bus.subscribe(subjects.PARTS, nonsense)
+        await bus.flush()
         await here.until_true(lambda: all(lane.desk for lane in service.lanes))
         monkeypatch.setattr(service.lanes[1], "desk", None)
-        await service.answers.operations["queues"](b"{}")
-        assert "lanes not heard of" in caplog.text
+        told = await service.answers.operations["stats"](b"{}")
         monkeypatch.undo()
+    assert told.count(b'"lane":') == 1
+    assert "part not understood" in caplog.text and "lanes not heard of" in caplog.text
 
 
-async def test_what_is_said_among_the_instances_and_not_understood_is_passed_over(
-    nats_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+async def test_a_question_that_is_none_or_that_nobody_asks_is_not_answered(
+    nats_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with two_instances(nats_url) as (here, first, second):
-        heard = asyncio.Event()
-        await here.connection.subscribe(
-            subjects.PARTS,
-            lambda _s, reply, _b, _d: (
-                here.connection.send(publish_command(reply, b"", b"", b"no part")) or heard.set()
-            ),
-        )
-        await here.connection.publish(subjects.PARTS, b"no question")
-        await here.connection.flush()
-        monkeypatch.setattr(parts, "GATHER_S", 20.0)
+    async with two_instances(nats_url) as (here, first, _second):
+        for question in (b"no question", b"{}"):
+            await here.connection.publish(subjects.PARTS, question)
+        await here.until_true(lambda: caplog.text.count("part not given") == LANES)
         told = await first.answers.operations["stats"](b"{}")
         assert told.count(b'"lane":') == LANES
-        await here.until_true(lambda: "part not given" in caplog.text and heard.is_set())
-        assert second.lanes[1].desk is not None
