@@ -111,8 +111,3 @@ def named(what: str, name: str) -> str:
             f"{MAX_NAME_CHARS} characters",
         )
     return name
-
-
-def given(**fields: Any) -> dict[str, Any]:
-    """The fields that are not None."""
-    return {name: value for name, value in fields.items() if value is not None}

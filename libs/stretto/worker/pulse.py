@@ -54,11 +54,11 @@ class Pulse:
         self._said = (progress, message)
         if details is not NULL:
             self.details, self._new = details, True
-        wait_s = self._sent_at + MIN_INTERVAL_S - self._loop.time()
-        if wait_s <= 0:
+        due = self._sent_at + MIN_INTERVAL_S
+        if due <= self._loop.time():
             self._beat()
-        elif self._next is None or self._next.when() > self._loop.time() + wait_s:
-            self._later(wait_s)
+        elif self._next is None or self._next.when() > due:
+            self._at(due)
 
     def stop(self) -> None:
         """Send what was said and not sent yet; then nothing more."""
@@ -75,7 +75,8 @@ class Pulse:
             self._next.cancel()
             self._next = None
         if self._heartbeat_s is not None:
-            self._later(max(self._heartbeat_s / BEATS_WITHIN_SILENCE, MIN_INTERVAL_S))
+            wait_s = max(self._heartbeat_s / BEATS_WITHIN_SILENCE, MIN_INTERVAL_S)
+            self._at(self._sent_at + wait_s)
 
     def _emit(self) -> None:
         progress, message = self._said
@@ -91,7 +92,7 @@ class Pulse:
             )
         )
 
-    def _later(self, wait_s: float) -> None:
+    def _at(self, due: float) -> None:
         if self._next is not None:
             self._next.cancel()
-        self._next = self._loop.call_later(wait_s, self._beat)
+        self._next = self._loop.call_at(due, self._beat)
