@@ -138,7 +138,8 @@ def _where(error: OSError) -> str:
 
 def _usage(error: click.UsageError) -> list[str]:
     """How the command is used, and where more is said: to what click says, not to what we do."""
-    if error.ctx is None or error.message.startswith("expected"):
+    ours = type(error) is click.UsageError and not error.message.startswith("Got ")
+    if error.ctx is None or ours:
         return []
     usage = " ".join(error.ctx.get_usage().split())
     return [usage, f"`{error.ctx.command_path} --help` says more."]

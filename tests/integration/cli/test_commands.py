@@ -167,7 +167,7 @@ def test_runs_are_listed_and_shown(dev: Dev, definitions: None) -> None:
     failed = dev.json("start", "broken", "--wait", expect=1)["run_id"]
     assert "no luck" in dev.eventually("show", failed, until="failed")
     assert dev.call("list", "--workflow-that-is-no-option", expect=2)
-    assert "No runs" in dev.call("list", "nobody").stderr
+    assert "No run is like that" in dev.call("list", "nobody").stderr
 
 
 def test_history_prints_the_story_and_its_fold(dev: Dev) -> None:

@@ -96,7 +96,9 @@ async def list_command(
     keyed = any(run.id for run in page.runs)
     columns = ["run", "status", "started", "took", "steps", "workflow", *(["id"] if keyed else [])]
     shown = run_ids([run.run_id for run in page.runs])
-    table(columns, map(_row, page.runs, shown), "No runs. `stretto start NAME` starts one.")
+    chosen = (workflow, wanted, key, search, before, *labels, *step_labels)
+    none = "No run is like that." if any(chosen) else "No runs. `stretto start NAME` starts one."
+    table(columns, map(_row, page.runs, shown), none)
     if page.next:
         note(f"more: --before {page.next}")
 
