@@ -1,25 +1,24 @@
 """Outputs that are kept for equal steps: over runs, restarts, kills; purged, expired, undone."""
 
 import json
-from typing import Any
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
+import asyncpg
+import pytest
+
+from services.workflow.reuse import seeking
+from services.workflow.reuse.outputs import KeptOutputs
+from stretto.cache import shared
 from stretto.contracts import subjects
+from stretto.runtime.errors import NotReachable
+from stretto.testkit.servers import RedisServer
 from tests.integration.workflow.partners import Fails
+from tests.integration.workflow.processes import instance
+from tests.integration.workflow.reusing import OFFER, counting, ended, output, purge
 from tests.integration.workflow.world import World, eventually
 
-OFFER = """\
-workflow: offer
-steps:
-  price:
-    task: prices.fetch
-    with: {sku: "${{ input.sku }}"}
-    cache: {key: "${{ input.sku }}", for: 1h}
-  each:
-    for_each: [1, 2]
-    task: echo
-    with: {n: "${{ item }}"}
-    cache: 1h
-"""
 ORDER = """\
 workflow: order
 on_failure: compensate
@@ -27,33 +26,6 @@ steps:
   reserve: {task: reserve, cache: {key: r, for: 1h}, compensate: {task: release}}
   charge: {task: charge, needs: [reserve]}
 """
-REUSED = ["run.started", "step.activated", "step.limited", "step.seeking", "step.reused"]
-
-
-def counting(world: World, task: str) -> list[object]:
-    """Let a task answer how often it was asked."""
-    calls: list[object] = []
-
-    def answer(record: Any) -> object:
-        calls.append(record)
-        return {"call": len(calls)}
-
-    world.execution.tasks[task] = answer
-    return calls
-
-
-async def ended(world: World, workflow: str, value: object, status: str = "completed") -> Any:
-    """Start a run and wait for its end; its state."""
-    return await world.status(await world.start(workflow, value), status)
-
-
-async def purge(world: World, **request: Any) -> Any:
-    body = json.dumps({"by": "ann", "reason": "wrong", **request}).encode()
-    return await world.ask(subjects.reuse("default"), body)
-
-
-def output(state: Any, step: str) -> Any:
-    return next(s["output"] for s in state["steps"] if s["step"] == step)
 
 
 async def test_an_equal_step_takes_what_was_given_until_it_is_purged(world: World) -> None:
@@ -149,3 +121,85 @@ async def test_a_purge_that_does_not_say_what_is_refused(world: World) -> None:
 
 async def _rejected(world: World) -> list[str]:
     return world.rejected()
+
+
+@asynccontextmanager
+async def locked(world: World) -> AsyncIterator[None]:
+    """Keep everybody from the kept outputs."""
+    connection = await asyncpg.connect(world.dsn)
+    try:
+        async with connection.transaction():
+            await connection.execute("lock table workflow.kept_output in access exclusive mode")
+            yield
+    finally:
+        await connection.close()
+
+
+async def test_a_kill_while_a_step_looks_costs_nothing(alone: World) -> None:
+    calls = counting(alone, "prices.fetch")
+    async with alone.service():
+        await alone.define(OFFER)
+        first = await ended(alone, "offer", {"sku": "a"})
+    async with locked(alone), instance(alone, "workflow-2") as process:
+        run = await alone.start("offer", {"sku": "a"})
+        await alone.waits(run, "reuse", "reuse", "reuse")
+        process.send(signal.SIGKILL)
+        await process.ended()
+    async with alone.service("workflow-3"):
+        state = await alone.status(run, "completed")
+        told = next(step for step in state["steps"] if step["step"] == "price")
+
+    assert told["output"] == {"call": 1}
+    assert (told["reused_run"], told["reused_step"]) == (first["run_id"], "price")
+    assert len(calls) == 1
+
+
+async def test_postgres_that_does_not_answer_is_asked_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = counting(world, "prices.fetch")
+    await world.define(OFFER)
+    await ended(world, "offer", {"sku": "a"})
+    monkeypatch.setattr(seeking, "RETRY_S", 0.05)
+    right, fails = KeptOutputs.find, [2]
+
+    async def away(self: KeptOutputs, *args: object) -> object:
+        if fails[0]:
+            fails[0] -= 1
+            raise NotReachable("postgres.not_reachable", "expected an answer, but none came")
+        return await right(self, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(KeptOutputs, "find", away)
+
+    await ended(world, "offer", {"sku": "a"})
+
+    assert (len(calls), fails) == (1, [0])
+
+
+async def test_redis_is_asked_first_and_its_loss_costs_nothing(
+    alone: World, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared, "TIMEOUT_S", 10.0)
+    calls = counting(alone, "prices.fetch")
+    async with alone.service():
+        await alone.define(OFFER)
+        await ended(alone, "offer", {"sku": "a"})
+    async with alone.service("workflow-2", redis_url=redis_server.url) as host:
+
+        async def is_up() -> bool:
+            return "redis" not in str(host.context.health.report())
+
+        await eventually(is_up)
+        await ended(alone, "offer", {"sku": "a"})  # from Postgres, and Redis has it now
+        await alone.sql("delete from workflow.kept_output")
+        await ended(alone, "offer", {"sku": "a"})
+        assert len(calls) == 1
+        await ended(alone, "offer", {"sku": "b"})
+        await ended(alone, "offer", {"sku": "b"})
+        assert len(calls) == 2
+        await purge(alone, key="b")
+        await ended(alone, "offer", {"sku": "b"})
+        assert len(calls) == 3, "what is purged is gone from Redis as well"
+        await redis_server.kill()
+        await ended(alone, "offer", {"sku": "b"})
+        assert len(calls) == 3
