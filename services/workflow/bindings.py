@@ -17,7 +17,9 @@ MAX_BINDINGS_TOLD = 100
 """An attempt that finds no peace changes its device every few seconds: the last ones are told."""
 
 _ENDING = (ev.StepCompleted, ev.StepFailed, ev.StepCancelled)
-_OF_INTEREST = frozenset(kind.type for kind in (ev.StepScheduled, ev.StepBound, *_ENDING))
+_OF_INTEREST = frozenset(
+    kind.type for kind in (ev.StepScheduled, ev.StepBound, ev.StepDiverted, *_ENDING)
+)
 _OUT = (NodeStatus.SCHEDULED, NodeStatus.STARTED)
 
 
@@ -49,12 +51,14 @@ def bindings_of(run: Run, step: str, events: Sequence[StoredEvent]) -> Bindings:
             continue
         if isinstance(event, ev.StepScheduled):
             scheduled_us = stored.at_us
-        elif isinstance(event, ev.StepBound):
+        elif isinstance(event, ev.StepBound | ev.StepDiverted):
             bound_us = stored.at_us
             told.append(_bound(event, stored.at_us, scheduled_us))
         elif told and isinstance(event, _ENDING) and told[-1].ended is None:
             told[-1] = _ended(told[-1], event, (stored.at_us - bound_us) / 1_000)
     waits = node.status in _OUT and node.worker is None
+    if told and told[-1].queue is not None and told[-1].attempt == node.attempt:
+        waits = False  # for a worker of the queue, not for a device
     return Bindings(
         run_id=run_id_text(run.id),
         workflow=run.workflow,
@@ -67,15 +71,16 @@ def bindings_of(run: Run, step: str, events: Sequence[StoredEvent]) -> Bindings:
     )
 
 
-def _bound(event: ev.StepBound, at_us: int, scheduled_us: int) -> Binding:
-    ranked = msgspec.json.decode(event.ranked, type=Ranked | None) or Ranked()
+def _bound(event: ev.StepBound | ev.StepDiverted, at_us: int, scheduled_us: int) -> Binding:
+    bound = event if isinstance(event, ev.StepBound) else None
     return Binding(
         attempt=event.attempt,
-        device=event.device,
+        device="" if bound is None else bound.device,
         at=rfc3339(at_us),
         waited_ms=(at_us - scheduled_us) / 1_000,
-        reason=event.reason,
-        ranked=ranked,
+        reason="" if bound is None else bound.reason,
+        ranked=msgspec.json.decode(event.ranked, type=Ranked | None) or Ranked(),
+        queue=event.queue if isinstance(event, ev.StepDiverted) else None,
     )
 
 

@@ -286,6 +286,7 @@ def read_results(message: Message) -> list[Item]:
             device=bound.device[:MAX_NAME_CHARS],
             reason=bound.reason[:MAX_MESSAGE_CHARS],
             ranked=json_encode(bound.ranked),
+            queue=_cut(bound.queue, MAX_NAME_CHARS),
         )
         items.append(Addressed(attempt.run_id, going, subject=message.subject))
     for result in answer.results:

@@ -47,11 +47,17 @@ def _binding(binding: Binding) -> Iterator[str]:
     ranked = binding.ranked
     worked = f"; {ranked.took_us} µs to rank" if ranked.took_us else ""
     yield (
-        f"attempt {binding.attempt} at {binding.at}: to {binding.device} "
+        f"attempt {binding.attempt} at {binding.at}: to {_target(binding)} "
         f"after {binding.waited_ms:.1f} ms{worked}"
     )
     yield from ranked_lines(ranked, binding.device)
     yield f"→ {_end(binding)}"
+
+
+def _target(binding: Binding) -> str:
+    if binding.queue is None:
+        return binding.device
+    return f"queue {binding.queue}, because no device fits,"
 
 
 def ranked_lines(ranked: Ranked, taken: str | None) -> Iterator[str]:

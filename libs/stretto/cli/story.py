@@ -89,6 +89,15 @@ def _limited(data: dict[str, Any]) -> str:
     return ", ".join([*(limits if said or key is None else []), *keyed])
 
 
+def _placed(data: dict[str, Any]) -> str:
+    if "queue" in data:
+        return f"no device fits: attempt {data['attempt']} goes to queue {data['queue']}"
+    ranked = data.get("ranked") or {}
+    which = f", one of {ranked['fitting']} that fit" if ranked.get("fitting") else ""
+    why = f": {data['reason']}" if data.get("reason") else ""
+    return f"attempt {data['attempt']} goes to {data['device']}{which}{why}"
+
+
 def _of_step(event: RunEvent, data: dict[str, Any]) -> str:
     match event.type:
         case "step.activated":
@@ -98,11 +107,8 @@ def _of_step(event: RunEvent, data: dict[str, Any]) -> str:
         case "step.scheduled":
             queue = f" on queue {data['queue']}" if data.get("queue") else ""
             return f"attempt {data['attempt']} of {data['task']}{queue}{_with(data)}"
-        case "step.bound":
-            ranked = data.get("ranked") or {}
-            which = f", one of {ranked['fitting']} that fit" if ranked.get("fitting") else ""
-            why = f": {data['reason']}" if data.get("reason") else ""
-            return f"attempt {data['attempt']} goes to {data['device']}{which}{why}"
+        case "step.bound" | "step.diverted":
+            return _placed(data)
         case "step.started":
             return f"attempt {data['attempt']} was accepted{_by(data)}"
         case "step.completed":

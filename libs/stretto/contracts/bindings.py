@@ -23,12 +23,12 @@ class BindingsQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 class Binding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An attempt was given to a device."""
+    """An attempt was given to a device, or to a queue."""
 
     attempt: int
     """Which try, from 1."""
     device: str
-    """The name of the device."""
+    """The name of the device; empty where it went to a queue."""
     at: str
     """When it was given to it, RFC 3339."""
     waited_ms: float
@@ -43,6 +43,8 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """From when it was given to the device to its end."""
     failure: Failure | None = None
     """Why it failed."""
+    queue: str | None = None
+    """The queue that it was given to, because no device fitted; `device` is empty then."""
 
 
 class Bindings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -249,9 +249,9 @@ class RouteCounts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 class DecisionCounts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How the decisions of one step of one version came out.
 
-    Outcomes are `case 0`, `rules[3]`, `device dock-7`, `none` and `others`; a table whose rules
-    count together has several a decision. Latencies are from the question to the answer, those of
-    a route from when the attempt was scheduled to when a device got it.
+    Outcomes are `case 0`, `rules[3]`, `device dock-7`, `queue manual`, `none` and `others`; a
+    table whose rules count together has several a decision. Latencies are from the question to the
+    answer, those of a route from when the attempt was scheduled to when a device got it.
     """
 
     namespace: str

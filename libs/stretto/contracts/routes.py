@@ -161,10 +161,12 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     id: str
     device: str
-    """The device that it goes to."""
+    """The device that it goes to; empty where it goes to a queue."""
     ranked: Ranked = Ranked()
     """Which devices fitted."""
     reason: str = ""
+    queue: str | None = None
+    """The queue that it goes to, because no device fits."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

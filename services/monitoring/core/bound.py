@@ -42,16 +42,23 @@ class BoundFact(msgspec.Struct, frozen=True):
     ranked: RankedFact | None = None
 
 
+class DivertedFact(msgspec.Struct, frozen=True, gc=False):
+    """Of `step.diverted`."""
+
+    step: str = ""
+    attempt: int = 0
+    queue: str = ""
+
+
+_decode_diverted = msgspec.json.Decoder(DivertedFact).decode
 _decode = msgspec.json.Decoder(BoundFact).decode
 
 
 def _bound(run: RunProjection, at_us: int, data: bytes) -> Decided | None:
     fact = _decode(data)
-    step = run.steps.get(fact.step)
-    attempts = [] if step is None else [a for a in step.attempts if a.number == fact.attempt]
-    if not attempts:
-        return None  # its run was forked or moved here without what came before
-    attempt = attempts[0]
+    attempt = _attempt_of(run, fact.step, fact.attempt)
+    if attempt is None:
+        return None
     moved = attempt.worker is not None and attempt.worker != fact.device
     attempt.worker = fact.device
     ranked = fact.ranked or RankedFact()
@@ -73,9 +80,25 @@ def refused(run: RunProjection, path: str, attempt: Attempt, at_us: int) -> Deci
     return Decided(step_of(path), _ROUTE, (NONE,), _since(run, attempt, at_us), _NOT_SEEN)
 
 
+def _attempt_of(run: RunProjection, path: str, number: int) -> Attempt | None:
+    """An attempt; None: its run was forked or moved here without what came before."""
+    step = run.steps.get(path)
+    attempts = [] if step is None else [a for a in step.attempts if a.number == number]
+    return attempts[0] if attempts else None
+
+
 def _since(run: RunProjection, attempt: Attempt, at_us: int) -> int:
     """µs since an attempt was scheduled."""
     return at_us - run.started_us - attempt.scheduled
 
 
-BOUND = {"step.bound": _bound}
+def _diverted(run: RunProjection, at_us: int, data: bytes) -> Decided | None:
+    fact = _decode_diverted(data)
+    attempt = _attempt_of(run, fact.step, fact.attempt)
+    if attempt is None:
+        return None
+    outcome = f"queue {fact.queue}"
+    return Decided(step_of(fact.step), _ROUTE, (outcome,), _since(run, attempt, at_us), _NOT_SEEN)
+
+
+BOUND = {"step.bound": _bound, "step.diverted": _diverted}

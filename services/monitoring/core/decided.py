@@ -25,8 +25,9 @@ class RouteSeen(NamedTuple):
 
 class Decided(NamedTuple):
     """A decision: of which step of the definition (items and rounds are one step, `scan[]`), of
-    which kind, what counted (`case 0`, `rules[3]`, `device dock-7`, `none`), and µs from question
-    to answer (of a route: from when the attempt was scheduled to when a device got it)."""
+    which kind, what counted (`case 0`, `rules[3]`, `device dock-7`, `queue manual`,
+    `none`), and µs from question to answer (of a route: from when the attempt was scheduled to when
+    a device got it)."""
 
     step: str
     kind: str

@@ -47,8 +47,8 @@ def apply(run: Run, event: ev.Event, seq: int, at_us: int) -> None:
             node.worker = event.worker
             node.queue_deadline_us = 0
             node.deadline_us = micros(event.deadline)
-        case ev.StepBound():
-            run.node(event.step).worker = event.device
+        case ev.StepBound() | ev.StepDiverted():
+            _placed(run.node(event.step), event)
         case ev.StepFailed():
             _failed(run, event, at_us)
         case ev.StepSkipped():
@@ -302,6 +302,13 @@ def _derived(node: Node) -> bytes:
         if inner is not None and inner.output is not None
     ]
     return b"{" + b",".join(parts) + b"}"
+
+
+def _placed(node: Node, event: ev.StepBound | ev.StepDiverted) -> None:
+    if isinstance(event, ev.StepBound):
+        node.worker = event.device
+    elif node.status is NodeStatus.SCHEDULED:
+        node.worker = None  # the device that had it is gone
 
 
 def _failed(run: Run, event: ev.StepFailed, at_us: int) -> None:

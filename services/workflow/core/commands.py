@@ -92,13 +92,14 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Bound(msgspec.Struct, frozen=True, kw_only=True):
-    """Execution gives an attempt to a device."""
+    """Execution gives an attempt to a device, or to a queue where no device fits."""
 
     path: str
     attempt: int
     device: str
     reason: str = ""
     ranked: bytes = b"null"
+    queue: str | None = None
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True):

@@ -172,13 +172,17 @@ def _bound(run: Run, command: cm.Bound) -> Outcome:
     node = _attempt_out(run, command.path, command.attempt)
     if isinstance(node, Rejection):
         return node
+    ranked = msgspec.Raw(command.ranked)
+    if command.queue is not None:
+        attempt, queue = node.attempt, command.queue
+        return [ev.StepDiverted(step=node.path, attempt=attempt, queue=queue, ranked=ranked)]
     return [
         ev.StepBound(
             step=node.path,
             attempt=node.attempt,
             device=command.device,
             reason=command.reason,
-            ranked=msgspec.Raw(command.ranked),
+            ranked=ranked,
         )
     ]
 

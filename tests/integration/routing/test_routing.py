@@ -149,7 +149,13 @@ def test_a_device_that_was_set_aside_is_tried_again_and_comes_back(
 def test_nobody_fits_and_the_ways_out_are_taken(dev: Dev, fleet: Fleet, tmp_path: Path) -> None:
     fleet.start("rq-1", queue="r-manual", site="elsewhere")
     queued = begin(dev, tmp_path, "route-queue", 2, site="r-none", otherwise="[{queue: r-manual}]")
-    assert [output["by"] for output in outputs(history(dev, queued))] == ["rq-1", "rq-1"]
+    events = history(dev, queued)
+    assert [output["by"] for output in outputs(events)] == ["rq-1", "rq-1"]
+    diverted = [e["data"] for e in events if e["type"] == "step.diverted"]
+    assert [way["queue"] for way in diverted] == ["r-manual", "r-manual"]
+    told = dev.call("explain", queued, "--step", "read[0]").stdout
+    assert ": to queue r-manual, because no device fits, after" in told
+    assert "× device.attributes.site is not as asked" in told
 
     failing = begin(
         dev, tmp_path, "route-fail", 1, site="r-none", otherwise="[{wait: 100ms}, {fail: no way}]"

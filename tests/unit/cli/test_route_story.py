@@ -106,3 +106,19 @@ def test_what_waits_is_told() -> None:
     assert "attempt 2: d1 has it" in last("accepted", "d1")
     [*_, unknown] = route_lines(route(waiting="r:scan:2"), None)
     assert unknown == "attempt 2 has no device; the execution service does not say why"
+
+
+def test_a_queue_in_the_place_of_a_device_is_told() -> None:
+    nobody = Ranked(present=2, knowing=2, refused={"the condition is false": 2})
+    found = list(route_lines(route(binding(device="", queue="manual", ranked=nobody)), None))
+    assert found[5:] == [
+        f"attempt 1 at {AT}: to queue manual, because no device fits, after 12.5 ms",
+        "  2 present, 2 know the task, 0 fit",
+        "  2 × the condition is false",
+        "→ no result of it (yet)",
+    ]
+
+
+def test_a_route_names_its_scorer() -> None:
+    plan = RoutePlan(strategy="learned", scorer="onnx")
+    assert "  prefer learned (onnx)" in list(route_lines(route(plan=plan), None))

@@ -38,6 +38,14 @@ WAVE = {"wave": 1, "waves": 4, "upto": 10, "size": 10, "completed": 9}
         (("step.completed", "a", {}), "completed"),
         (("step.chosen", "a", {"branch": 1, "then": ["b"]}), "took branch 2: b"),
         (("step.chosen", "a", {"branch": -1}), "took no branch: no case fits"),
+        (
+            ("step.bound", "a", {"attempt": 1, "device": "d", "reason": "its turn"}),
+            "attempt 1 goes to d: its turn",
+        ),
+        (
+            ("step.diverted", "a", {"attempt": 2, "queue": "manual"}),
+            "no device fits: attempt 2 goes to queue manual",
+        ),
         (("step.waiting", "a", {"until": "later"}), "waits until later"),
         (failed("a"), "attempt 1 failed: Broken: no luck"),
         (("step.failed", "a", {"failure": BROKEN}), "failed: Broken: no luck"),

@@ -168,6 +168,7 @@ def test_nobody_fits_and_the_ways_out_are_taken_in_order() -> None:
     assert story.tick(2 * LOOK_AGAIN_US) == []
     [way] = story.rank()
     assert isinstance(way, ToQueue) and way.queue == "manual"
+    assert way.ranked.candidates == []
     assert story.routes.get("1") is None
 
 

@@ -98,6 +98,15 @@ def test_an_attempt_that_no_device_fits_is_an_outcome_too(told: Told) -> None:
     assert told.counts().outcomes == {"none": 1, "device a": 1}
 
 
+def test_an_attempt_that_goes_to_a_queue_is_an_outcome_too(told: Told) -> None:
+    told.attempt("read", 0)
+    found = told.at("step.diverted", 40, step="read", attempt=1, queue="manual")
+    assert found is not None
+    assert (found.outcomes, found.took_us) == (("queue manual",), 40_000)
+    assert told.at("step.diverted", 50, step="read", attempt=2, queue="manual") is None
+    assert told.counts().outcomes == {"queue manual": 1}
+
+
 def test_a_binding_of_an_attempt_that_is_not_known_counts_for_nothing(told: Told) -> None:
     assert told.bound("read", 1, "a", ["a"]) is None
     told.attempt("read", 2)

@@ -41,6 +41,18 @@ def test_an_attempt_without_a_device_is_named() -> None:
     assert msgspec.json.decode(found.plan, type=RoutePlan).where == "true"
 
 
+def test_a_queue_in_the_place_of_a_device_is_told_with_what_became_of_it() -> None:
+    story = Story(graph(ROUTED, task("b")))
+    story.now_us += 5_000
+    story.give(cm.Bound(path="a", attempt=1, device="", queue="manual", ranked=b'{"present":3}'))
+    found = told(story)
+    [way] = found.bindings
+    assert (way.device, way.queue, way.waited_ms, way.ranked.present) == ("", "manual", 5.0, 3)
+    assert found.waiting is None, "it waits for a worker of the queue"
+    story.complete("a")
+    assert told(story).bindings[0].ended == "step.completed"
+
+
 def test_each_binding_is_told_with_what_became_of_it() -> None:
     story = Story(graph(ROUTED, task("b")))
     story.complete("b")

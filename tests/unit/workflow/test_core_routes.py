@@ -41,6 +41,22 @@ def test_the_attempt_after_a_failure_avoids_the_device_of_the_one_before() -> No
     assert story.run.nodes["a"].worker is None
 
 
+def test_an_attempt_that_no_device_fits_goes_to_a_queue_and_the_log_says_so() -> None:
+    story = Story(graph(ROUTED)).give(bound("d1"))
+    story.give(cm.Bound(path="a", attempt=1, device="", queue="manual", ranked=b'{"present":3}'))
+    event = story.log[-1][2]
+    assert isinstance(event, ev.StepDiverted)
+    assert (event.step, event.attempt, event.queue) == ("a", 1, "manual")
+    assert bytes(event.ranked) == b'{"present":3}'
+    assert story.run.nodes["a"].worker is None, "d1 was gone"
+
+
+def test_who_has_begun_it_in_the_queue_meanwhile_stays() -> None:
+    story = Story(graph(ROUTED)).give(cm.Accepted(path="a", attempt=1, worker="w1"))
+    story.give(cm.Bound(path="a", attempt=1, device="", queue="manual"))
+    assert story.run.nodes["a"].worker == "w1"
+
+
 def test_a_binding_of_an_attempt_that_is_over_is_rejected() -> None:
     story = Story(graph(ROUTED, task("b"))).complete("a").give(bound("d1"))
     assert [r.code for r in story.rejections] == ["attempt_not_open"]

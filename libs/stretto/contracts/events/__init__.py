@@ -50,6 +50,7 @@ from stretto.contracts.events.steps import (
     StepCancelled,
     StepChosen,
     StepCompleted,
+    StepDiverted,
     StepEscalated,
     StepExpanded,
     StepFailed,
@@ -128,6 +129,7 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     StepLabelled,
     StepSeeking,
     StepReused,
+    StepDiverted,
 )
 
 __all__ = [
@@ -165,6 +167,7 @@ __all__ = [
     "StepCancelled",
     "StepChosen",
     "StepCompleted",
+    "StepDiverted",
     "StepEscalated",
     "StepExpanded",
     "StepFailed",

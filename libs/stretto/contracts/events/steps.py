@@ -109,6 +109,19 @@ class StepBound(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Which devices fitted, in which order, and why."""
 
 
+class StepDiverted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """No device fits an attempt with a route: it goes to a queue, as its route asks. `ranked`: why
+    none fits (`contracts.routes.Ranked`)."""
+
+    type: ClassVar[str] = "step.diverted"
+    step: str
+    attempt: int
+    queue: str
+    """The queue that it goes to."""
+    ranked: msgspec.Raw = NULL
+    """Which devices there were, and why they did not fit."""
+
+
 class StepStarted(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A worker has accepted the attempt (only where the attempt asked to be told)."""
 

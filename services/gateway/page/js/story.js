@@ -47,6 +47,7 @@ const TELL = {
   "step.expanded": (d, s) => [s, ` has ${d.items?.length ?? "some"} items.`],
   "step.scheduled": (d, s) => [s, d.attempt > 1 ? ` is tried again (attempt ${d.attempt}): ` : " goes out: ", code(d.task), d.queue ? ` on queue ${d.queue}` : "", "."],
   "step.bound": (d, s) => [s, " goes to ", code(d.device), d.ranked?.fitting ? `, one of ${d.ranked.fitting} that fit` : "", d.reason ? ` (${d.reason})` : "", "."],
+  "step.diverted": (d, s) => [s, " goes to queue ", code(d.queue), ": no device fits."],
   "step.started": (d, s) => [s, " is being run", d.worker ? [" by ", code(d.worker)] : "", "."],
   "step.completed": (d, s) => [s, " completed", d.worker ? [" on ", code(d.worker)] : "", cut(d.output) ? [" with ", cut(d.output)] : "", "."],
   "step.chosen": (d, s) => [s, d.then?.length ? [" chose ", d.then.join(", ")] : " chose nothing", "."],
