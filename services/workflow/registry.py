@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from services.workflow.known_texts import Known, KnownTexts
 from services.workflow.labels import Labels, Named
 from services.workflow.templates import Templates
 from stretto.contracts.codec import decode_graph, json_encode
@@ -81,6 +82,7 @@ class Registry:
         self.labels = Labels(database)
         self.templates = Templates(database, self.labels)
         self._held: dict[Key, Registered] = {}
+        self._texts = KnownTexts()
         self._pointed: dict[tuple[str, str], dict[str, tuple[int, float]]] = {}
 
     async def graph(self, namespace: str, workflow: str, version: int) -> Graph | None:
@@ -151,27 +153,34 @@ class Registry:
 
         `stored_us`: when the message with it was stored, where it is handled later than asked.
         """
-        loaded = await self.load(namespace, source)
-        definition = loaded.definition
-        if definition is None or loaded.mistakes:
-            return Refused(rejected=mistakes_reason(loaded.mistakes))
-        found = await self._version_of(namespace, definition, source)
-        if found is None:
-            text = (
-                f"expected to find a free version of {definition.workflow!r}, but others were "
-                f"faster {MAX_TRIES} times"
-            )
-            return Refused(rejected=Reason(code="definition_contended", message=text))
-        version, created = found
-        named = Named("workflow", namespace, definition.workflow)
-        moved = await self.labels.point(named, LATEST, version, stored_us)
-        self.forget_labels(namespace, definition.workflow)
+        async with self._texts.turn(namespace, source) as digest:
+            uses: tuple[str, ...] = ()
+            known, created = self._texts.find(digest), False
+            if known is None:
+                loaded = await self.load(namespace, source)
+                definition = loaded.definition
+                if definition is None or loaded.mistakes:
+                    return Refused(rejected=mistakes_reason(loaded.mistakes))
+                found = await self._version_of(namespace, definition, source)
+                if found is None:
+                    text = (
+                        f"expected to find a free version of {definition.workflow!r}, but others "
+                        f"were faster {MAX_TRIES} times"
+                    )
+                    return Refused(rejected=Reason(code="definition_contended", message=text))
+                version, created = found
+                uses, known = definition.uses, Known(definition.workflow, version, loaded.warnings)
+                if not uses:
+                    self._texts.keep(digest, known)
+        named = Named("workflow", namespace, known.workflow)
+        moved = await self.labels.point(named, LATEST, known.version, stored_us)
+        self.forget_labels(namespace, known.workflow)
         return Defined(
-            workflow=definition.workflow,
-            version=version,
+            workflow=known.workflow,
+            version=known.version,
             created=created,
-            warnings=[msgspec.to_builtins(w) for w in loaded.warnings],
-            uses=list(definition.uses),
+            warnings=[msgspec.to_builtins(w) for w in known.warnings],
+            uses=list(uses),
             latest_before=moved.before if moved.changed and not created else None,
         )
 

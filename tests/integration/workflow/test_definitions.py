@@ -1,11 +1,15 @@
 """Definitions over the bus: answered live, registered durably, refused with every mistake."""
 
 import asyncio
+import json
+from typing import Any
 
 import pytest
 
-from services.workflow import definitions
+from services.workflow import definitions, known_texts, registry
+from services.workflow.known_texts import Known, KnownTexts
 from stretto.contracts import subjects
+from stretto.definition import Loaded, load
 from tests.integration.workflow.definitions import ONE
 from tests.integration.workflow.world import World, eventually, until
 
@@ -93,3 +97,39 @@ async def test_a_definition_that_meets_a_fault_is_refused_and_harms_nobody(
 
     assert answer["rejected"]["code"] == "definition_fault"
     assert (await world.define(ONE.replace("task: work", "task: toil")))["version"] == 1
+
+
+async def stored(world: World) -> int:
+    """How many definitions are in the stream."""
+    reply = await world.bus.request("$JS.API.STREAM.INFO.STRETTO_DEFINITIONS", b"")
+    return int(json.loads(reply.data)["state"]["messages"])
+
+
+async def test_a_text_is_read_and_checked_once_however_often_it_comes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def counted(source: str, *rest: Any) -> Loaded:
+        read.append(source)
+        return load(source, *rest)
+
+    monkeypatch.setattr(registry, "load", counted)
+
+    answers = await asyncio.gather(*(world.define(ONE) for _ in range(5)))
+    await eventually(lambda: stored(world), lambda messages: messages == 0)
+    other = await world.define(ONE + "# another\n")
+
+    assert read == [ONE, ONE + "# another\n"]
+    assert sorted(a.get("created", True) for a in answers) == [False] * 4 + [True]
+    assert other["version"] == 1
+
+
+def test_texts_that_are_known_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known_texts, "MAX_TEXTS", 2)
+    texts = KnownTexts()
+
+    for number in range(3):
+        texts.keep(b"%d" % number, Known("w", number, []))
+
+    assert [texts.find(b"%d" % number) is not None for number in range(3)] == [False, True, True]
