@@ -8,7 +8,6 @@ from typing import assert_never
 import msgspec
 
 from services.execution.core.attempt import Attempt
-from services.execution.core.pulses import silence
 from services.execution.core.resources import Pool
 from services.execution.core.roster import Roster
 from services.execution.core.routed import (
@@ -17,7 +16,6 @@ from services.execution.core.routed import (
     RouteEffect,
     Routes,
     Send,
-    Still,
     StopAt,
     ToQueue,
     Unheard,
@@ -73,7 +71,7 @@ class Router:
         roster: Roster,
         *,
         to_queue: Callable[[Attempt, str], None],
-        answer: Callable[[Attempt, Failure, bytes | None], None],
+        answer: Callable[[Attempt, Failure], None],
         pool: Pool | None = None,
     ) -> None:
         self._context = context
@@ -93,7 +91,7 @@ class Router:
             otherwise = _decode_ways(route.plan).otherwise
         except UNREADABLE as error:
             text = f"expected a route, but {error}"
-            self._answer(attempt, Failure(type=NO_DEVICE, message=text, retryable=False), None)
+            self._answer(attempt, Failure(type=NO_DEVICE, message=text, retryable=False))
             return
         self._do(self.core.admit(Routed(attempt, route, otherwise, now_us), now_us))
 
@@ -170,13 +168,14 @@ class Router:
                     self._to_queue(attempt, queue)
                 case NoDevice(routed, reason):
                     failure = Failure(type=NO_DEVICE, message=_why(routed, reason), retryable=True)
-                    self._answer(routed.attempt, failure, None)
+                    self._answer(routed.attempt, failure)
                 case StopAt(attempt, device):
-                    self._stop_at(attempt, device)
-                case Still(attempt, device, details):
-                    self._answer(attempt, silence(attempt.heartbeat_s), details)
-                    self._stop_at(attempt, device)
-                    self._note(attempt, device, attempt.heartbeat_s * 1000, failed=True)
+                    data = json_encode({"ids": [attempt.id]})
+                    self._context.connection.send(
+                        publish_command(
+                            subjects.withdraw(attempt.namespace, device).encode(), b"", b"", data
+                        )
+                    )
                 case Unheard(attempt, device):
                     logger.warning(
                         "device does not take attempts",
@@ -185,11 +184,6 @@ class Router:
                     self._note(attempt, device, RANK_TIMEOUT_S * 1000, failed=True)
                 case _:
                     assert_never(effect)
-
-    def _stop_at(self, attempt: Attempt, device: str) -> None:
-        subject = subjects.withdraw(attempt.namespace, device).encode()
-        data = json_encode({"ids": [attempt.id]})
-        self._context.connection.send(publish_command(subject, b"", b"", data))
 
     def _note(self, attempt: Attempt, device: str, took_ms: float, *, failed: bool) -> None:
         some = self._outcomes.setdefault(attempt.namespace, [])
@@ -242,7 +236,7 @@ def _telling(routed: Routed) -> bytes:
 def _told(attempt: Attempt, bound: Bound) -> bytes:
     """Where an attempt went, on its way to the workflow service."""
     data = json_encode(Results(bound=[bound]))
-    return publish_command(attempt.reply.encode(), b"", b"", data)
+    return publish_command(routed.attempt.reply.encode(), b"", b"", data)
 
 
 def _why(routed: Routed, reason: str) -> str:
