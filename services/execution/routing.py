@@ -236,7 +236,7 @@ def _telling(routed: Routed) -> bytes:
 def _told(attempt: Attempt, bound: Bound) -> bytes:
     """Where an attempt went, on its way to the workflow service."""
     data = json_encode(Results(bound=[bound]))
-    return publish_command(routed.attempt.reply.encode(), b"", b"", data)
+    return publish_command(attempt.reply.encode(), b"", b"", data)
 
 
 def _why(routed: Routed, reason: str) -> str:
