@@ -3,11 +3,13 @@
 import ast
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
+@cache
 def tracked() -> list[Path]:
     """The files of the project: what git knows, and what it would take."""
     listed = subprocess.run(
@@ -31,10 +33,11 @@ def sources(*folders: str) -> list[Path]:
     ]
 
 
-def imports(path: Path) -> Iterator[str]:
+@cache
+def imports(path: Path) -> tuple[str, ...]:
     """The absolute names of all modules that a file imports, wherever in it."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        yield from _named(path, node)
+    nodes = ast.walk(ast.parse(path.read_text()))
+    return tuple(name for node in nodes for name in _named(path, node))
 
 
 def needed(path: Path) -> Iterator[str]:
