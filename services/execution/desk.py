@@ -23,6 +23,7 @@ from services.execution.core.admission import OWN_PREFIX, Admission, Counts
 from services.execution.core.attempt import Attempt, State
 from services.execution.core.effects import Effect, Short, Silent, StopOwn
 from services.execution.core.line import Sending
+from services.execution.core.pulses import silence
 from services.execution.core.roster import Roster
 from services.execution.errands import Errands
 from services.execution.intake import attempt_of, found_attempt, id_of, misplaced
@@ -295,11 +296,14 @@ class Desk:
 
     def alive(self, id_: str, details: bytes | None = None) -> None:
         """Take note of a sign of life of an attempt, and of what it says to go on from."""
-        self._core.alive(id_, self._context.clock.now_us(), details)
+        now_us = self._context.clock.now_us()
+        self._core.alive(id_, now_us, details)
+        self.router.core.alive(id_, now_us, details)
 
     def deaf(self) -> None:
         """Take note that we could not hear anybody until now."""
         self._core.deaf(self._context.clock.now_us())
+        self.router.core.deaf(self._context.clock.now_us())
 
     def store_lost(self) -> None:
         """Take note that the work stream was deleted: everything that is out goes out again."""
@@ -356,7 +360,8 @@ class Desk:
             self._learn(attempt, seen.results[-1])
         if seen.accepted is not None:
             for id_ in [seen.accepted] if isinstance(seen.accepted, str) else seen.accepted:
-                self.alive(id_)
+                # On a device it may still wait for a slot: it lives from its first sign on.
+                self._core.alive(id_, self._context.clock.now_us())
                 self.router.accepted(id_)
 
     def _learn(self, attempt: Attempt, result: SeenResult) -> None:
@@ -462,6 +467,7 @@ class Desk:
                 self._look_at_resources(now_us)
             else:
                 self._core.deaf(now_us)
+                self.router.core.deaf(now_us)
             await self.router.tick()
             self._ticks += 1
             if self._ticks % RECONCILE_EVERY_TICKS == 0:
@@ -513,7 +519,7 @@ class Desk:
                     self._house.stop([attempt.id])
                 case Silent(attempt, heartbeat_s, details):
                     self._measures.lost.add()
-                    self._answer(attempt, _silent(heartbeat_s), details)
+                    self._answer(attempt, silence(heartbeat_s), details)
                 case Short(attempt, reason):
                     text = f"expected resources that there are, but the step {reason}"
                     self._answer(
@@ -572,10 +578,3 @@ def _took_us(result: SeenResult) -> int | None:
         return parse_rfc3339(result.finished_at) - parse_rfc3339(result.started_at)
     except ValueError:
         return None  # instants of a worker of another make: only a hint is lost
-
-
-def _silent(heartbeat_s: float) -> Failure:
-    return Failure(
-        type=FailureType.HEARTBEAT_TIMEOUT,
-        message=f"expected a sign of life at least every {heartbeat_s:g} s, but none came",
-    )

@@ -8,6 +8,7 @@ from typing import assert_never
 import msgspec
 
 from services.execution.core.attempt import Attempt
+from services.execution.core.pulses import silence
 from services.execution.core.resources import Pool
 from services.execution.core.roster import Roster
 from services.execution.core.routed import (
@@ -16,6 +17,7 @@ from services.execution.core.routed import (
     RouteEffect,
     Routes,
     Send,
+    Still,
     StopAt,
     ToQueue,
     Unheard,
@@ -71,7 +73,7 @@ class Router:
         roster: Roster,
         *,
         to_queue: Callable[[Attempt, str], None],
-        answer: Callable[[Attempt, Failure], None],
+        answer: Callable[[Attempt, Failure, bytes | None], None],
         pool: Pool | None = None,
     ) -> None:
         self._context = context
@@ -91,7 +93,7 @@ class Router:
             otherwise = _decode_ways(route.plan).otherwise
         except UNREADABLE as error:
             text = f"expected a route, but {error}"
-            self._answer(attempt, Failure(type=NO_DEVICE, message=text, retryable=False))
+            self._answer(attempt, Failure(type=NO_DEVICE, message=text, retryable=False), None)
             return
         self._do(self.core.admit(Routed(attempt, route, otherwise, now_us), now_us))
 
@@ -168,14 +170,13 @@ class Router:
                     self._to_queue(attempt, queue)
                 case NoDevice(routed, reason):
                     failure = Failure(type=NO_DEVICE, message=_why(routed, reason), retryable=True)
-                    self._answer(routed.attempt, failure)
+                    self._answer(routed.attempt, failure, None)
                 case StopAt(attempt, device):
-                    data = json_encode({"ids": [attempt.id]})
-                    self._context.connection.send(
-                        publish_command(
-                            subjects.withdraw(attempt.namespace, device).encode(), b"", b"", data
-                        )
-                    )
+                    self._stop_at(attempt, device)
+                case Still(attempt, device, details):
+                    self._answer(attempt, silence(attempt.heartbeat_s), details)
+                    self._stop_at(attempt, device)
+                    self._note(attempt, device, attempt.heartbeat_s * 1000, failed=True)
                 case Unheard(attempt, device):
                     logger.warning(
                         "device does not take attempts",
@@ -184,6 +185,11 @@ class Router:
                     self._note(attempt, device, RANK_TIMEOUT_S * 1000, failed=True)
                 case _:
                     assert_never(effect)
+
+    def _stop_at(self, attempt: Attempt, device: str) -> None:
+        subject = subjects.withdraw(attempt.namespace, device).encode()
+        data = json_encode({"ids": [attempt.id]})
+        self._context.connection.send(publish_command(subject, b"", b"", data))
 
     def _note(self, attempt: Attempt, device: str, took_ms: float, *, failed: bool) -> None:
         some = self._outcomes.setdefault(attempt.namespace, [])

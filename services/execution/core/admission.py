@@ -28,9 +28,6 @@ DOUBT_AFTER_US = 5_000_000
 FORGET_AFTER_US = 30_000_000
 """Results come a moment before their message is acknowledged; after so long it is read or lost."""
 
-MAX_TICK_GAP_US = 2_000_000
-"""When we were not running for longer than this, we did not hear heartbeats either."""
-
 
 _OUTSIDE = frozenset({State.SENDING, State.OUT})
 
@@ -69,7 +66,6 @@ class Admission:
         self._own_count = 0
         self._held_bytes = 0
         self._ready: dict[Line, None] = {}
-        self._ticked_us = 0
 
     # --- how it is
 
@@ -319,10 +315,6 @@ class Admission:
 
     def tick(self, now_us: int) -> list[Effect]:
         """Let time pass: attempts that were silent for too long are answered for."""
-        gap_us, self._ticked_us = now_us - self._ticked_us, now_us
-        if gap_us > MAX_TICK_GAP_US:
-            self.deaf(now_us)
-            return []
         effects: list[Effect] = []
         for attempt in self.pulses.silent(now_us):
             said = self.pulses.details(attempt.id)

@@ -1,8 +1,15 @@
 """Heartbeats: which attempts gave a sign of life, and which have been silent for too long."""
 
+import msgspec
+
 from services.execution.core.attempt import Attempt
+from stretto.contracts.codec import decode_task, json_encode
+from stretto.contracts.failures import Failure, FailureType
 
 US_PER_S = 1_000_000
+
+MAX_GAP_US = 2_000_000
+"""When we were not running for longer than this, we did not hear heartbeats either."""
 
 
 class Pulses:
@@ -11,6 +18,7 @@ class Pulses:
     def __init__(self) -> None:
         self._heard_us: dict[str, tuple[Attempt, int]] = {}
         self._details: dict[str, bytes] = {}
+        self._asked_us = 0
 
     def __len__(self) -> int:
         return len(self._heard_us)
@@ -37,9 +45,28 @@ class Pulses:
         self._heard_us = {id_: (a, now_us) for id_, (a, _) in self._heard_us.items()}
 
     def silent(self, now_us: int) -> list[Attempt]:
-        """Those that were silent for longer than they may be."""
+        """Those that were silent for longer than they may be; nobody where we were not asked for
+        so long that we cannot have heard them."""
+        gap_us, self._asked_us = now_us - self._asked_us, now_us
+        if gap_us > MAX_GAP_US:
+            self.forgive(now_us)
+            return []
         return [
             attempt
             for attempt, heard_us in self._heard_us.values()
             if now_us - heard_us > attempt.heartbeat_s * US_PER_S
         ]
+
+
+def silence(heartbeat_s: float) -> Failure:
+    """The failure of an attempt that was silent for too long."""
+    return Failure(
+        type=FailureType.HEARTBEAT_TIMEOUT,
+        message=f"expected a sign of life at least every {heartbeat_s:g} s, but none came",
+    )
+
+
+def going_on(payload: bytes, details: bytes) -> bytes:
+    """A task as it was sent, with what was said since to go on from."""
+    task = decode_task(payload)
+    return json_encode(msgspec.structs.replace(task, details=msgspec.Raw(details)))

@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from services.execution.core.attempt import Attempt
+from services.execution.core.pulses import Pulses, going_on
 from services.execution.core.resources import Pool
 from services.execution.core.roster import Roster
 from stretto.contracts.routes import MAX_QUESTIONS, Otherwise, Ranked, RouteRecord
@@ -119,7 +120,16 @@ class Unheard(NamedTuple):
     device: str
 
 
-RouteEffect = Send | ToQueue | NoDevice | StopAt | Unheard
+class Still(NamedTuple):
+    """An attempt has given no sign of life for too long: it fails, and its device is told."""
+
+    attempt: Attempt
+    device: str
+    details: bytes | None
+    """What it last said to go on from."""
+
+
+RouteEffect = Send | ToQueue | NoDevice | StopAt | Unheard | Still
 
 
 class Routes:
@@ -131,6 +141,8 @@ class Routes:
         self._roster = roster
         self._pool = pool
         self._changed = changed
+        self.pulses = Pulses()
+        """Attempts that asked to be watched, from their first sign on: accepted, they may wait."""
         self._known: dict[str, Routed] = {}
         self._to_rank: deque[Routed] = deque()
         self._waiting: dict[str, Routed] = {}
@@ -236,6 +248,16 @@ class Routes:
         if routed is not None and routed.at is At.SENT:
             routed.at, routed.since_us = At.ACCEPTED, now_us
 
+    def alive(self, id_: str, now_us: int, details: bytes | None) -> None:
+        """Note a sign of life, and what it says to go on from."""
+        routed = self._known.get(id_)
+        if routed is not None and routed.device is not None:
+            self.pulses.hear(routed.attempt, now_us, details)
+
+    def deaf(self, now_us: int) -> None:
+        """Note that we could not hear until now: nobody's silence counts."""
+        self.pulses.forgive(now_us)
+
     def finished(self, id_: str) -> Routed | None:
         """Note that the result of an attempt is stored; returns it where it was known."""
         routed = self._known.get(id_)
@@ -267,6 +289,17 @@ class Routes:
                     effects += self._look_again(routed, now_us)
             elif routed.at in (At.SENT, At.ACCEPTED):
                 effects += self._look_after(routed, now_us)
+        return effects + self._still(now_us)
+
+    def _still(self, now_us: int) -> list[RouteEffect]:
+        """Give up attempts that were silent for too long."""
+        effects: list[RouteEffect] = []
+        for attempt in self.pulses.silent(now_us):
+            device = self._known[attempt.id].device
+            assert device is not None, "who has no device is not watched"
+            effects.append(Still(attempt, device, self.pulses.details(attempt.id)))
+            self._forget(self._known[attempt.id])
+            self._wake()
         return effects
 
     def _look_again(self, routed: Routed, now_us: int) -> list[RouteEffect]:
@@ -303,6 +336,9 @@ class Routes:
         assert routed.device is not None
         if routed.device not in routed.avoid:
             routed.avoid.append(routed.device)
+        said = self.pulses.details(routed.attempt.id)
+        if said is not None:
+            routed.attempt.payload = going_on(routed.attempt.payload, said)
         self._take_from(routed)
         routed.wait_us = now_us
         self._rank(routed, now_us)
@@ -353,6 +389,7 @@ class Routes:
         if routed.device is not None:
             attempt = routed.attempt
             self._roster.take_back(attempt.namespace, routed.device, attempt.id, done=done)
+            self.pulses.drop(attempt)
             if self._pool is not None and attempt.has_resources:
                 self._pool.give_back(attempt)
             routed.device = None

@@ -15,7 +15,8 @@ from stretto.contracts import subjects
 from stretto.contracts.codec import decode_work, json_encode, pack
 from stretto.contracts.frames import DispatchFrame
 from stretto.contracts.public import DeadLetter, Presence, Task
-from stretto.runtime.topology import DLQ, execution_dispatch, work_consumer
+from stretto.runtime.streams import DLQ
+from stretto.runtime.topology import execution_dispatch, work_consumer
 from stretto.worker import Context, Worker
 
 from .world import World, execution, id_of, process, record, running, world

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from typing import Any
 
 from stretto import Client, Worker
 from stretto.contracts import subjects
@@ -51,3 +53,58 @@ async def test_after_the_loss_of_a_worker_what_it_said_last_is_known(client: Cli
         message.ack()
         again.ack()
         assert await run.result(PATIENCE_S) == "went on"
+
+
+ROUTED = """\
+workflow: stuck-device
+steps:
+  do:
+    task: stuck.do
+    timeout: {run: 60s, heartbeat: 1s}
+    retry: {max_attempts: 2, interval: 100ms}
+    route: {where: "${{ 'stuck' in device.capabilities }}"}
+output: "${{ steps.do.output }}"
+"""
+
+
+async def test_an_attempt_that_is_stuck_on_a_device_that_is_there_goes_to_another(
+    client: Client, dev: Dev
+) -> None:
+    bus = client.connection
+    presence = {"device": "stuck", "tasks": ["stuck.do"], "capabilities": ["stuck"], "slots": 1}
+    tasks: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    withdrawn: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    await bus.subscribe(
+        subjects.device("default", "stuck"),
+        lambda _s, _r, _b, data: tasks.put_nowait(json.loads(data)["tasks"][0]),
+    )
+    await bus.subscribe(
+        subjects.withdraw("default", "stuck"),
+        lambda _s, _r, _b, data: withdrawn.put_nowait(json.loads(data)),
+    )
+
+    async def stay() -> None:
+        while True:
+            await bus.publish(subjects.presence("default", "stuck"), json.dumps(presence).encode())
+            await asyncio.sleep(1)
+
+    other = Worker(name="other", capabilities=["stuck"], url=dev.ready["nats"], queue="stuck")
+
+    @other.task("stuck.do")
+    async def do(ctx: Context) -> list[object]:
+        return [ctx.attempt, ctx.details]
+
+    async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as group:
+        staying = group.create_task(stay())
+        await client.register(ROUTED)
+        run = await client.start("stuck-device")
+        task = await tasks.get()
+        await bus.publish(task["reply"], json.dumps({"accepted": task["id"]}).encode())
+        said = json.dumps({"id": task["id"], "details": {"row": 5}}).encode()
+        await bus.publish(subjects.progress("default", task["run_id"]), said)
+        async with running(other):
+            assert await run.result() == [2, {"row": 5}]
+        assert task["id"] in (await withdrawn.get())["ids"]
+        staying.cancel()
+    (failed,) = [event for event in await run.history() if event.type == "step.failed"]
+    assert failed.data["failure"]["type"] == "HeartbeatTimeout"

@@ -14,7 +14,8 @@ from stretto.bus.publisher import PubAck
 from stretto.contracts import subjects
 from stretto.contracts.codec import json_encode
 from stretto.runtime.errors import TransientError
-from stretto.runtime.topology import WORK, execution_dispatch, work_consumer
+from stretto.runtime.streams import WORK
+from stretto.runtime.topology import execution_dispatch, work_consumer
 from stretto.testkit.servers import NatsServer
 from stretto.worker import Worker
 

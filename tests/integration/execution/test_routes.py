@@ -132,6 +132,7 @@ async def site(url: str) -> AsyncIterator[Site]:
     async with world(url) as here, execution(url) as service:
         made = Site(here, service)
         await made.open()
+        await here.until_true(lambda: service.lanes[0].desk)
         yield made
 
 
