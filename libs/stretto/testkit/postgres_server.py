@@ -144,7 +144,9 @@ class PostgresServer:
             self.data_dir.chmod(self.data_dir.stat().st_mode | 0o711)
         await self._make_cluster(programs, account)
         self._password = (self.data_dir / "password").read_text().strip()
-        for attempt in range(1, _ATTEMPTS + 1):
+        attempt = 0
+        while True:
+            attempt += 1
             if self._port is None:
                 self._port = free_port()
             self._make_socket_dir(account)

@@ -75,7 +75,9 @@ class SingleProcessServer(ABC):
         self._child.acquire()
         try:
             await self._child.end_left_behind(STOP_TIMEOUT_S)
-            for attempt in range(1, _ATTEMPTS + 1):
+            attempt = 0
+            while True:
+                attempt += 1
                 self._choose_ports()
                 self._child.spawn(self._command(), usual=self._usual)
                 if await self._became_ready():
