@@ -7,7 +7,8 @@ import pytest
 from stretto.expression import EvaluationError, Kind, compile_expression, compile_template
 from stretto.expression import locating as locating_module
 from stretto.expression.errors import MAX_SPOT_CHARS, Spot
-from tests.unit.expression.test_language import ERRORS, SCOPE
+from tests.unit.expression.scopes import SCOPE
+from tests.unit.expression.test_language_errors import ERRORS
 
 PLACES = [
     # source, line, column
