@@ -10,6 +10,7 @@ import pytest
 
 from services.workflow.reuse import seeking
 from services.workflow.reuse.outputs import KeptOutputs
+from stretto.bus.publisher import Publisher
 from stretto.cache import shared
 from stretto.contracts import subjects
 from stretto.runtime.errors import NotReachable
@@ -203,3 +204,23 @@ async def test_redis_is_asked_first_and_its_loss_costs_nothing(
         await redis_server.kill()
         await ended(alone, "offer", {"sku": "b"})
         assert len(calls) == 3
+
+
+async def test_who_does_not_ask_for_an_answer_gets_none_and_who_cannot_be_told_does_not_matter(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def purges() -> int:
+        rows = await world.sql("select count(*) from workflow.kept_output_purge")
+        return int(rows[0][0])
+
+    subject, told = subjects.reuse("default"), world.publisher.publish
+    await told(subject, b'{"all": true}')
+    await eventually(purges, lambda count: count == 1)
+
+    async def away(*_: object, **__: object) -> None:
+        raise NotReachable("bus.not_reachable", "expected to publish it, but could not")
+
+    monkeypatch.setattr(Publisher, "publish_core", away)
+    await told(subject, b'{"all": true}', headers={subjects.HEADER_REPLY: "somewhere"})
+
+    await eventually(purges, lambda count: count == 2)

@@ -34,6 +34,15 @@ def test_what_is_undone_is_not_there_any_more_from_when_the_undoing_begins() -> 
     assert not reused(world.start())
 
 
+def test_what_is_undone_beside_it_changes_nothing() -> None:
+    text = UNDONE.replace("steps:\n", "steps:\n  z: {task: z, compensate: {task: undo}}\n")
+    world = world_of(text, z={}, b=Fails("No", retryable=False), undo={})
+    run = world.start()
+
+    assert run.story("completed")[-2:] == ["completed a~compensate", "completed z~compensate"]
+    assert not reused(world.start())
+
+
 def test_what_another_run_has_kept_since_stays() -> None:
     world = World(UNDONE, tasks={"t": Held(), "b": Held(), "undo": {}})
     first, second = world.start(), world.start()
