@@ -105,6 +105,10 @@ class SharedCache:
         self._max_value_bytes = max_value_bytes
         self._redis: Redis | None = None
         self._away = asyncio.Event()
+        self._calls = 0
+        self._idle = asyncio.Event()
+        """No call is under way."""
+        self._idle.set()
         self._timeouts = 0
         self._full_until = 0.0
         self.counts = SharedCounts()
@@ -129,20 +133,34 @@ class SharedCache:
 
     async def run(self) -> None:
         """Keep a connection until cancelled: look for Redis, wait until it is away, look again."""
+        wait_s = 0.0
         while True:
-            redis = await self._find()
+            redis = await self._find(wait_s)
+            began = asyncio.get_running_loop().time()
             self._away.clear()
             self._timeouts = 0
             self._redis, self.why_away = redis, None
             try:
-                while not self._away.is_set():
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(LOOK_EVERY_S):
-                            await self._away.wait()
-                    await self._answer(redis.ping(), CONNECT_TIMEOUT_S)
+                await self._until_away(redis)
             finally:
                 self._redis = None
+                # A call that is under way would open a connection of its own again.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                        await self._idle.wait()
                 await _closed(redis)
+            if asyncio.get_running_loop().time() - began > MAX_LOOK_S:
+                wait_s = 0.0
+            else:  # it comes and goes, or answers and refuses
+                wait_s = min(max(FIRST_LOOK_S, 2 * wait_s), MAX_LOOK_S)
+
+    async def _until_away(self, redis: Redis) -> None:
+        while not self._away.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await self._away.wait()
+            if not self._away.is_set():
+                await self._answer(redis.ping(), CONNECT_TIMEOUT_S)
 
     async def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Return the value of each key, None where it is not known."""
@@ -216,6 +234,8 @@ class SharedCache:
         from redis.exceptions import RedisError, ResponseError
 
         limit_s = self._timeout_s if timeout_s is None else timeout_s
+        self._calls += 1
+        self._idle.clear()
         try:
             async with asyncio.timeout(limit_s):
                 answer = await call
@@ -230,6 +250,10 @@ class SharedCache:
         else:
             self._timeouts = 0
             return answer
+        finally:
+            self._calls -= 1
+            if not self._calls:
+                self._idle.set()
         self.counts.failures += 1
         return None
 
@@ -239,12 +263,13 @@ class SharedCache:
             self._away.set()
             _logger.warning("shared cache is away", extra={LOG_REASON: why})
 
-    async def _find(self) -> Redis:
-        """Look for Redis until it answers."""
+    async def _find(self, wait_s: float) -> Redis:
+        """Look for Redis until it answers, for the first time after a while."""
         from redis.exceptions import RedisError
 
         began = asyncio.get_running_loop().time()
-        wait_s = FIRST_LOOK_S
+        await asyncio.sleep(wait_s)
+        wait_s = max(wait_s, FIRST_LOOK_S)
         while True:
             redis = _client(self._url)
             try:
