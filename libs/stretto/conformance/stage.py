@@ -18,7 +18,8 @@ from stretto.contracts.ids import run_id_text, uuid7
 from stretto.contracts.public import Presence, TaskResult
 from stretto.payloads import Carrier
 from stretto.runtime.clock import SystemClock
-from stretto.runtime.topology import DLQ, PAYLOADS, RESULTS, WORK, work_consumer
+from stretto.runtime.streams import DLQ, PAYLOADS, RESULTS, WORK
+from stretto.runtime.topology import work_consumer
 
 ACKS = "$JS.ACK.>"
 """What workers answer messages with; anybody may listen."""

@@ -19,7 +19,7 @@ from stretto.contracts import subjects
 from stretto.contracts.codec import json_encode, pack
 from stretto.contracts.frames import DecidedRecord, DecideFrame, DecideRecord
 from stretto.contracts.public import DeadLetter
-from stretto.runtime import topology
+from stretto.runtime import streams, topology
 from stretto.runtime.context import ServiceContext
 from stretto.runtime.settings import ServiceSettings
 from tests.integration.decision.asking import DEADLINE_S, ECHO, Asker, asks, key_of
@@ -217,7 +217,7 @@ async def test_answers_that_no_stream_takes_bury_only_their_frame(
 ) -> None:
     async with decision_service(nats_url):
         # given a stream of answers that refuses all but small messages
-        small = msgspec.structs.replace(topology.DECIDED, max_message_bytes=2_000)
+        small = msgspec.structs.replace(streams.DECIDED, max_message_bytes=2_000)
         await ensure(bus, [small])
         large = plan("input", template=["x" * 3_000, "${{ input.n }}"])
         async with asyncio.TaskGroup() as group:
@@ -257,7 +257,7 @@ async def test_what_cannot_be_published_now_is_not_acknowledged(
     frame = asks([1], large)
     nowhere = msgspec.structs.replace(frame.records[0], partition=250)
     await publisher.publish("test.asks", pack(msgspec.structs.replace(frame, records=[nowhere])))
-    await ensure(bus, [msgspec.structs.replace(topology.DECIDED, subjects=("stretto.decided.0",))])
+    await ensure(bus, [msgspec.structs.replace(streams.DECIDED, subjects=("stretto.decided.0",))])
     async with PullLoop(bus, "TEST", "test", 1) as loop:
         messages = await loop.next_batch(timeout_s=DEADLINE_S)
         await Answering(context).take(messages)

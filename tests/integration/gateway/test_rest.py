@@ -13,7 +13,7 @@ from services.gateway.problems import PROBLEM_TYPE
 from stretto.bus.api import Answer, ask_api
 from stretto.bus.topology import stream_config
 from stretto.runtime.errors import PermanentError
-from stretto.runtime.topology import STARTS
+from stretto.runtime.streams import STARTS
 from stretto.testkit.fake_workflow import FakeWorkflow
 from stretto.testkit.service_host import Hosted
 from tests.integration.stand_in import ECHO

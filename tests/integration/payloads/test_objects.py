@@ -21,7 +21,7 @@ from stretto.payloads.objects import CHUNK_BYTES, FRESH_S
 from stretto.payloads.references import hash_of
 from stretto.runtime.clock import US_PER_S
 from stretto.runtime.errors import NotReachable, PermanentError, TransientError
-from stretto.runtime.topology import PAYLOADS
+from stretto.runtime.streams import PAYLOADS
 from stretto.testkit.servers import NatsServer
 
 NOW_US = 1_900_000_000_000_000

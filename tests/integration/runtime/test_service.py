@@ -14,7 +14,7 @@ from stretto.bus.connection import connect
 from stretto.bus.ensure import ensure
 from stretto.contracts import subjects
 from stretto.contracts.frames import ServiceStats
-from stretto.runtime import topology
+from stretto.runtime import streams, topology
 from stretto.runtime.context import ServiceContext
 from stretto.runtime.errors import NotReachable, TransientError
 from stretto.runtime.settings import ServiceSettings
@@ -323,7 +323,7 @@ async def test_a_pinned_pull_loop_of_the_context_is_the_active_one(start: Start)
     pinned, told = topology.execution_dispatch(0), []
 
     async def body(context: Context) -> None:
-        await ensure(context.connection, [topology.DISPATCH], [pinned])
+        await ensure(context.connection, [streams.DISPATCH], [pinned])
         async with context.pull(pinned, 10) as loop:
             await context.publisher.publish(subjects.dispatch(0), b"attempts")
             (message,) = await loop.next_batch(timeout_s=DEADLINE_S)

@@ -18,7 +18,8 @@ from stretto.contracts import subjects
 from stretto.contracts.codec import decode_results, json_encode
 from stretto.contracts.ids import run_id_text, uuid7
 from stretto.contracts.public import DeadLetter, Results, Task, TaskResult, Work
-from stretto.runtime.topology import DLQ, RESULTS, WORK, WORK_ACK_WAIT_S, work_consumer
+from stretto.runtime.streams import DLQ, RESULTS, WORK
+from stretto.runtime.topology import WORK_ACK_WAIT_S, work_consumer
 from stretto.worker import Worker
 
 PATIENCE_S = 8.0

@@ -9,7 +9,7 @@ from stretto.bus.ensure import ensure
 from stretto.bus.publisher import Publisher
 from stretto.bus.request import Reply, Requests
 from stretto.runtime.errors import NotReachable, PermanentError
-from stretto.runtime.topology import PAYLOADS
+from stretto.runtime.streams import PAYLOADS
 
 STORED = b'{"stream":"S","seq":1}'
 NOT_THAT = b"NATS/1.0 408\r\n\r\n"

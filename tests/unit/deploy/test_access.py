@@ -8,7 +8,8 @@ import pytest
 from stretto.contracts import subjects
 from stretto.contracts.frames import ServiceName
 from stretto.runtime.access import SERVICES, USERS, UserName, access_of, inbox_prefix
-from stretto.runtime.topology import ALL_STREAMS, consumers_for, streams_for
+from stretto.runtime.streams import ALL_STREAMS
+from stretto.runtime.topology import consumers_for, streams_for
 from tests.deployed import ROOT
 
 PATHS = {service: sorted((ROOT / "services" / service).rglob("*.py")) for service in SERVICES}

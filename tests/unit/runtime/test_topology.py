@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stretto.contracts import subjects
-from stretto.runtime import topology
+from stretto.runtime import streams, topology
 
 SERVICES = ("workflow", "decision", "execution", "monitoring", "gateway")
 ARCHITECTURE = Path(__file__).parents[3] / "docs" / "architecture.md"
@@ -45,13 +45,13 @@ def matches(pattern: str, subject: str) -> bool:
 
 @pytest.mark.parametrize("subject", USED)
 def test_every_stored_subject_has_exactly_one_stream(subject: str) -> None:
-    takers = [s.name for s in topology.ALL_STREAMS for p in s.subjects if matches(p, subject)]
+    takers = [s.name for s in streams.ALL_STREAMS for p in s.subjects if matches(p, subject)]
     assert len(takers) == 1
 
 
 @pytest.mark.parametrize("subject", CORE_ONLY)
 def test_what_is_only_a_hint_is_not_stored(subject: str) -> None:
-    assert not any(matches(p, subject) for s in topology.ALL_STREAMS for p in s.subjects)
+    assert not any(matches(p, subject) for s in streams.ALL_STREAMS for p in s.subjects)
 
 
 def test_storage_and_retention_are_those_of_the_architecture() -> None:
@@ -62,21 +62,21 @@ def test_storage_and_retention_are_those_of_the_architecture() -> None:
         cells = [cell.strip() for cell in line.split("|")]
         for name in re.findall(r"`(STRETTO_\w+|OBJ_[\w-]+)`", cells[1] if len(cells) > 4 else ""):
             told[name] = (cells[3], words[cells[4]])
-    assert told == {s.name: (s.storage, s.retention) for s in topology.ALL_STREAMS}
+    assert told == {s.name: (s.storage, s.retention) for s in streams.ALL_STREAMS}
 
 
 def test_where_work_waits_a_full_stream_refuses_and_every_stream_is_bounded() -> None:
-    for stream in topology.ALL_STREAMS:
+    for stream in streams.ALL_STREAMS:
         assert stream.max_bytes > 0
         if stream.retention == "workqueue":
             assert stream.discard == "new", stream.name
         if stream.retention == "limits":
             assert stream.max_age_s > 0, stream.name
     reserved = {"memory": 0, "file": 0}
-    for stream in topology.ALL_STREAMS:
+    for stream in streams.ALL_STREAMS:
         reserved[stream.storage] += stream.max_bytes
-    assert reserved["memory"] <= 1024 * topology.MIB
-    assert reserved["file"] <= 3 * 1024 * topology.MIB
+    assert reserved["memory"] <= 1024 * streams.MIB
+    assert reserved["file"] <= 3 * 1024 * streams.MIB
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -137,7 +137,7 @@ def test_copies_in_a_cluster_are_a_setting() -> None:
 
 
 def test_events_are_stored_without_the_run_id() -> None:
-    transform = topology.EVENTS.subject_transform
+    transform = streams.EVENTS.subject_transform
     assert transform is not None
-    assert transform.source == topology.EVENTS.subjects[0]
+    assert transform.source == streams.EVENTS.subjects[0]
     assert transform.destination == "stretto.events.{{wildcard(1)}}.{{wildcard(2)}}"
