@@ -216,3 +216,32 @@ async def test_a_redis_that_accepts_and_says_nothing_is_none() -> None:
         await eventually(lambda: "no answer" in str(cache.why_away))
     server.close()
     await server.wait_closed()
+
+
+async def test_it_ends_while_it_looks_for_a_redis_that_says_nothing() -> None:
+    asked = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with running(SharedCache(f"redis://127.0.0.1:{port}/0", "test:1"), up=False):
+        async with asyncio.timeout(DEADLINE_S):
+            await asked.wait()
+    server.close()
+    await server.wait_closed()
+
+
+async def test_after_a_long_time_it_is_looked_for_at_once(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared, "MAX_LOOK_S", 0.0)
+    cache = SharedCache(redis_server.url, "test:1", timeout_s=PATIENT_S)
+    async with running(cache):
+        for _ in range(3):
+            await redis_server.restart()
+            await cache.get_many([b"a"])
+            await eventually(lambda: cache.is_up)

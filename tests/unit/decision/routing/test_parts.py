@@ -7,6 +7,8 @@ import pytest
 
 from services.decision.routing import parts as parts_module
 from services.decision.routing.fleet import Fleet
+from services.decision.routing.matches import Asked
+from services.decision.routing.matching import Matcher
 from services.decision.routing.parts import MEMBERS, TASKS, parts_of
 from stretto.contracts.public import Presence
 from stretto.expression import compile_expression
@@ -148,6 +150,14 @@ def test_more_parts_than_are_counted_make_all_matches_void(
         hear(fleet, "b", tasks=["other"], attributes={f"x{number}": 1})
     hear(fleet, "a", attributes={"site": "south"})
     assert names(ask(fleet, where=SITE)) == []
+
+
+def test_a_match_that_is_never_kept_is_asked_of_nobody_else() -> None:
+    fleet = routes(("a", device()))
+    ask(fleet, where="device.load < 0.5")
+    matcher = next(iter(fleet._matchers.values()))
+    assert isinstance(matcher, Matcher)
+    assert fleet.matches.knows(Asked(matcher, b"", (), "default", "scan"), fleet.fleet)
 
 
 def test_two_that_heard_the_same_have_the_same_fingerprint_in_whatever_order() -> None:
