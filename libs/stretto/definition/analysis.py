@@ -93,6 +93,7 @@ class _Analysis:
                 warn_of_dead_handlers(scope.steps, self.report)
                 if not scope.gives_all:
                     warn_of_unused(scope.steps, scope.frame.used, self.report)
+            self.expressions.optional_inputs.warn(self.report)
         return Draft(text=workflow, steps=steps, output=output, key=key, timeout=timeout)
 
     def _key(self, spot: Spot) -> bytes:

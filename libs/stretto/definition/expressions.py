@@ -11,6 +11,7 @@ from stretto.contracts.codec import json_encode
 from stretto.definition.limits import MAX_EXPRESSION_CHARS
 from stretto.definition.mistakes import Report
 from stretto.definition.nodes import Mapping, Node, Path, Scalar, Sequence, quoted
+from stretto.definition.optional_inputs import OptionalInputs
 from stretto.definition.positions import Inside, offset_in
 from stretto.definition.references import Gathering, References
 from stretto.definition.shapes import Located, json_of
@@ -86,6 +87,7 @@ class Expressions:
         self._references = references
         self._report = report
         self.input_schema = input_schema
+        self.optional_inputs = OptionalInputs(input_schema)
         self._scope = ScopeTypes.of(
             "run", "item", "index", "signal", "inputs", "value", "device", steps={},
             open_steps=True, input=input_schema, error=_ERROR, loop=_LOOP,
@@ -277,6 +279,8 @@ class Expressions:
             offset = piece.offset + offset_in(piece.source, line, column)
             at = Inside(node, offset)
             right &= self._references.resolve(reference, at, path, into)
+            if reference[0] == "input":
+                self.optional_inputs.note(reference[1:], piece.source, at, path)
         if program.status_functions:
             right &= self._references.add_status(node, path, into)
         return right
