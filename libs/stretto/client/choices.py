@@ -15,7 +15,7 @@ import msgspec
 from stretto.client.asking import Asks
 from stretto.client.feed import RunEvent, history
 from stretto.contracts.answers import MAX_PAGE, ListRequest, RunPage
-from stretto.contracts.routes import FEATURES, Ranked
+from stretto.contracts.routes import FAILURE_COST_MS, FEATURES, Ranked
 
 MAX_RUNS = 100_000
 """Of one export; each is read whole from the log."""
@@ -60,6 +60,9 @@ class Choice(msgspec.Struct, kw_only=True):
     """From when it was given to the device to its end."""
     failure: str | None = None
     """The type of its failure."""
+    cost: float | None = None
+    """What it has cost, as `learned` counts: `took_ms`, and 2,000 more for a failure; None where it
+    did neither complete nor fail."""
 
 
 def choices_of(run_id: str, events: Iterable[RunEvent]) -> Iterator[Choice]:
@@ -121,8 +124,11 @@ def _choice(of: tuple[str, str, int], scheduled: RunEvent, bound: RunEvent) -> C
 def _ended(choice: Choice, since: datetime, event: RunEvent, outcome: str) -> Choice:
     choice.outcome = outcome
     choice.took_ms = _ms(event.at - since)
+    if outcome == "completed":
+        choice.cost = choice.took_ms
     if outcome == "failed":
         choice.failure = event.data["failure"]["type"]
+        choice.cost = choice.took_ms + FAILURE_COST_MS
     return choice
 
 

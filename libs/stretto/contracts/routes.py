@@ -36,6 +36,9 @@ FEATURES = ("load", "slots", "time_ms", "cost_ms")
 """What choices are learned from: the share of slots that is taken, the number of slots, the
 smoothed time of the task there, the cost that `learned` expects. None: not known."""
 
+FAILURE_COST_MS = 2_000.0
+"""What a failure costs beside its time, where outcomes are learned from."""
+
 MAX_QUESTIONS = 256
 """Attempts of one request."""
 

@@ -1,8 +1,8 @@
 """`learned`: an online policy that chooses devices by what they have done (a contextual bandit).
 
 For each device, task and situation (how loaded the device is) two numbers are kept: the decayed
-mean of the cost, which is the time in ms and `FAILURE_MS` more for a failure, and how often it was
-tried. A device is judged by the mean less a bonus for what is little known (a lower confidence
+mean of the cost, which is the time in ms and `FAILURE_COST_MS` more for a failure, and how often it
+was tried. A device is judged by the mean less a bonus for what is little known (a lower confidence
 bound). Of the choices, the share `explore` tries another candidate than the best. So it starts as
 `least_loaded` (nothing is known: the load decides), explores within a stated bound, follows what
 changes, and can be frozen, inspected and reset.
@@ -12,10 +12,11 @@ import math
 from collections import OrderedDict
 from typing import Any, NamedTuple
 
+from stretto.contracts.routes import FAILURE_COST_MS
+
 EXPLORE = 0.05
 """Of the choices at most so many try another device than the best."""
 
-FAILURE_MS = 2_000.0
 DECAY = 0.97
 """What an outcome counts after the next one: about the last thirty matter."""
 
@@ -57,7 +58,7 @@ class Bandit:
         if self.frozen:
             return
         key = (namespace, task, device, situation(load))
-        cost = ms + (FAILURE_MS if failed else 0.0)
+        cost = ms + (FAILURE_COST_MS if failed else 0.0)
         arm = self._arms.pop(key, None)
         if arm is None:
             arm = Arm(1.0, cost)

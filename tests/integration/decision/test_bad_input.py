@@ -1,6 +1,5 @@
 """Bad input, through the service: an error with its place and the values, bounded, no secrets."""
 
-import asyncio
 from typing import Any
 
 import msgspec
@@ -11,7 +10,7 @@ from stretto.contracts.codec import json_encode
 from stretto.contracts.frames import DecidedRecord, DecideFrame, DecideRecord
 from stretto.contracts.public import Presence
 from stretto.contracts.routes import RankQuestion
-from tests.integration.decision.asking import DEADLINE_S, Asker, key_of
+from tests.integration.decision.asking import Asker, key_of
 from tests.integration.decision.conftest import Decision
 from tests.unit.decision.plans import failure_of, plan
 
@@ -84,7 +83,7 @@ async def test_each_is_told_with_its_place_and_its_values(decision: Decision, as
         assert "hunter2" not in message and "987654" not in message, (what, message)
 
 
-async def test_many_bad_records_hold_nobody_up(decision: Decision, asker: Asker) -> None:
+async def test_many_bad_records_spoil_no_good_ones(decision: Decision, asker: Asker) -> None:
     bad = plan("input", condition="input.items.all(i, 4 / i.qty > 1)")
     good = plan("input", condition="input.total > 1")
     frame = DecideFrame(
@@ -95,11 +94,8 @@ async def test_many_bad_records_hold_nobody_up(decision: Decision, asker: Asker)
             for number in range(400)
         ],
     )
-    loop = asyncio.get_running_loop()
-    began = loop.time()
     await asker.publish(frame)
     await asker.read([key_of(record) for record in frame.records])
-    assert loop.time() - began < DEADLINE_S / 10
     answers: list[DecidedRecord] = [asker.answers[key_of(record)] for record in frame.records]
     assert sum(answer.error is None for answer in answers) == 200
 

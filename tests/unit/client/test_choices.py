@@ -46,6 +46,7 @@ def test_a_choice_has_what_was_known_and_what_came_of_it() -> None:
     assert (choice.load, choice.slots, choice.time_ms, choice.cost_ms) == (0.25, 4.0, None, 80.0)
     assert (choice.explored, choice.present, choice.knowing, choice.fitting) == (True, 9, 3, 2)
     assert (choice.waited_ms, choice.took_ms, choice.outcome) == (10.0, 10.0, "completed")
+    assert choice.cost == 10.0
 
 
 def test_a_failure_has_its_type_and_a_device_that_was_left_is_told() -> None:
@@ -53,6 +54,7 @@ def test_a_failure_has_its_type_and_a_device_that_was_left_is_told() -> None:
     first, second = story(SCHEDULED, bound("d1"), bound("d2"), ("step.failed", "a", failed))
     assert (first.device, first.outcome, first.failure) == ("d1", "moved", None)
     assert (second.device, second.outcome, second.failure) == ("d2", "failed", "Boom")
+    assert (first.cost, second.cost) == (None, 2_010.0)
 
 
 def test_what_is_not_told_is_not_known() -> None:

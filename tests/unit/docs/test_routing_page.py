@@ -75,7 +75,7 @@ def test_every_strategy_is_told_and_the_figures_are_those_of_the_code() -> None:
         f"{routed.RETURN_US // 1_000_000} s after its last word",
         f"After {observed.FIRST_ASIDE_US // 1_000_000} s one attempt",
         f"after {observed.TRY_US // 1_000_000} s or more",
-        f"{learning.FAILURE_MS:,.0f} more for a failure",
+        f"{learning.FAILURE_COST_MS:,.0f} more for a failure",
         f"at most {learning.EXPLORE:.0%}".replace("%", " %"),
         f"({learning.UNSURE_MS:.0f} ms, falling",
     ):
