@@ -44,7 +44,7 @@ class Touched:
         self.written: list[Written] = []
         self.effects: list[Effect] = []
         self.placing: Placing | None = None
-        self.reuse: list[Kept | Dropped] = []
+        self.reuse: list[Kept | Dropped] | None = None
 
 
 class Batch:
@@ -105,6 +105,8 @@ class Batch:
         if run.places is not None or places is not None:
             _note_places(touched, event, places, before)
         if run.reuses is not None:
+            if touched.reuse is None:
+                touched.reuse = []
             touched.reuse.extend(reuse.changes(run, event))
         written = Written(seq, self.now_us, event)
         touched.written.append(written)
