@@ -121,6 +121,7 @@ clean: ## remove all that was made here: .venv, caches, the state of `make dev`
 $(VENV)/.dev: $(VENV)/.local
 	@echo "installing what developing needs …"
 	@$(INSTALL) --no-build-isolation --editable '.[dev]'
+	@$(BIN)/python -m scripts.redis_server
 	@touch $@
 
 $(VENV)/.local: $(VENV)/.made requirements.lock pyproject.toml

@@ -173,6 +173,7 @@ async def test_each_test_has_its_own_database(postgres_dsn: str, databases: Data
     assert len(calls) == 1
 
 
+@pytest.mark.usefixtures("redis_program")
 async def test_redis_is_the_same_after_it_was_killed_and_asks_for_its_password(
     data_dir: Path,
 ) -> None:
@@ -196,15 +197,17 @@ async def test_redis_is_the_same_after_it_was_killed_and_asks_for_its_password(
         await server.stop()
 
 
-async def test_the_redis_of_the_path_will_do(tmp_path: Path) -> None:
-    assert find_redis_server().name == "redis-server"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sysconfig.get_path", lambda _: str(tmp_path))
-        found = find_redis_server(lambda name: f"/bin/{name}" if "valkey" in name else None)
-        assert found == Path("/bin/valkey-server")
-        with pytest.raises(ServerFailed) as caught:
-            find_redis_server(lambda _: None)
+def test_the_redis_of_the_path_will_do_where_none_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sysconfig.get_path", lambda _: str(tmp_path))
+    found = find_redis_server(lambda name: f"/bin/{name}" if "valkey" in name else None)
+    assert found == Path("/bin/valkey-server")
+    with pytest.raises(ServerFailed) as caught:
+        find_redis_server(lambda _: None)
     assert caught.value.code == "testkit.not_installed"
+    (tmp_path / "redis-server").touch()
+    assert find_redis_server() == tmp_path / "redis-server"
 
 
 async def test_the_server_collects_garbage_sooner_than_usual_unless_told_otherwise(
