@@ -52,12 +52,15 @@ class Dev:
         return done
 
     def eventually(self, *arguments: str, until: str) -> str:
-        """Call a command until its output holds a text: projections are a moment behind the log."""
+        """Call a command until what it says holds a text: projections are a moment behind the log,
+        and workers take a moment to come."""
         deadline = time.monotonic() + COMMAND_TIMEOUT_S
-        while until not in (said := self.call(*arguments).stdout):
+        while True:
+            done = self.call(*arguments)
+            if until in (said := done.stdout + done.stderr):
+                return said
             assert time.monotonic() < deadline, said
             time.sleep(0.1)
-        return said
 
     def json(self, *arguments: str, expect: int = 0) -> Any:
         """Run a command with --json and read its answer."""

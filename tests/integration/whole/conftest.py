@@ -62,9 +62,10 @@ class Whole:
 
 @contextmanager
 def working(dev: Dev) -> Iterator[subprocess.Popen[str]]:
-    """Run the workers until the block ends."""
+    """Run the workers until the block ends; they are there when it begins."""
     process = dev.begin("worker", str(WORKERS))
     try:
+        dev.eventually("devices", until="whole.echo")
         yield process
     finally:
         if process.poll() is None:
