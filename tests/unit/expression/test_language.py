@@ -319,10 +319,57 @@ STATUS = [
     ("always() && input.region == 'us'", False),
 ]
 
+OPTIONALS = [
+    ("optional.of(1).value()", 1),
+    ("optional.of(2).orValue(1)", 2),
+    ("optional.of(null).hasValue()", True),
+    ("optional.none().hasValue()", False),
+    ("optional.none().or(optional.of(3)).value()", 3),
+    ("optional.ofNonZeroValue(0).orValue(5)", 5),
+    ("input.?address.optMap(a, a.city).orValue('?')", "Köln"),
+    ("input.?nowhere.?city.orValue('?')", "?"),
+    ("{'a': 1}[?'b'].orValue(7)", 7),
+    ("{?'a': input.?missing, 'b': 2}", {"b": 2}),
+]
+
+OURS = [
+    ("default(input.missing, 10)", 10),
+    ("default(input.total, 10)", 12),
+    ("default(steps.skipped.output.id, 'none')", "none"),
+    ("pick(input.address, ['city'])", {"city": "Köln"}),
+    ("map.keys({'b': 1, 'a': 2})", ["a", "b"]),
+    ("list.sum(input.numbers)", 6),
+    ("list.max(input.numbers)", 3),
+    ("list.chunk([1, 2, 3], 2)", [[1, 2], [3]]),
+    ("set.union([1, 2], [2, 3])", [1, 2, 3]),
+    ("set.difference([1, 2], [2])", [1]),
+    ("text.slug('Hello World!')", "hello-world"),
+    ("text.title('ada lovelace')", "Ada Lovelace"),
+    ("number.round(2.567, 2)", 2.57),
+    ("number.clamp(12, 0, 10)", 10),
+    ("date.add(input.when, '1d')", "2024-03-01T13:30:15.250Z"),
+    ("duration.seconds('90s')", 90.0),
+    ("hash.sha256('a')", "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"),
+    ("json.parse(input.json).b", "x"),
+    ("semver.compare('1.10.0', '1.9.0')", 1),
+    ("semver.satisfies('1.4.2', '^1.2')", True),
+    ("unit.bytes('2 KiB')", 2048),
+    ("encode.base64('hi')", "aGk="),
+    ("decode.base64('aGk=')", "hi"),
+    ("input.items.map(i, text.slug(i.sku + ' x'))", ["a1-x", "b2-x", "c3-x"]),
+    ("list.sum(input.items.map(i, i.qty)) * 2 + input.total", 28),
+]
+
 VALUES = [
     *LITERALS, *ARITHMETIC, *COMPARISON, *LOGIC, *PATHS, *TEXT, *CONVERSION, *LISTS, *MAPS, *TIME,
-    *STATUS,
+    *STATUS, *OPTIONALS, *OURS,
 ]  # fmt: skip
+
+
+def test_there_are_three_hundred_at_least_each_once() -> None:
+    sources = [source for source, _ in VALUES]
+    assert len(sources) >= 300
+    assert len(set(sources)) == len(sources)
 
 
 @pytest.mark.parametrize(("source", "expected"), VALUES)
