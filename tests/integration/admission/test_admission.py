@@ -131,7 +131,7 @@ def test_what_workers_bring_is_given_and_too_much_is_told_and_fails(whole: Whole
 
     assert [cause["step"] for cause in causes] == ["more"]
     assert "It needs 2 scope, there is 1 in all" in causes[0]["sentence"]
-    assert "scope: 0 of 1 taken; 1 wait" in whole.dev.call("queues").stderr
+    whole.dev.eventually("queues", until="scope: 0 of 1 taken; 1 wait")
     events = whole.ended(run, expect=1)
     assert events[-1]["data"]["failure"]["type"] == "ResourceShortage"
     assert "needs 2 scope, there is 1 in all" in events[-1]["data"]["failure"]["message"]
