@@ -26,9 +26,10 @@ async def test_all_cases_say_what_they_found(
     assert figures["lost"][0].value < 30, "noticed; how soon depends on the machine"
     memory, early = figures["waiting"]
     assert memory.unit == "kB" and early.kept
+    assert figures["mosaic"][0].value >= 1
     drained, changes = figures["scale"]
     assert "processes: 1 2 1" in drained.note and changes.value == 1
-    assert table([each for found in figures.values() for each in found]).row_count == 7
+    assert table([each for found in figures.values() for each in found]).row_count == 8
 
 
 def test_a_promise_is_kept_or_not() -> None:

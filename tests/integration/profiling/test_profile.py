@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from stretto.bench.fleets.mosaic import definition, longest_chain_ms, mosaic, work_ms
+
 from ..running import Dev, end
-from .mosaic import definition, longest_chain_ms, mosaic, work_ms
 
 TRIES = 3
 """The machine is shared with whatever else it does: the best of so many runs counts."""

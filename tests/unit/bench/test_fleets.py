@@ -10,6 +10,8 @@ from click.testing import CliRunner
 
 from stretto.bench.fleets import __main__ as command
 from stretto.bench.fleets.figure import SMALL, Figure, Size
+from stretto.bench.fleets.handlers import MOSAIC_KINDS
+from stretto.bench.fleets.mosaic import USUAL_MS, mosaic
 
 
 class Asked:
@@ -53,3 +55,7 @@ def test_all_cases_are_run_and_a_promise_that_is_not_kept_is_an_error(
     assert done.exit_code == 1
     assert asked.cases == [(case, Size()) for case in command.CASES]
     assert "✗ at most 2" in done.stdout
+
+
+def test_the_worker_of_the_mosaic_has_a_handler_for_every_kind_of_step() -> None:
+    assert set(MOSAIC_KINDS) == set(USUAL_MS) == {step.kind for step in mosaic().values()}

@@ -16,6 +16,7 @@ from stretto.bench.fleets.backlog import backlog
 from stretto.bench.fleets.branches import branches
 from stretto.bench.fleets.figure import SMALL, Figure, Size
 from stretto.bench.fleets.losing import losing
+from stretto.bench.fleets.mosaic import longest_chain
 from stretto.bench.fleets.presence import presence
 from stretto.bench.fleets.waiting import waiting
 from stretto.bench.report import number
@@ -28,6 +29,7 @@ CASES: dict[str, Case] = {
     "presence": presence,
     "lost": losing,
     "waiting": waiting,
+    "mosaic": longest_chain,
     "scale": backlog,
 }
 

@@ -18,6 +18,7 @@ class Size:
         losses: workers that are killed, one after the other.
         waiting: attempts for one slot.
         backlog: tasks of a second; `workers` is how many processes there may be.
+        mosaic_scale: what the run times of the mosaic are multiplied by.
     """
 
     branches: int = 100
@@ -27,9 +28,19 @@ class Size:
     waiting: int = 10_000
     backlog: int = 5_000
     workers: int = 8
+    mosaic_scale: float = 1.0
 
 
-SMALL = Size(branches=10, devices=50, seconds=1.0, losses=1, waiting=200, backlog=60, workers=2)
+SMALL = Size(
+    branches=10,
+    devices=50,
+    seconds=1.0,
+    losses=1,
+    waiting=200,
+    backlog=60,
+    workers=2,
+    mosaic_scale=0.1,
+)
 """Says whether it works."""
 
 

@@ -14,8 +14,17 @@ SLOTS = 20
 
 FOREVER_S = 3600.0
 
+MOSAIC_SLOTS = 200
+"""More than steps of the mosaic are ever ready at once."""
+
+MOSAIC_KINDS = (
+    *("project", "differ", "fit", "model", "correct"),
+    *("table", "add", "shrink", "show"),
+)
+
 lost = Worker(LOST_QUEUE, slots=4)
 second = Worker(SECOND_QUEUE, slots=SLOTS)
+mosaic = Worker("mosaic", slots=MOSAIC_SLOTS)
 
 
 @lost.task(LOST)
@@ -28,3 +37,13 @@ async def hang() -> None:
 async def wait(seconds: float) -> None:
     """Take so long."""
     await asyncio.sleep(seconds)
+
+
+async def pass_time(ms: float) -> dict[str, float]:
+    """Take so many milliseconds."""
+    await asyncio.sleep(ms / 1000)
+    return {"took": ms}
+
+
+for kind in MOSAIC_KINDS:
+    mosaic.task(f"mosaic.{kind}")(pass_time)
