@@ -4,7 +4,8 @@
 module        holds
 ============= ====================================================================================
 messages      which messages are public, by the name of their file
-operations    the reads (`stretto.api.*`): what is asked and answered
+operations    the reads (`stretto.api.*`), each with what is asked and answered
+reads         the types of those that no two sides share
 schema        a message type → its JSON Schema (2020-12)
 field_words   what a field means, where it is not said beside its declaration
 declared      what is said beside a declaration: the strings below fields
