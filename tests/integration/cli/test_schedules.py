@@ -75,6 +75,7 @@ def test_the_life_of_a_schedule_on_the_command_line(dev: Dev, folder: Path) -> N
     file = document(folder, "leap")
     assert "as before" not in dev.call("schedule", "apply", file, "--by", "ada").stdout
     assert "as before" in dev.call("schedule", "apply", file).stdout
+    assert dev.json("schedule", "apply", file)["changed"] is False
 
     listed = dev.call("schedules").stdout
     assert "leap" in listed

@@ -16,6 +16,7 @@ from stretto.cli.commands.profile import MAX_ROWS, _spread
 from stretto.cli.commands.replay import MAX_TOLD, _Player
 from stretto.cli.commands.runs import say_pending
 from stretto.cli.commands.schedules import _sentence
+from stretto.cli.commands.templates import arguments_of
 from stretto.cli.commands.turning import MAX_RUNS_TOLD
 from stretto.cli.main import commands
 from stretto.contracts.answers import (
@@ -29,6 +30,7 @@ from stretto.contracts.answers import (
     Stats,
     UnknownTask,
 )
+from stretto.contracts.catalogue import TemplateText
 from stretto.contracts.migration import MigrationFinding, MigrationPage, MigrationView, MovableRun
 from stretto.contracts.schedules import (
     Firing,
@@ -342,3 +344,37 @@ def test_a_definition_without_decisions_has_nothing_to_explain(tmp_path: Path) -
 def test_a_document_is_read_from_stdin() -> None:
     with CliRunner().isolation(input="no document"):
         assert read_bytes(Path("-")) == b"no document"
+
+
+def test_a_definition_without_templates_is_printed_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "w.yaml"
+    file.write_text("workflow: w\nsteps: {a: {task: t}}\n")
+
+    done = CliRunner().invoke(commands, ["expand", str(file)])
+
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout == "workflow: w\nsteps:\n  a:\n    task: t\n"
+
+
+def test_the_mistakes_of_a_definition_are_told_instead_of_what_comes_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "w.yaml"
+    file.write_text("workflow: w\nsteps: {a: {tsk: t}}\n")
+
+    done = CliRunner().invoke(commands, ["expand", str(file)])
+
+    assert done.exit_code == 2
+    assert f'{file}:2:13: steps.a.tsk: expected a known key, but got "tsk"' in done.stdout
+
+
+def test_what_a_parameter_is_given_is_json_unless_it_stands_for_a_text() -> None:
+    template = TemplateText(
+        template="t",
+        version=1,
+        created_at=AT,
+        source="",
+        parameters=[{"name": "zip", "type": "string"}, {"name": "any"}, {"name": "n"}],
+    )
+
+    given = arguments_of(("zip=0123", "any=not json", "n=[1, 2]"), template)
+
+    assert given == {"zip": "0123", "any": "not json", "n": [1, 2]}
