@@ -93,7 +93,7 @@ class Fleet:
                 return
             member = self._members[key] = Member(namespace, name, presence, now_us)
             self._namespaces.setdefault(namespace, {})[name] = member
-            self._enter(member)
+            self._enter(member, member.keys)
             self.parts.changed(namespace, name, None, presence)
             return
         member.seen_us = now_us
@@ -105,9 +105,8 @@ class Fleet:
         self.parts.changed(namespace, name, member.presence, presence)
         before = member.keys
         member.take(presence, said)
-        if member.keys != before:
-            self._leave(member, before)
-            self._enter(member)
+        self._leave(member, before - member.keys)
+        self._enter(member, member.keys - before)
 
     def expire(self, now_us: int) -> int:
         """Forget who has been silent for too long; return how many."""
@@ -138,8 +137,8 @@ class Fleet:
         self._leave(member, member.keys)
         self.parts.changed(member.namespace, member.name, member.presence, None)
 
-    def _enter(self, member: Member) -> None:
-        for key, value in member.keys:
+    def _enter(self, member: Member, keys: Iterable[tuple[Key, object]]) -> None:
+        for key, value in keys:
             self._index.setdefault((member.namespace, key, value), {})[member.name] = member
 
     def _leave(self, member: Member, keys: Iterable[tuple[Key, object]]) -> None:

@@ -9,7 +9,7 @@ asks for the site. Of each part there is
   that heard the same, whoever said it first.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import blake2b
 
 from stretto.contracts.codec import json_encode
@@ -20,14 +20,15 @@ Part = tuple[str, ...]
 
 MEMBERS: Part = ("members",)
 TASKS: Part = ("tasks",)
+_ABSENT = object()
 _PLAIN: dict[str, Callable[[Presence], object]] = {
     "queue": lambda presence: presence.queue,
     "tasks": lambda presence: presence.tasks,
     "capabilities": lambda presence: presence.capabilities,
 }
-_MAPS: dict[str, Callable[[Presence], dict[str, object]]] = {
-    "attributes": lambda presence: dict(presence.attributes),
-    "labels": lambda presence: dict(presence.labels),
+_MAPS: dict[str, Callable[[Presence], Mapping[str, object]]] = {
+    "attributes": lambda presence: presence.attributes,
+    "labels": lambda presence: presence.labels,
 }
 
 MAX_PARTS = 100_000
@@ -90,14 +91,14 @@ class Parts:
         self, namespace: str, name: str, before: Presence | None, after: Presence | None
     ) -> None:
         """Note what a device said before and says now; None: it is not there."""
-        old, new = _stated(before), _stated(after)
         void: set[Part] = set()
-        for part in old.keys() | new.keys():
-            if old.get(part) != new.get(part):
-                void.add(part)
-                void.add(part[:1])  # of one attribute: of all of them
-                for value in (old.get(part), new.get(part)):
-                    self._turn(namespace, name, part, value)
+        for part, old, new in _differences(before, after):
+            void.add(part)
+            void.add(part[:1])  # of one attribute: of all of them
+            if self._prints is not None:
+                for value in (old, new):
+                    if value is not _ABSENT:
+                        self._turn(self._prints, namespace, name, part, value)
         for part in void:
             key = (namespace, part)
             self._versions[key] = self._versions.get(key, 0) + 1
@@ -105,26 +106,45 @@ class Parts:
             self._versions.clear()
             self._age += 1
 
-    def _turn(self, namespace: str, name: str, part: Part, value: bytes | None) -> None:
+    def _turn(
+        self,
+        prints: dict[tuple[str, Part], int],
+        namespace: str,
+        name: str,
+        part: Part,
+        value: object,
+    ) -> None:
         """Take a statement into the fingerprints, or out of them: both are the same."""
-        if self._prints is None or value is None:
-            return
-        text = json_encode((name, part)) + value
+        text = json_encode((name, part, value))
         digest = int.from_bytes(blake2b(text, digest_size=16).digest(), "big")
         for of in {part, part[:1]}:
-            turned = self._prints.pop((namespace, of), 0) ^ digest
+            turned = prints.pop((namespace, of), 0) ^ digest
             if turned:
-                self._prints[namespace, of] = turned
+                prints[namespace, of] = turned
 
 
-def _stated(presence: Presence | None) -> dict[Part, bytes]:
-    return {} if presence is None else dict(_statements(presence))
-
-
-def _statements(presence: Presence) -> Iterator[tuple[Part, bytes]]:
-    yield MEMBERS, b""
+def _differences(
+    before: Presence | None, after: Presence | None
+) -> Iterator[tuple[Part, object, object]]:
+    """The parts of which other things are said, with what was said and what is; `_ABSENT`: none."""
+    if before is None or after is None:
+        yield MEMBERS, *((_ABSENT, "") if before is None else ("", _ABSENT))
     for kind, get in _PLAIN.items():
-        yield (kind,), json_encode(get(presence))
+        old = _ABSENT if before is None else get(before)
+        new = _ABSENT if after is None else get(after)
+        if old != new:
+            yield (kind,), old, new
     for kind, map_of in _MAPS.items():
-        for inner, value in map_of(presence).items():
-            yield (kind, inner), json_encode(value)
+        olds = {} if before is None else map_of(before)
+        news = {} if after is None else map_of(after)
+        for inner in olds.keys() | news.keys():
+            old, new = olds.get(inner, _ABSENT), news.get(inner, _ABSENT)
+            if not _same(old, new):
+                yield (kind, inner), old, new
+
+
+def _same(old: object, new: object) -> bool:
+    """Whether two values are the same JSON: `1`, `1.0` and `true` are not."""
+    if type(old) is not type(new) or old != new:
+        return False
+    return not isinstance(old, dict | list) or json_encode(old) == json_encode(new)
