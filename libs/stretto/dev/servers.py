@@ -98,6 +98,11 @@ class Nats(_Either[NatsServer]):
         else:
             await self._server.start()
 
+    async def kill(self) -> None:
+        """End the embedded server at once; what it has acknowledged is on disk."""
+        if self._server is not None:
+            await self._server.kill()
+
 
 class Postgres(_Either[PostgresServer]):
     """The log's home: embedded with its cluster in `data`, or at the DSN that is given."""

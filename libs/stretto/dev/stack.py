@@ -18,7 +18,7 @@ from stretto.dev.keeping import Kept, Report, keep
 from stretto.dev.plan import USUAL_HTTP_PORT, DevOptions, Endpoints, ServicePlan, port_near
 from stretto.dev.process import NotStarted, ServiceProcess, keep_small
 from stretto.dev.ready_file import FILE_NAME, read_ready, remove_ready, write_ready
-from stretto.dev.room import check_room
+from stretto.dev.room import check_room, watch_room
 from stretto.dev.servers import Nats, Postgres, Server
 from stretto.dev.traces import TraceReceiver
 from stretto.runtime.errors import PermanentError
@@ -40,6 +40,9 @@ class Silent:
         """Say nothing."""
 
     def down(self, name: str, exit_code: int | None, pause_s: float) -> None:
+        """Say nothing."""
+
+    def note(self, sentence: str) -> None:
         """Say nothing."""
 
 
@@ -175,6 +178,8 @@ class DevStack:
             for kept in [*own, *(process for _, process in self._services)]:
                 group.create_task(keep(kept, self._report, self._changed))
             group.create_task(self._keep_logs_small())
+            if self._nats.embedded:
+                group.create_task(watch_room(self.data, self._report.note, self._nats.kill))
 
     async def _keep_logs_small(self) -> None:
         while True:

@@ -23,6 +23,9 @@ from .single_process import SingleProcessServer
 # A frame holds a few hundred records; eight times the server's default leaves room for one record
 # with a large payload beside them.
 MAX_PAYLOAD_BYTES = 8 * 1024 * 1024
+# What streams reserve is bounded by themselves. By default the server takes three quarters of what
+# is free of disk and memory: on a small machine nearly empty streams could not be made.
+STORE_BYTES = 2**40
 _PROBE_TIMEOUT_S = 1.0  # asked again when it takes longer
 
 
@@ -103,7 +106,8 @@ class NatsServer(SingleProcessServer):
             f"listen: {json.dumps(f'{LOOPBACK}:{self.port}')}",
             f"max_payload: {MAX_PAYLOAD_BYTES}",
             # Acknowledged means on disk: streams hold what the log does not have yet.
-            f"jetstream {{ store_dir: {json.dumps(str(self.data_dir))}, sync_interval: always }}",
+            f"jetstream {{ store_dir: {json.dumps(str(self.data_dir))}, sync_interval: always, "
+            f"max_file_store: {STORE_BYTES}, max_memory_store: {STORE_BYTES} }}",
             # The new flow control of acknowledgements breaks ordered consumers of nats-py.
             "feature_flags { js_ack_fc_v2: false }",
         ]

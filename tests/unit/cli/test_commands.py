@@ -102,7 +102,9 @@ def test_a_worker_sends_its_spans_where_the_services_of_this_folder_do(
 def test_a_log_line_is_shown_with_its_process() -> None:
     console = Console(file=io.StringIO(), width=100)
     Terminal(console).log("workflow", "{[bold]}")
-    assert console.file.getvalue().split() == ["workflow", "{[bold]}"]  # type: ignore[attr-defined]
+    Terminal(console).note("no [bold] room")
+    told = console.file.getvalue().split()  # type: ignore[attr-defined]
+    assert told == ["workflow", "{[bold]}", "note", "no", "[bold]", "room"]
 
 
 def test_what_ended_by_itself_is_told_with_the_last_line_of_its_log(tmp_path: Path) -> None:

@@ -62,6 +62,9 @@ class Heard:
     def up(self, name: str, seconds: float, where: str | None = None) -> None:
         self.said.append(("up", name))
 
+    def note(self, sentence: str) -> None:
+        raise AssertionError(sentence)
+
     def down(self, name: str, exit_code: int | None, pause_s: float) -> None:
         self.said.append(("down", name, exit_code))
 

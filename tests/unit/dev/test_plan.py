@@ -1,14 +1,11 @@
 """What a person may ask of a local stack, and what each process is told."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from stretto.dev.environment import OTLP_ENDPOINT, client_environment, service_environment
 from stretto.dev.plan import DevOptions, Endpoints, worker_plan
-from stretto.dev.room import check_room
-from stretto.runtime.errors import PermanentError
 
 ENDPOINTS = Endpoints(
     nats="nats://127.0.0.1:4222",
@@ -77,15 +74,3 @@ def test_a_worker_is_a_process_that_is_not_asked_whether_it_is_ready(tmp_path: P
     assert worker_plan("shop.workers").name == "worker"
     with pytest.raises(ValueError, match=r"nowhere\.py is not there"):
         worker_plan("nowhere.py")
-
-
-def test_a_disk_that_is_about_full_is_told_before_anything_starts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        "shutil.disk_usage", lambda _: SimpleNamespace(total=10**9, used=0, free=9_000_000)
-    )
-    with pytest.raises(PermanentError, match=r"at least 200 MB of room in .*, but there are 8 MB"):
-        check_room(tmp_path)
-    monkeypatch.undo()
-    check_room(tmp_path)

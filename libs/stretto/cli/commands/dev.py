@@ -55,6 +55,10 @@ class Terminal:
         if last:
             self._console.print(f"        {'':<{_NAME_WIDTH}} [dim]{escape(last)}[/]")
 
+    def note(self, sentence: str) -> None:
+        """Say something that is about no process."""
+        self._console.print(f"  [yellow]note[/]  {escape(sentence)}", highlight=False)
+
     def log(self, name: str, line: str) -> None:
         """Show a line of a log."""
         self._console.print(f"[dim]{name:<{_NAME_WIDTH}}[/] {escape(line)}", highlight=False)
