@@ -57,7 +57,7 @@ class Deciding:
         self._faults = metrics.counter("workflow_faults_total")
 
     async def decide(self, batch: Batch, items: list[Item], *, alone: bool | None = None) -> None:
-        """Load what is not in memory and decide everything, at one instant for all of a batch.
+        """Load what is not in memory and decide everything, at the instant of the batch.
 
         `alone`: whether the batch is of one item only; as many as `items` if it is not said.
 

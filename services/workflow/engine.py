@@ -285,6 +285,8 @@ class Engine:
             self._held += arrivals
             more = [item for arrival in arrivals for item in arrival.items]
             items += more
+            # A decision took the time that it took: what follows it has a later instant.
+            batch.now_us = max(batch.now_us, self._clock.now_us())
             await self._deciding.decide(batch, more, alone=False)
         return bool(arrivals)
 

@@ -131,7 +131,7 @@ def test_outcomes_are_counted_by_step_and_version(dev: Dev, runs: list[str]) -> 
     fee, every = steps["fee"], steps["all[]"]
     assert fee["outcomes"].keys() == {"rules[1]", "rules[2]", "none"}
     assert sum(fee["shares"].values()) == pytest.approx(1, abs=0.001)
-    assert fee["p99_ms"] >= fee["p50_ms"] >= 0, "0: asked and answered within one commit"
+    assert fee["p99_ms"] >= fee["p50_ms"] > 0
     assert sum(fee["hours"][-1]["outcomes"].values()) > 0
     assert every["outcomes"]["rules[0]"] == 2 * every["outcomes"]["rules[1]"]
     shown = dev.call("stats", "--decisions").stdout
