@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import click
-import msgspec
 from rich.console import Console
 from rich.table import Table
 
@@ -19,6 +17,7 @@ from stretto.bench.fleets.losing import losing
 from stretto.bench.fleets.mosaic import longest_chain
 from stretto.bench.fleets.presence import presence
 from stretto.bench.fleets.waiting import waiting
+from stretto.bench.measured import keep, measured
 from stretto.bench.report import number
 from stretto.bench.rig import Rig, RigOptions, rig
 
@@ -60,19 +59,12 @@ async def _measure(case: str, size: Size) -> list[Figure]:
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="JSON, too.")
 def main(cases: tuple[str, ...], small: bool, out: Path | None) -> None:
     """Measure workers and devices in numbers (all cases, or those named)."""
-    import uvloop
-
-    aside = Console(stderr=True, highlight=False)
     size = SMALL if small else Size()
-    figures: list[Figure] = []
-    for case in cases or tuple(CASES):
-        aside.print(case)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            figures += runner.run(_measure(case, size))
+    found = measured(cases or tuple(CASES), lambda case: _measure(case, size))
+    figures = [figure for each in found for figure in each]
     Console(highlight=False).print(table(figures))
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=2) + b"\n")
+        keep(figures, out)
     if not small and not all(figure.kept for figure in figures):
         sys.exit(1)
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
-import msgspec
 from rich.console import Console
 from rich.table import Table
 
 from stretto.bench.growing.cases import CASES, SMALL, TOLERATED, Grown, Growth
+from stretto.bench.measured import keep, measured
 from stretto.bench.report import number
 from stretto.bench.rig import RigOptions, rig
 
@@ -42,19 +41,11 @@ async def _measure(case: str, growth: Growth) -> Grown:
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="JSON, too.")
 def main(cases: tuple[str, ...], small: bool, out: Path | None) -> None:
     """Measure whether work gets dearer as the system fills (all cases, or those named)."""
-    import uvloop
-
-    aside = Console(stderr=True, highlight=False)
     growth = SMALL if small else Growth()
-    rows: list[Grown] = []
-    for case in cases or tuple(CASES):
-        aside.print(case)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            rows.append(runner.run(_measure(case, growth)))
+    rows = measured(cases or tuple(CASES), lambda case: _measure(case, growth))
     Console(highlight=False).print(table(rows))
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_bytes(msgspec.json.format(msgspec.json.encode(rows), indent=2) + b"\n")
+        keep(rows, out)
 
 
 if __name__ == "__main__":
