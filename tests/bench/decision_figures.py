@@ -1,6 +1,6 @@
 """Every promise about decisions, measured: `make bench-decisions`.
 
-`python -m tests.bench.decision_figures [--seconds S] [--only service evaluation tables routing]`
+`python -m tests.bench.decision_figures [--seconds S] [--only PART ...]`, parts as functions below,
 prints a line a figure with its limit, and ends with 1 when a limit is broken. Latencies are of the
 clock: on a machine that does other things they say little; the rest is CPU time, or shares.
 """
@@ -12,7 +12,9 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from services.decision.caching.results import Results
 from tests.bench import (
+    cache_speed,
     decision_service,
     expression_speed,
     frame_speed,
@@ -28,6 +30,7 @@ MAX_P99_MS = 10.0
 MAX_FRAME_MS = 5.0
 MAX_RATIO = 2.0
 LEAST_TIMES = 20.0
+LEAST_SAVED = 2.0
 MAX_MOVED = 1.3
 
 
@@ -110,7 +113,24 @@ def routing(_seconds: float) -> Iterator[Figure]:
         yield Figure("... attempts that fail", failed[name], "%")
 
 
-PARTS = {each.__name__: each for each in (service, evaluation, tables, routing)}
+def caches(_seconds: float) -> Iterator[Figure]:
+    """Results and matches that are kept in the process; Redis: tests.bench.cache_speed."""
+    for work in cache_speed.works(0.1)[::2]:
+        repeats, others = (cache_speed.frames(work, n) for n in (10, work.records))
+        plain = asyncio.run(cache_speed.microseconds(cache_speed.instance(None), repeats))
+        known, unknown = (
+            asyncio.run(cache_speed.microseconds(cache_speed.instance(Results(10_000_000)), asked))
+            for asked in (repeats, others)
+        )
+        least = LEAST_SAVED if work.items > 10 else None
+        yield Figure(f"{work.name}: no cache ÷ repeats", plain / known, "×", least, more=True)
+        yield Figure("... no repeats ÷ no cache", unknown / plain, "×", MAX_RATIO)
+    kept = cache_speed.match_microseconds(kept=True, changes="battery")
+    anew = cache_speed.match_microseconds(kept=False, changes="battery")
+    yield Figure("a match that no change concerns, anew ÷ kept", anew / kept, "×", 2.0, more=True)
+
+
+PARTS = {each.__name__: each for each in (service, evaluation, tables, routing, caches)}
 
 
 def main() -> int:
