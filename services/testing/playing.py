@@ -55,6 +55,8 @@ def _covered(world: World) -> list[Coverage]:
 
 def outcome_of(world: World, played: TestedRun) -> Outcome:
     """Say how a run of a world went."""
+    if not played.log:
+        return _refused(played)
     run = played.run
     outcome = Outcome(
         workflow=run.workflow,
@@ -74,6 +76,13 @@ def outcome_of(world: World, played: TestedRun) -> Outcome:
     if not run.closed:
         outcome.waits_for = [_waits(node) for node in run.open.values() if node.each is None]
     return outcome
+
+
+def _refused(played: TestedRun) -> Outcome:
+    """What became of a run that was not started."""
+    why = played.rejections[0]
+    failure = Failure(type=why.code, message=why.message, retryable=False)
+    return Outcome(workflow=played.began_with.name, status=REFUSED, failure=failure)
 
 
 def _status(played: TestedRun) -> str:

@@ -27,7 +27,9 @@ STATUSES = {
     "terminated": "It was ended at once.",
     "running": "It is open when nothing is due any more.",
     "paused": "It is paused when nothing is due any more.",
-    REFUSED: "It was not started: the input does not fit.",
+    "failing": "It has failed, and undoes still what it did.",
+    "blocked": "What it did could not be undone: a person decides.",
+    REFUSED: "It was not started: its input or its key does not fit, or there is no place.",
 }
 STEP_STATUSES = {
     "completed": "It has its output.",

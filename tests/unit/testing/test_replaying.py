@@ -108,6 +108,13 @@ RUNS = {
         PAID,
     ),
     "rewound": record(ORDER, {"total": 500}, SLOW, PAID, After(60).command("rewind", step="scan")),
+    "retried by a person": record(
+        ORDER,
+        {"total": 5},
+        {**SLOW, "carrier.ship": Fails("Lost"), "scan.poll": Fails("Dark")},
+        PAID,
+        After("1d").command("retry", by="ann"),
+    ),
     "open": record(ORDER, {"total": 500}, SLOW, PAID, finish=False),
     "just begun": record(ORDER, {"total": 500}, SLOW, finish=False),
 }

@@ -47,6 +47,40 @@ def told(result: FileResult) -> list[str]:
     return [str(each) for test in result.tests for each in test.differences]
 
 
+def test_what_stops_a_run_on_its_way_is_an_outcome_too(folder: Path) -> None:
+    result = run(
+        folder,
+        """
+tests:
+  - name: a claim that cannot be closed waits for a person
+    input: {sum: 50}
+    tasks: {claim.close: {fails: {type: Jammed, message: no way back, retryable: false}}}
+    do: [{reject: check, by: ann}]
+    until: 3d
+    expect: {status: blocked}
+""",
+    )
+    assert told(result) == []
+
+
+def test_a_run_whose_key_is_none_is_refused(folder: Path) -> None:
+    (folder / "claims.yaml").write_text(
+        "workflow: claims\ninput: {type: object}\nconcurrency: {key: '${{ input.k }}'}\n"
+        "steps: {a: {task: t}}\n"
+    )
+    result = run(
+        folder,
+        """
+tests:
+  - {name: a key, input: {k: one}, expect: {status: completed}}
+  - name: no key
+    input: {k: [1]}
+    expect: {status: refused, failure: concurrency_key_invalid}
+""",
+    )
+    assert told(result) == []
+
+
 def test_everything_that_may_be_expected_is_compared(folder: Path) -> None:
     result = run(
         folder,
@@ -227,7 +261,7 @@ tests:
         "expected from 1 to 10000 answers, but got an empty list",
         'tasks["bank.pay"]: expected an answer (a mapping with output or fails), but got '
         "the integer 5; write {output: 5}",
-        "expected one of output, fails and held, but got output and fails and held",
+        "expected one of output, fails, held and reused, but got output and fails and held",
         "expected what is done (a mapping such as {at: 2h, signal: go}), but got the integer 7",
         "expected one of signal, approve, reject, skip, retry, rewind, cancel, terminate, pause, "
         "resume, but got none",
