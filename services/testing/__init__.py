@@ -23,7 +23,18 @@ from services.testing.playing import play
 from services.testing.replaying import replay
 from services.testing.tested_run import TestedRun
 from services.testing.world import World
-from stretto.testing.replies import Attempt, Calls, Fails, Given, Held, Replies, Reply, Takes, When
+from stretto.testing.replies import (
+    Attempt,
+    Calls,
+    Fails,
+    Given,
+    Held,
+    Replies,
+    Reply,
+    Reused,
+    Takes,
+    When,
+)
 
 __all__ = [
     "Attempt",
@@ -33,6 +44,7 @@ __all__ = [
     "Held",
     "Replies",
     "Reply",
+    "Reused",
     "Takes",
     "TestedRun",
     "When",

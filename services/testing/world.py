@@ -42,7 +42,7 @@ from stretto.contracts.public import ControlRequest, Presence
 from stretto.definition import compile_graph, load, validate_input
 from stretto.definition.run_timeout import TimeoutProblem, compile_timeout
 from stretto.testing.outline import tasks_in
-from stretto.testing.replies import Attempt, Fails, Held, Reply, Takes, reply_to
+from stretto.testing.replies import Attempt, Fails, Held, Reply, Reused, Takes, reply_to
 
 BEGIN_US = 1_900_000_000_000_000
 """When a world begins: in March 2030."""
@@ -289,7 +289,8 @@ class World:
         return self.now_us, 0
 
     def _seek(self, run: TestedRun, effect: Seek) -> None:
-        found = self._outputs.find(run.run, effect, self.now_us)
+        script, calls = self._script(effect.path, effect.task), self._calls.get(effect.task, 0)
+        found = self._outputs.find(run.run, effect, self.now_us, script, calls + 1)
         self._at(self.now_us, lambda: self._give(run, found))
 
     def _dispatch(self, run: TestedRun, effect: Dispatch) -> None:
@@ -340,6 +341,8 @@ class World:
         reply = self._reply(attempt)
         if isinstance(reply, Held):
             return
+        if isinstance(reply, Reused):
+            reply = reply.output
         seconds, reply = (reply.seconds, reply.then) if isinstance(reply, Takes) else (0.0, reply)
         failure = reply.failure() if isinstance(reply, Fails) else None
         output = b"null" if failure is not None else json_encode(reply)
@@ -354,9 +357,12 @@ class World:
         self._left(run, result.path, result.attempt, failed=result.failure is not None)
 
     def _reply(self, attempt: Attempt) -> Reply:
-        named = INDEX.sub("", attempt.step)
-        script = self.steps[named] if named in self.steps else self.tasks.get(attempt.task)
+        script = self._script(attempt.step, attempt.task)
         return builtin_reply(attempt) if script is None else reply_to(script, attempt)
+
+    def _script(self, path: str, task: str) -> Reply:
+        named = INDEX.sub("", path)
+        return self.steps[named] if named in self.steps else self.tasks.get(task)
 
     def _result(self, run: TestedRun, path: str, output: bytes, failure: Failure | None) -> None:
         node = run.run.nodes.get(path)

@@ -31,7 +31,18 @@ Invariants
 3. The log of every run that has ended is folded again and gives the same state.
 """
 
-from stretto.testing.replies import Attempt, Calls, Fails, Given, Held, Replies, Reply, Takes, When
+from stretto.testing.replies import (
+    Attempt,
+    Calls,
+    Fails,
+    Given,
+    Held,
+    Replies,
+    Reply,
+    Reused,
+    Takes,
+    When,
+)
 from stretto.testing.running import open_world, run_workflow
 from stretto.testing.scene import Act, After, Coverage, Outcome, Scene, StepOutcome
 from stretto.testing.stage import PlayedRun, World
@@ -49,6 +60,7 @@ __all__ = [
     "PlayedRun",
     "Replies",
     "Reply",
+    "Reused",
     "Scene",
     "StepOutcome",
     "Takes",

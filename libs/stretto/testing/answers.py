@@ -12,7 +12,7 @@ from stretto.definition.scalar_shapes import Flag, Text
 from stretto.definition.shapes import Field, Schema, wrong_type
 from stretto.testing.devices import DEVICE_NAME
 from stretto.testing.limits import MAX_LIST, MAX_TEXT_CHARS
-from stretto.testing.replies import Calls, Fails, Given, Held, Reply, Takes, When
+from stretto.testing.replies import Calls, Fails, Given, Held, Reply, Reused, Takes, When
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,7 @@ ANSWER: dict[str, Field] = {
     "fails": Field(FAILS, "The attempt fails: a type, or type, message and retryable."),
     "takes": Field(Duration(0.0), "How long the attempt takes."),
     "held": Field(Flag(), "true: it never answers."),
+    "reused": Field(Value(), "What an equal step gave: it is taken, where there is a `cache`."),
     "when": Field(Value(), "Only for an input that holds all of this."),
     "device": Field(DEVICE_NAME, "Only on this device."),
 }
@@ -79,11 +80,11 @@ def _one(node: Node, path: Path, report: Report) -> Reply | None:
         return None
     unknown_keys(node, path, report, ANSWER)
     values, _ = read_fields(node, path, report, ANSWER, "an answer")
-    said = [name for name in ("output", "fails", "held") if name in node.entries]
+    said = [name for name in ("output", "fails", "held", "reused") if name in node.entries]
     if len(said) > 1:
         report.mistake(
             node, path, "conflict",
-            f"expected one of output, fails and held, but got {' and '.join(said)}",
+            f"expected one of output, fails, held and reused, but got {' and '.join(said)}",
         )  # fmt: skip
         return None
     reply: Reply
@@ -92,6 +93,8 @@ def _one(node: Node, path: Path, report: Report) -> Reply | None:
         reply = Fails(failing.type, failing.message, failing.retryable)
     elif values.get("held"):
         reply = Held()
+    elif "reused" in values:
+        reply = Reused(values["reused"].data)
     else:
         data = values["output"].data if "output" in values else {}
         reply = Nothing() if data is None else data

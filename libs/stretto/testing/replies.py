@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from stretto.contracts.failures import Failure
 
 Reply = Any
-"""JSON data (the output), `Fails`, `Held`, `Takes`, `Replies`, `Calls`, `Given`, or a function of
-the `Attempt` that gives one of them."""
+"""JSON data (the output), `Fails`, `Held`, `Takes`, `Reused`, `Replies`, `Calls`, `Given`, or a
+function of the `Attempt` that gives one of them."""
 
 
 class Attempt(NamedTuple):
@@ -52,6 +52,13 @@ class Takes(NamedTuple):
 
     seconds: float
     then: Any = None
+
+
+class Reused(NamedTuple):
+    """An equal step has given this before: a step with `cache` takes it, and its task is not
+    asked. To one that has none, or that is done anew, it is what the task gives."""
+
+    output: Any = None
 
 
 class Replies:
@@ -138,3 +145,10 @@ def reply_to(script: Reply, attempt: Attempt) -> Reply:
     if isinstance(script, Callable):  # type: ignore[arg-type]
         return reply_to(script(attempt), attempt)
     return script
+
+
+def reused_of(script: Reply, attempt: Attempt) -> Reused | None:
+    """Find what an equal step gave before an attempt is made; functions are not asked."""
+    while isinstance(script, Replies | Given):
+        script = script.pick(attempt)
+    return script if isinstance(script, Reused) else None

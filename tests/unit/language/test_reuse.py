@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.testing import Fails, Held, Takes, TestedRun, World
+from services.testing import Fails, Given, Held, Reused, Takes, TestedRun, When, World
 from services.testing.replaying import replay
 from services.workflow.core.commands import Found, Rejection, Sought
 from services.workflow.core.decide import decide
@@ -326,6 +326,25 @@ def test_a_step_that_looks_keeps_to_its_total_time() -> None:
 
     assert run.failure is not None
     assert run.failure.type == "RunTimeout"
+
+
+# --- mocked
+
+
+def test_a_test_may_say_that_an_equal_step_gave_something_before() -> None:
+    world = World(BY_INPUT, tasks={"t": Given(When({"x": 1}, Reused({"n": 1})), {"n": 2})})
+
+    runs = [world.start(value={"x": x}) for x in (1, 2)]
+
+    assert [run.output_of("a") for run in runs] == [{"n": 1}, {"n": 2}]
+    assert [len(reused(run)) for run in runs] == [1, 0]
+    assert [attempt.input for attempt in world.attempts] == [{"x": 2}]
+
+
+def test_what_is_mocked_as_reused_is_what_the_task_gives_where_nothing_is_looked_for() -> None:
+    run = World(BY_INPUT.replace(", cache: 1h", ""), tasks={"t": Reused(7)}).start(value={"x": 1})
+
+    assert run.output_of("a") == 7
 
 
 # --- replayed
