@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from services.gateway.pages import FOLDER, load
+from services.workflow.core.offering import OF_RUN, OF_STEP
 
 from .conftest import Site
 
 FILES = sorted(path for path in FOLDER.rglob("*") if path.is_file())
+EVENTS = Path(__file__).parents[3] / "proto" / "events"
 SCRIPTS = [path for path in FILES if path.suffix == ".js"]
 
 
@@ -72,3 +74,13 @@ def test_the_page_names_its_parts_for_those_who_cannot_see_it() -> None:
     assert 'class="skip"' in index and 'aria-live="polite"' in index
     for button in re.findall(r"<button[^>]*>", index):
         assert "aria-label" in button
+
+
+def test_every_event_is_told_and_every_command_that_is_offered_has_a_button() -> None:
+    events = {path.name.removesuffix(".schema.json") for path in EVENTS.iterdir()}
+    told = re.findall(r'^  "([a-z_]+[.][a-z_]+)":', (FOLDER / "js/story.js").read_text(), re.M)
+    assert len(events) > 40 and events - set(told) == set()
+
+    controls = (FOLDER / "js/controls.js").read_text()
+    buttons = set(re.findall(r"^  ([a-z]+): \{ label:", controls, re.M))
+    assert {*OF_RUN, *OF_STEP} - buttons == set()

@@ -96,8 +96,8 @@ function row(run, fresh) {
     h("td", {}, h("span", { class: "who" }, h("a", { href }, run.workflow), h("small", {}, `version ${run.version}`))),
     h("td", {}, h("span", { class: "who" }, run.id ? h("span", {}, run.id) : null, h("small", { title: run.run_id }, short(run.run_id)))),
     h("td", {}, stepsBar(run.steps || {})),
-    h("td", {}, h("time", { datetime: run.started_at, title: moment(run.started_at) }, ago(run.started_at))),
-    h("td", { class: "right num" }, duration(run.duration_ms)));
+    h("td", { class: "nowrap" }, h("time", { datetime: run.started_at, title: moment(run.started_at) }, ago(run.started_at))),
+    h("td", { class: "right num nowrap" }, duration(run.duration_ms)));
 }
 
 function stepsBar(steps) {
