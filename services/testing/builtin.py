@@ -29,9 +29,9 @@ def builtin_reply(attempt: Attempt) -> Reply:
 
 
 def _sleep(given: dict[str, Any]) -> Reply:
-    asked = given.get("duration", given.get("seconds"))
+    asked: Any = given.get("duration", given.get("seconds"))
     try:
-        seconds = parse_duration(asked) if isinstance(asked, str) else float(asked)  # type: ignore[arg-type]
+        seconds = parse_duration(asked) if isinstance(asked, str) else float(asked)
     except (TypeError, ValueError):
         text = f"expected a number of seconds or a duration, but got {asked!r}"
         return Fails(FailureType.INVALID_INPUT, text, retryable=False)

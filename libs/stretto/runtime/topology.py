@@ -135,57 +135,35 @@ def consumers_for(service: str, *, partitions: int, lanes: int) -> tuple[Consume
 
 def workflow_starts() -> Consumer:
     """Starts, taken by any instance of the workflow service."""
-    return Consumer(
-        stream=subjects.STREAM_STARTS,
-        name="workflow-starts",
-        memory_storage=True,
-        ack_wait_s=FRAME_ACK_WAIT_S,
-        max_ack_pending=MAX_UNACKNOWLEDGED_STARTS,
+    return _frames(
+        subjects.STREAM_STARTS, "workflow-starts", max_ack_pending=MAX_UNACKNOWLEDGED_STARTS
     )
 
 
 def workflow_control() -> Consumer:
     """Controls, taken by any instance of the workflow service."""
-    return Consumer(
-        stream=subjects.STREAM_CONTROL,
-        name="workflow-control",
-        memory_storage=True,
-        ack_wait_s=FRAME_ACK_WAIT_S,
-        max_ack_pending=MAX_UNACKNOWLEDGED_STARTS,
+    return _frames(
+        subjects.STREAM_CONTROL, "workflow-control", max_ack_pending=MAX_UNACKNOWLEDGED_STARTS
     )
 
 
 def workflow_definitions() -> Consumer:
     """Definitions, taken by any instance of the workflow service."""
-    return Consumer(
-        stream=subjects.STREAM_DEFINITIONS,
-        name="workflow-definitions",
-        memory_storage=True,
-        ack_wait_s=DEFINITION_ACK_WAIT_S,
-        max_ack_pending=MAX_UNACKNOWLEDGED_FRAMES,
+    return _frames(
+        subjects.STREAM_DEFINITIONS, "workflow-definitions", ack_wait_s=DEFINITION_ACK_WAIT_S
     )
 
 
 def workflow_schedules() -> Consumer:
     """Requests for schedules, taken by any instance of the workflow service."""
-    return Consumer(
-        stream=subjects.STREAM_SCHEDULES,
-        name="workflow-schedules",
-        memory_storage=True,
-        ack_wait_s=DEFINITION_ACK_WAIT_S,
-        max_ack_pending=MAX_UNACKNOWLEDGED_FRAMES,
+    return _frames(
+        subjects.STREAM_SCHEDULES, "workflow-schedules", ack_wait_s=DEFINITION_ACK_WAIT_S
     )
 
 
 def workflow_reuse() -> Consumer:
     """Requests to purge kept outputs, taken by any instance of the workflow service."""
-    return Consumer(
-        stream=subjects.STREAM_REUSE,
-        name="workflow-reuse",
-        memory_storage=True,
-        ack_wait_s=DEFINITION_ACK_WAIT_S,
-        max_ack_pending=MAX_UNACKNOWLEDGED_FRAMES,
-    )
+    return _frames(subjects.STREAM_REUSE, "workflow-reuse", ack_wait_s=DEFINITION_ACK_WAIT_S)
 
 
 def workflow_partition_consumers(partition: int) -> PartitionConsumers:
@@ -274,6 +252,7 @@ def _frames(
     stream: str,
     name: str,
     *filter_subjects: str,
+    ack_wait_s: float = FRAME_ACK_WAIT_S,
     max_ack_pending: int = MAX_UNACKNOWLEDGED_FRAMES,
     priority_group: str | None = None,
 ) -> Consumer:
@@ -282,7 +261,7 @@ def _frames(
         name=name,
         memory_storage=True,
         filter_subjects=filter_subjects,
-        ack_wait_s=FRAME_ACK_WAIT_S,
+        ack_wait_s=ack_wait_s,
         max_ack_pending=max_ack_pending,
         priority_group=priority_group,
     )

@@ -85,9 +85,10 @@ async def start_run(request: Request, gate: TheGate) -> Response:
                 raise
     else:
         await store(gate.publisher, [message])
-    answer = {"run_id": run_id, "workflow": start.workflow, "namespace": body.namespace}
+    answer: dict[str, object] = {"run_id": run_id, "workflow": start.workflow}
+    answer["namespace"] = body.namespace
     if existing:
-        answer["existing"] = True  # type: ignore[assignment]
+        answer["existing"] = True
     return json_answer(answer, status, Location=f"/api/v1/runs/{run_id}")
 
 
