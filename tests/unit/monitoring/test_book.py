@@ -7,14 +7,15 @@ from collections.abc import Iterable, Sequence
 import pytest
 
 from services.monitoring import book as book_module
-from services.monitoring.book import Book
+from services.monitoring.book import Book, fold
 from services.monitoring.core.projection import RunProjection
-from services.monitoring.history import LoggedEvent
+from services.monitoring.history import PAGE, AskedLog, LoggedEvent
 from services.monitoring.statistics import Statistics
 from stretto.client.errors import Rejected
 from stretto.contracts.frames import LogEvent, LogRecord
 from stretto.runtime.clock import rfc3339
 from stretto.runtime.errors import NotReachable
+from tests.unit.client.canned import CannedBus
 
 US = 1_700_000_000_000_000
 
@@ -234,3 +235,49 @@ async def test_events_that_cannot_be_read_are_passed_over(book: Book) -> None:
     assert write(book)[run_id(1)].status == "completed"
     book.clear()
     assert (book.held, book.changed, book.unsure) == (0, 0, 0)
+
+
+async def test_a_run_that_ended_and_goes_on_is_open_again(book: Book) -> None:
+    events = log_of(1)
+    book.take(record(run_id(1), events))
+    write(book)
+    rewound = LogEvent(len(events) + 1, "run.rewound", US + 9_000, b'{"steps":["s0"]}')
+
+    book.take(record(run_id(1), [*events, rewound]))
+
+    assert write(book)[run_id(1)].status == "running"
+
+
+async def test_one_run_that_is_too_large_leaves_memory(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(book_module, "MAX_STEPS", 1)
+    book.take(record(run_id(1), log_of(30)[:-1]))
+
+    assert [row.run.run_id for row in book.rows()] == [run_id(1)]
+    write(book)
+
+    assert book.held == 0
+
+
+def test_what_was_folded_already_is_folded_once() -> None:
+    run = RunProjection(run_id(1), "default", "w", 1, None)
+    events = [logged(event) for event in log_of(2)]
+
+    fold(events[:3], run)
+    fold(events, run)
+
+    assert (run.last_seq, run.status) == (len(events), "completed")
+
+
+async def test_a_long_history_is_read_page_after_page() -> None:
+    def page(asked: dict[str, int]) -> dict[str, object]:
+        first = asked["after_seq"] + 1
+        last = min(first + PAGE - 1, PAGE + 3)
+        at = rfc3339(US)
+        found = [{"seq": n, "type": "x", "at": at, "data": {}} for n in range(first, last + 1)]
+        return {"events": found}
+
+    log = AskedLog(CannedBus({"workflow.history": page}).asks())
+
+    assert [event.seq for event in await log.of_run(run_id(1), 0)] == list(range(1, PAGE + 4))
