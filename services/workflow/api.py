@@ -14,8 +14,9 @@ from services.workflow.decisions import asked_decision, asking_seq
 from services.workflow.loading import Loader
 from services.workflow.outgoing import MAX_ASK_BYTES
 from services.workflow.payloads import BadPayload, Payloads, TooMuch
+from services.workflow.rows import StoredEvent
 from services.workflow.slots import Slot, public_status
-from services.workflow.store import Store, StoredEvent
+from services.workflow.store import Store
 from services.workflow.views import state
 from stretto.bus.service import Refusal
 from stretto.contracts.bindings import BindingsQuery

@@ -11,8 +11,8 @@ from services.workflow.core.reuse import Dropped, Kept
 from services.workflow.core.state import Line, Place, Run
 from services.workflow.placing import Placing
 from services.workflow.reuse.noting import Changes, Whose, note
+from services.workflow.rows import Append
 from services.workflow.slots import Slot, Written, public_status
-from services.workflow.store import Append
 from stretto.bus.publisher import Outgoing
 from stretto.contracts.events import (
     Event,

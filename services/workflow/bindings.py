@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from services.workflow.core.state import NodeStatus, Run
-from services.workflow.store import StoredEvent
+from services.workflow.rows import StoredEvent
 from stretto.bus.service import Refusal
 from stretto.contracts import events as ev
 from stretto.contracts.bindings import Binding, Bindings

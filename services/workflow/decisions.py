@@ -7,7 +7,7 @@ import msgspec
 from services.workflow.core.effects import ask_of
 from services.workflow.core.state import NodeStatus, Run
 from services.workflow.core.values import value_of
-from services.workflow.store import StoredEvent
+from services.workflow.rows import StoredEvent
 from stretto.bus.service import Refusal
 from stretto.contracts import events as ev
 from stretto.contracts.decisions import AskedDecision

@@ -8,8 +8,9 @@ from services.workflow.core import Rejection
 from services.workflow.core.forking import taken_from
 from services.workflow.loading import unknown_run, versions_of
 from services.workflow.registry import Registered, Registry
+from services.workflow.rows import RunRow, StoredEvent
 from services.workflow.slots import Slot
-from services.workflow.store import RunRow, Store, StoredEvent
+from services.workflow.store import Store
 from stretto.contracts.events import RunForked, StepSkipped
 from stretto.contracts.frames import ForkRecord, StartRecord
 from stretto.contracts.ids import run_id_text

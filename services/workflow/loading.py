@@ -14,8 +14,9 @@ from collections.abc import AsyncIterator, Iterable
 from services.workflow.core import Rejection, Run
 from services.workflow.faults import FAULTS, BuildOlder
 from services.workflow.registry import Registry
+from services.workflow.rows import RunRow, StoredEvent
 from services.workflow.slots import Slot
-from services.workflow.store import RunRow, Store, StoredEvent, shards_of
+from services.workflow.store import Store, shards_of
 from stretto.contracts.codec import UnknownEvent
 from stretto.contracts.events import RunMigrated
 from stretto.contracts.graph import Graph

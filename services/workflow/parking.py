@@ -16,8 +16,9 @@ from services.workflow.core.commands import TimerKind
 from services.workflow.core.effects import Timer, open_effects
 from services.workflow.core.state import NodeStatus, Run, RunPhase
 from services.workflow.engine import Engine
+from services.workflow.rows import NEVER_US
 from services.workflow.slots import Slot
-from services.workflow.store import NEVER_US, Store, shards_of
+from services.workflow.store import Store, shards_of
 from stretto.runtime.clock import Clock
 from stretto.runtime.errors import TransientError
 from stretto.telemetry.metrics import Metrics

@@ -3,7 +3,7 @@
 from services.workflow.claims import STEP_LINE, LineKey
 from services.workflow.core.places import Turn, turn
 from services.workflow.core.state import Place, Run
-from services.workflow.store import Append
+from services.workflow.rows import Append
 from stretto.contracts.events import Event
 
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from services.workflow.core import Run, apply
-from services.workflow.store import RunRow, StoredEvent
+from services.workflow.rows import RunRow, StoredEvent
 from stretto.contracts import subjects
 from stretto.contracts.codec import json_encode
 from stretto.contracts.events import Event, RunStarted

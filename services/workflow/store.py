@@ -1,15 +1,10 @@
 """The log in Postgres: appending in groups, reading back, and the tables beside it."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
-
-from services.workflow.reuse.noting import Changes
-from services.workflow.reuse.outputs import KEEP, columns
-from stretto.contracts.codec import decode_event
-from stretto.contracts.events import Event
+from services.workflow.appending import append
+from services.workflow.rows import Append, RunRow, StoredEvent
 from stretto.contracts.ids import SHARDS
 from stretto.postgres import Database
 
@@ -25,137 +20,6 @@ LOAD_EVENTS_AT_ONCE = 20_000
 
 READ_EVENTS_AT_ONCE = 200
 """Events of one query of a page: each may hold a payload of a megabyte."""
-
-NEVER_US = 253_370_764_800_000_000
-"""The instant (in the year 9999) of what nothing but a message will wake."""
-
-
-@dataclass(slots=True)
-class Append:
-    """Rows of one commit, as columns. An event's `data` is JSON."""
-
-    run_ids: list[bytes] = field(default_factory=list)
-    seqs: list[int] = field(default_factory=list)
-    types: list[str] = field(default_factory=list)
-    instants_us: list[int] = field(default_factory=list)
-    data: list[bytes] = field(default_factory=list)
-    started: list["RunRow"] = field(default_factory=list)
-    closed: list[tuple[bytes, str, int | None, int]] = field(default_factory=list)
-    """Runs whose row changes: status, when they ended, version."""
-    claimed: list[tuple[bytes, str, str, str, int, int]] = field(default_factory=list)
-    """Runs that want a place: id, namespace, line, key, places, since (µs). As `claims`."""
-    settled: list[bytes] = field(default_factory=list)
-    """Runs of which the log knows now that they have a place."""
-    left: list[bytes] = field(default_factory=list)
-    """Runs that have ended and give their place away."""
-    asking: list[tuple[bytes, str, str, str, str, int, int, str]] = field(default_factory=list)
-    """Steps that ask for a place: run, path, namespace, line, key, places, since (µs), mode."""
-    placed: list[tuple[bytes, str]] = field(default_factory=list)
-    """Steps of which the log knows now that they have a place."""
-    leaving: list[tuple[bytes, str]] = field(default_factory=list)
-    """Steps that give their place away, or do not ask for one any more."""
-    kept: Changes = field(default_factory=dict)
-    """Outputs that are kept for equal steps from now on, and that are not any more."""
-
-    def __len__(self) -> int:
-        return len(self.run_ids)
-
-    @property
-    def claims(self) -> bool:
-        """Whether anything of it is about places in lines."""
-        return bool(self.claimed or self.settled or self.left) or self.places
-
-    @property
-    def places(self) -> bool:
-        """Whether anything of it is about places of steps."""
-        return bool(self.asking or self.placed or self.leaving)
-
-
-class RunRow(msgspec.Struct, kw_only=True):
-    """A row of `workflow.run`: enough to fold the run, and to find it."""
-
-    run_id: bytes
-    shard: int
-    namespace: str
-    workflow: str
-    version: int
-    caller_id: str | None
-    started_us: int
-    status: str = "running"
-    closed_us: int | None = None
-    parked: bool = False
-    """Whether `wake_at` may be set: the next commit of the run has to clear it."""
-
-
-class StoredEvent(msgspec.Struct, frozen=True, gc=False):
-    seq: int
-    type: str
-    at_us: int
-    data: bytes
-
-    def decoded(self) -> Event:
-        return decode_event(self.type, self.data)
-
-
-_WRITE = """
-with e as (
-    insert into workflow.event (run_id, seq, type, at, data)
-    select * from unnest($1::uuid[], $2::int[], $3::text[], $4::timestamptz[], $5::jsonb[])
-), r as (
-    insert into workflow.run
-        (run_id, shard, namespace, workflow, version, caller_id, status, started_at, closed_at)
-    select * from unnest($6::uuid[], $7::smallint[], $8::text[], $9::text[], $10::int[],
-    $11::text[],
-                         $12::text[], $13::timestamptz[], $14::timestamptz[])
-)"""
-
-_CLOSE = """
-update workflow.run
-set status = c.status, closed_at = c.at, version = c.version, wake_at = null
-from unnest($15::uuid[], $16::text[], $17::timestamptz[], $18::int[])
-    as c (run_id, status, at, version)
-where run.run_id = c.run_id
-"""
-
-_APPEND = _WRITE + _CLOSE
-
-_CLAIM = f"""{_WRITE}, u as ({_CLOSE}), n as (
-    insert into workflow.claim (run_id, namespace, line, key, places, since)
-    select * from unnest($19::uuid[], $20::text[], $21::text[], $22::text[], $23::int[],
-                         $24::timestamptz[])
-    on conflict do nothing
-), s as (
-    update workflow.claim set settled = true, granted = coalesce(granted, now())
-    where run_id = any($25::uuid[]) and step = ''
-)
-"""
-
-_LEAVE = "delete from workflow.claim where run_id = any($26::uuid[])"
-
-_APPEND_AND_CLAIM = _CLAIM + _LEAVE
-
-_APPEND_AND_PLACE = f"""{_CLAIM}, l as ({_LEAVE}), a as (
-    insert into workflow.claim (run_id, step, namespace, line, key, places, since, mode)
-    select * from unnest($27::uuid[], $28::text[], $29::text[], $30::text[], $31::text[],
-                         $32::int[], $33::timestamptz[], $34::text[])
-    on conflict (run_id, step) do update  -- the step was made pending by the same commit
-    set key = excluded.key, places = excluded.places, since = excluded.since,
-        mode = excluded.mode, granted = null, settled = false
-), p as (
-    update workflow.claim c set settled = true, granted = coalesce(granted, now())
-    from unnest($35::uuid[], $36::text[]) x (run_id, step)
-    where c.run_id = x.run_id and c.step = x.step
-)
-delete from workflow.claim c using unnest($37::uuid[], $38::text[]) x (run_id, step)
-where c.run_id = x.run_id and c.step = x.step
-"""
-
-_APPEND_AND_KEEP = _APPEND_AND_PLACE.replace("with e as (", f"with {KEEP}, e as (", 1)
-
-_APPEND_EVENTS = """
-insert into workflow.event (run_id, seq, type, at, data)
-select * from unnest($1::uuid[], $2::int[], $3::text[], $4::timestamptz[], $5::jsonb[])
-"""
 
 _COLUMNS = (
     "run_id, shard, namespace, workflow, version, caller_id, status, started_at, closed_at, "
@@ -177,39 +41,7 @@ class Store:
         TransientError when Postgres cannot be reached: then it is not known whether the rows are
         in.
         """
-        events = (rows.run_ids, rows.seqs, rows.types, rows.instants_us, rows.data)
-        if not (rows.started or rows.closed or rows.claims or rows.kept):
-            await self._db.commit(_APPEND_EVENTS, *events)
-            return
-        started = rows.started
-        claims: list[object] = []
-        if rows.claims or rows.kept:
-            claims = [*([c[i] for c in rows.claimed] for i in range(6)), rows.settled, rows.left]
-            if rows.places or rows.kept:
-                claims += _columns(rows.asking, 8)
-                claims += [*_columns(rows.placed, 2), *_columns(rows.leaving, 2)]
-        said = _APPEND_AND_PLACE if rows.places else _APPEND_AND_CLAIM
-        if rows.kept:
-            said = _APPEND_AND_KEEP
-            claims += columns(rows.kept)
-        await self._db.commit(
-            said if claims else _APPEND,
-            *events,
-            [r.run_id for r in started],
-            [r.shard for r in started],
-            [r.namespace for r in started],
-            [r.workflow for r in started],
-            [r.version for r in started],
-            [r.caller_id for r in started],
-            [r.status for r in started],
-            [r.started_us for r in started],
-            [r.closed_us for r in started],
-            [c[0] for c in rows.closed],
-            [c[1] for c in rows.closed],
-            [c[2] for c in rows.closed],
-            [c[3] for c in rows.closed],
-            *claims,
-        )
+        await append(self._db, rows)
 
     async def runs(self, run_ids: Sequence[bytes]) -> list[RunRow]:
         rows = await self._db.fetch(_RUN + "where run_id = any($1::uuid[])", list(run_ids))
@@ -454,10 +286,6 @@ class Store:
             limit,
         )
         return [(r[0], r[1]) for r in rows]
-
-
-def _columns(rows: Sequence[tuple[object, ...]], count: int) -> list[list[object]]:
-    return [[row[at] for row in rows] for at in range(count)]
 
 
 def shards_of(partitions: Iterable[int], count: int) -> list[int]:

@@ -13,8 +13,9 @@ from uuid import UUID
 
 import asyncpg
 
+from services.workflow.rows import StoredEvent
 from services.workflow.slots import Slot, new_row
-from services.workflow.store import MIGRATIONS, ROLE, SCHEMA, Store, StoredEvent
+from services.workflow.store import MIGRATIONS, ROLE, SCHEMA, Store
 from stretto.contracts.codec import json_encode
 from stretto.contracts.graph import Graph
 from stretto.postgres import Database, migrate

@@ -10,8 +10,9 @@ from services.workflow import outgoing, registry, service
 from services.workflow.core.effects import open_effects
 from services.workflow.core.state import Run
 from services.workflow.engine import Engine
+from services.workflow.rows import Append
 from services.workflow.slots import Slot
-from services.workflow.store import Append, Store
+from services.workflow.store import Store
 from stretto.bus.deadletter import DeadLetters
 from stretto.bus.publisher import Outgoing, Publisher
 from stretto.contracts.ids import parse_run_id

@@ -6,7 +6,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from services.workflow.store import Append, Store
+from services.workflow.rows import Append
+from services.workflow.store import Store
 from stretto.postgres.errors import translate
 from tests.integration.workflow.definitions import ONE, TWO
 from tests.integration.workflow.partners import silent

@@ -8,8 +8,9 @@ import pytest
 
 from services.workflow.batch import Batch
 from services.workflow.core.commands import Command, Control
+from services.workflow.rows import Append
 from services.workflow.slots import Slot
-from services.workflow.store import Append, Store
+from services.workflow.store import Store
 from stretto.contracts.ids import parse_run_id
 from stretto.runtime.errors import NotReachable, TransientError
 from tests.integration.workflow.definitions import ASKS, ONE, RETRIED, TWO

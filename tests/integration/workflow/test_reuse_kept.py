@@ -10,7 +10,8 @@ from services.workflow.reuse.noting import Changes, KeptKey, KeptOutput
 from services.workflow.reuse.outputs import ENTRY_BYTES, KeptOutputs, Purge, Which
 from services.workflow.reuse.reads import KeptReads
 from services.workflow.reuse.requests import Asked, Requests
-from services.workflow.store import ROLE, Append, Store
+from services.workflow.rows import Append
+from services.workflow.store import ROLE, Store
 from stretto.bus.service import Refusal
 from stretto.contracts.failures import Reason
 from stretto.contracts.reuse import PurgeRequest

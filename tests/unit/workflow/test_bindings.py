@@ -6,7 +6,7 @@ import pytest
 from services.workflow.bindings import bindings_of
 from services.workflow.core import commands as cm
 from services.workflow.core.effects import Timer
-from services.workflow.store import StoredEvent
+from services.workflow.rows import StoredEvent
 from stretto.bus.service import Refusal
 from stretto.contracts.bindings import Bindings
 from stretto.contracts.codec import json_encode

@@ -10,7 +10,7 @@ from services.testing.world import World
 from services.workflow.core import Run, apply
 from services.workflow.decisions import asked_decision, asking_seq
 from services.workflow.resolving import uses_of
-from services.workflow.store import StoredEvent
+from services.workflow.rows import StoredEvent
 from stretto.bus.service import Refusal
 from stretto.contracts.codec import json_encode
 from stretto.contracts.decisions import AskedDecision
