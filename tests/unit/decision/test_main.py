@@ -17,5 +17,18 @@ def test_wrong_settings_end_it_with_2(
     )
 
 
+@pytest.mark.parametrize("variable", ["STRETTO_DECISION_SCORER", "STRETTO_DECISION_SCORERS"])
+def test_a_scorer_that_is_not_installed_ends_it_with_2(
+    variable: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(variable, "nobodys")
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module("services.decision", run_name="__main__", alter_sys=True)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.startswith(
+        f"{variable}: expected `nobodys` among the scorers that are installed, but there are: "
+    )
+
+
 def test_importing_it_starts_nothing() -> None:
     assert callable(runpy.run_module("services.decision", run_name="not main")["main"])
