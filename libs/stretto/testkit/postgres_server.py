@@ -28,6 +28,7 @@ import psutil
 from stretto.telemetry.names import LOG_COUNT
 
 from .account import account_for, give
+from .owned import OwnedServer
 from .ports import LOOPBACK, free_port
 from .process import POLL_S, ChildProcess, RunAs, ServerFailed, launched, runs, until
 
@@ -60,7 +61,7 @@ SETTINGS = {
 }
 
 
-class PostgresServer:
+class PostgresServer(OwnedServer):
     """Postgres in ``data_dir``, listening on 127.0.0.1 and on a unix socket.
 
     Args:
@@ -76,21 +77,12 @@ class PostgresServer:
         *,
         settings: dict[str, str] | None = None,
     ) -> None:
-        self.data_dir = Path(data_dir).resolve()
-        self._fixed_port = port
-        self._port = port
+        super().__init__(data_dir, port)
         self._settings = SETTINGS | (settings or {})
         self._socket_dir: Path | None = None
         self._password = ""
         self._cluster = self.data_dir / "pgdata"
         self._child = ChildProcess("postgres", self.data_dir, death_signal=signal.SIGINT)
-
-    @property
-    def port(self) -> int:
-        """The TCP port; known after the first start, or from the beginning when given."""
-        if self._port is None:
-            raise AssertionError("the port is known after the first start")
-        return self._port
 
     @property
     def dsn(self) -> str:
@@ -108,16 +100,6 @@ class PostgresServer:
         """Return a connection string over the unix socket, where no password is asked for."""
         where = _q(str(self._socket_dir))
         return f"postgresql://{_q(user)}@/{_q(database)}?host={where}&port={self.port}"
-
-    @property
-    def pid(self) -> int | None:
-        """The pid of the postmaster, None when it is not running."""
-        return self._child.pid
-
-    @property
-    def log_path(self) -> Path:
-        """Where the server's output goes."""
-        return self._child.log_path
 
     async def start(self) -> None:
         """Start the server, making the cluster first when there is none; return when it answers.
@@ -196,15 +178,6 @@ class PostgresServer:
     async def kill(self) -> None:
         """Kill the server and its backends (SIGKILL), as a crash would."""
         await self._child.kill(STOP_TIMEOUT_S)
-
-    async def restart(self) -> None:
-        """Stop and start on the same port and cluster."""
-        await self.stop()
-        await self.start()
-
-    async def wait(self) -> int:
-        """Wait until the server has ended, for whatever reason; return its exit code."""
-        return await self._child.wait()
 
     async def _make_cluster(self, programs: Path, account: RunAs | None) -> None:
         """Run initdb beside the final place and move the result there: all of it or nothing."""

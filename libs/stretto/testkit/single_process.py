@@ -12,11 +12,12 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
+from .owned import OwnedServer
 from .ports import free_port
 from .process import POLL_S, ChildProcess
 
@@ -26,7 +27,7 @@ _ATTEMPTS = 5
 _PORT_TAKEN = "address already in use"
 
 
-class SingleProcessServer(ABC):
+class SingleProcessServer(OwnedServer):
     """See the module's docstring; made by ``NatsServer`` and ``RedisServer``.
 
     Args:
@@ -41,27 +42,8 @@ class SingleProcessServer(ABC):
     def __init__(
         self, name: str, data_dir: Path | str, port: int | None, death_signal: signal.Signals
     ) -> None:
-        self.data_dir = Path(data_dir).resolve()
-        self._fixed_port = port
-        self._port = port
+        super().__init__(data_dir, port)
         self._child = ChildProcess(name, self.data_dir, death_signal=death_signal)
-
-    @property
-    def port(self) -> int:
-        """The client port; known after the first start, or from the beginning when given."""
-        if self._port is None:
-            raise AssertionError("the port is known after the first start")
-        return self._port
-
-    @property
-    def pid(self) -> int | None:
-        """The pid of the running server, None when it is not running."""
-        return self._child.pid
-
-    @property
-    def log_path(self) -> Path:
-        """Where the server's output goes."""
-        return self._child.log_path
 
     async def start(self) -> None:
         """Start the server and return when it answers.
@@ -100,15 +82,6 @@ class SingleProcessServer(ABC):
     async def kill(self) -> None:
         """Kill the server (SIGKILL), as a crash would."""
         await self._child.kill(STOP_TIMEOUT_S)
-
-    async def restart(self) -> None:
-        """Stop and start on the same port and data."""
-        await self.stop()
-        await self.start()
-
-    async def wait(self) -> int:
-        """Wait until the server has ended, for whatever reason; return its exit code."""
-        return await self._child.wait()
 
     @abstractmethod
     def _command(self) -> list[str]:
