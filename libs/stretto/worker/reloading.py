@@ -85,27 +85,22 @@ async def keep_reloaded(
     leaving: list[asyncio.subprocess.Process] = []
     told_ended = False
     try:
-        while not await _set_within(stopping, LOOK_EVERY_S):
+        while not stopping.is_set():
             if running.returncode is not None and not told_ended:
                 tell("the worker has ended: it begins again when a file changes")
                 told_ended = True
             now = await asyncio.to_thread(seen_in, folder)
             changed = changed_files(seen, now)
-            if not changed:
+            if changed:
+                tell(f"{Path(changed[0]).name} has changed: the worker begins again")
+                seen, told_ended = now, False
+                leaving = [each for each in leaving if each.returncode is None]
+                leaving.append(told_to_end(running))
+                running = await begun(command)
+            try:
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await stopping.wait()
+            except TimeoutError:
                 continue
-            tell(f"{Path(changed[0]).name} has changed: the worker begins again")
-            seen, told_ended = now, False
-            leaving = [each for each in leaving if each.returncode is None]
-            leaving.append(told_to_end(running))
-            running = await begun(command)
     finally:
         await all_ended([*leaving, told_to_end(running)])
-
-
-async def _set_within(event: asyncio.Event, seconds: float) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True
