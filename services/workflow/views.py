@@ -40,8 +40,6 @@ def state(slot: Slot) -> dict[str, object]:
         view["uncompensated"] = run.uncompensated
     if run.rollback is not None:
         view["rolling_back_to"] = run.rollback.to
-    if run.rollback is not None:
-        view["rolling_back_to"] = run.rollback.to
     return view
 
 

@@ -8,14 +8,19 @@ from typing import Any, cast
 
 import pytest
 
+from services.workflow import feeding, views
 from services.workflow import rings as rings_module
 from services.workflow.core.rings import Link, Waiting
+from services.workflow.core.state import Place
+from services.workflow.lines import RETRY_S, Lines
+from services.workflow.placing import Placing
 from services.workflow.rings import LOOK_S, Rings, _blocked, _Claims, _told, _touches
 from services.workflow.schedules import sending
 from services.workflow.schedules.keeper import Keeper
 from services.workflow.schedules.sending import FiringSender
 from services.workflow.schedules.store import Key
 from services.workflow.slots import Slot
+from services.workflow.store import Append
 from stretto.bus.publisher import Outgoing
 from stretto.contracts import subjects
 from stretto.contracts.ids import run_id_text
@@ -23,7 +28,7 @@ from stretto.runtime.errors import PermanentError, TransientError
 from stretto.telemetry.metrics import Metrics
 from stretto.testkit.clock import FakeClock
 
-from .builders import Story, graph, task
+from .builders import RUN_ID, START_US, Story, graph, task
 
 AWAY = TransientError("postgres.not_reachable", "expected Postgres, but it is away")
 REFUSED = PermanentError("bus.too_large", "expected less")
@@ -183,3 +188,63 @@ async def test_old_firings_are_pruned_another_time_when_the_tables_are_away(
     await keeper._prune([0])
 
     assert caplog.messages == ["firings not pruned"]
+
+
+# --- lines of concurrency
+
+
+async def test_places_are_given_out_a_little_later_when_the_tables_are_away(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = FakeClock()
+    lines = Lines(
+        cast(Any, None),
+        inbox=cast(Any, None),
+        publisher=cast(Any, None),
+        clock=clock,
+        metrics=Metrics(),
+        partitions=1,
+        owned=tuple,
+    )
+
+    async def away() -> int:
+        raise AWAY
+
+    trying = asyncio.create_task(lines._tried(away))
+    await asyncio.wait_for(clock.until_sleeping(), 10)
+    assert not trying.done()
+    await clock.advance(RETRY_S)
+    await asyncio.wait_for(trying, 10)
+
+    assert caplog.messages == ["places not given out"]
+
+
+def test_of_a_run_that_has_ended_all_places_are_free() -> None:
+    placing, rows = Placing("default", "w"), Append()
+    placing.closed({"a": Place("k", 1, "queue", START_US), "b": Place("k", 1, "queue", START_US)})
+
+    placing.rows(RUN_ID, rows)
+
+    assert rows.leaving == [(RUN_ID, "a"), (RUN_ID, "b")]
+    assert [line.key for line in placing.lines] == ["k"]
+    assert len(rows) == 0  # no run is new in it
+
+
+# --- what is shown, and what is sent on
+
+
+def test_of_very_many_steps_the_first_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(views, "MAX_STEPS_SHOWN", 2)
+    story = Story(graph(task("a"), task("b"), task("c")))
+
+    assert [shown["step"] for shown in views.steps(story.run)] == ["a", "b"]
+
+
+def test_what_is_sent_on_to_its_owner_is_cut_into_messages_that_fit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(feeding, "MAX_FRAME_BYTES", 1_000)
+    items = [(cast(Any, n), cast(Any, SimpleNamespace(data=b"x" * 700))) for n in range(3)]
+
+    assert [[item for item, _ in part] for part in feeding._parts(items)] == [[0], [1], [2]]
+    assert list(feeding._parts(items[:1])) == [items[:1]]
