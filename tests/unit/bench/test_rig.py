@@ -1,6 +1,7 @@
 """The rig waits for workers and for quiet, and keeps the logs when something breaks."""
 
 import asyncio
+import itertools
 import os
 import subprocess
 import sys
@@ -16,7 +17,6 @@ from stretto.bench.rig import NoWorkers, Rig, keep_logs, present
 from stretto.dev.process import stopped
 from stretto.runtime.errors import PermanentError
 
-BUSY = "print('up', flush=True)\nwhile True: pass"
 IDLE = "import sys; print('up', flush=True); sys.stdin.read()"
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
@@ -49,14 +49,14 @@ async def test_an_idle_stack_is_settled_at_once() -> None:
     assert caught_up.cpu_s < 0.1
 
 
-async def test_a_stack_that_is_never_idle_is_given_up() -> None:
-    child = await process(BUSY)
-    caught_up = await rig_of(child.pid).settled(0.6)
-    child.kill()
-    await child.communicate(b"")
+async def test_a_stack_that_is_never_idle_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = itertools.count(step=10.0)  # CPU seconds: more at every look
+    monkeypatch.setattr(module, "cpu_seconds", lambda _parts: {"service": next(used)})
+    monkeypatch.setattr(module, "_IDLE_LOOK_S", 0.01)
+    caught_up = await rig_of().settled(0.05)
     assert not caught_up.idle
-    assert caught_up.seconds >= 0.6
-    assert caught_up.cpu_s > 0.1
+    assert caught_up.seconds >= 0.05
+    assert caught_up.cpu_s >= 10.0
 
 
 def test_the_bench_process_is_a_part_of_its_own() -> None:
