@@ -20,7 +20,7 @@ from stretto.contracts.bindings import MAX_ASKED, RoutedAttempt, RoutedAttempts,
 from stretto.contracts.codec import decode_results, decode_work, json_encode
 from stretto.contracts.failures import Failure
 from stretto.contracts.frames import DispatchRecord
-from stretto.contracts.public import Presence, Results, Task, TaskResult
+from stretto.contracts.public import Presence, Progress, Results, Task, TaskResult
 from stretto.contracts.routes import (
     Bound,
     Candidate,
@@ -279,6 +279,25 @@ async def test_what_nobody_wants_is_stopped_at_its_device(nats_url: str) -> None
         await here.here.send_frame(withdrawn=[one])
         await here.here.until_true(lambda: here.stopped == ["d1"])
         assert len(here.core) == 0
+
+
+async def test_what_is_silent_on_its_device_fails_with_what_it_said_and_is_stopped(
+    nats_url: str,
+) -> None:
+    async with site(nats_url) as here, here.ranking(going_to("d1")):
+        await here.device("d1")
+        one = routed_record(heartbeat_s=0.5)
+        await here.here.dispatch(one)
+        [task] = await here.until_sent("d1")
+        await here.accept(task)
+        alive = json_encode(Progress(id=task.id, details=msgspec.Raw(b'{"row":3}')))
+        await here.here.connection.publish(subjects.progress("default", task.run_id), alive)
+        found = await here.here.result(one)
+        assert found.failure is not None and found.failure.type == "HeartbeatTimeout"
+        assert bytes(found.details) == b'{"row":3}'
+        await here.here.until_true(lambda: here.stopped == ["d1"])
+        await here.here.until_true(lambda: here.outcomes)
+        assert [(each.device, each.failed) for each in here.outcomes] == [("d1", True)]
 
 
 async def test_an_attempt_that_is_dispatched_again_is_sent_to_its_device_again(
