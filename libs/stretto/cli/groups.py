@@ -10,9 +10,6 @@ import click
 class CommandGroup(click.Group):
     """Lists its commands in the order of their definition, each with its whole first sentence."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = [(name, _first(command)) for name, command in self.commands.items()]
         with formatter.section("Commands"):

@@ -153,6 +153,7 @@ def test_ctrl_c_leaves_the_run_alone(dev: Dev, definitions: None) -> None:
 
 
 def test_runs_are_listed_and_shown(dev: Dev, definitions: None) -> None:
+    finished(dev, "Bob")
     run_id = finished(dev)
     said = dev.eventually("list", "hello", "--search", run_id, until="completed")
     assert run_id in said

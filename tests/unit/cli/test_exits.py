@@ -63,6 +63,7 @@ def test_groups_interruptions_and_timeouts_end_too(capsys: pytest.CaptureFixture
     assert ended(asyncio.CancelledError()) == 130
     assert ended(click.Abort()) == 130
     assert ended(click.UsageError("expected that")) == 2
+    assert ended(click.FileError("f", "gone")) == 1
     assert ended(TimeoutError("expected sooner")) == 1
     assert "expected sooner" in capsys.readouterr().err
 
