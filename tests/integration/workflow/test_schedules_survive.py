@@ -25,7 +25,7 @@ from stretto.runtime.clock import SystemClock, now_us
 from stretto.runtime.errors import NotReachable, PermanentError
 from tests.integration.workflow.definitions import ONE
 from tests.integration.workflow.processes import instance
-from tests.integration.workflow.test_schedules import (
+from tests.integration.workflow.scheduling import (
     EVERY,
     HOLDS,
     ask,
