@@ -136,10 +136,10 @@ class Batch:
             status = public_status(slot.run)
             if not slot.stored:
                 slot.row.status = status if closed else "running"
-                slot.row.closed_us = self.now_us if closed else None
+                slot.row.closed_us = touched.written[-1].at_us if closed else None
                 rows.started.append(slot.row)
             elif closed:
-                rows.closed.append((run_id, status, self.now_us, slot.run.version))
+                rows.closed.append((run_id, status, touched.written[-1].at_us, slot.run.version))
             elif slot.row.closed_us is not None or slot.row.parked or slot.moved:
                 rows.closed.append((run_id, "running", None, slot.run.version))
             if slot.moved:

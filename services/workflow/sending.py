@@ -137,12 +137,16 @@ class Sender:
         self._keep_for_log(changed, now_us)
         if len(self._log) > MAX_LOG_WAITING:
             await self._tell_log()
-        await self._publish_events(
-            [c for t in changed for c in event_commands(t.slot, t.written, at)]
-        )
+        commands: list[bytes] = []
+        for each in changed:
+            if each.written[0].at_us == now_us:
+                commands += event_commands(each.slot, each.written, at)
+            else:
+                commands += _by_instant(each.slot, each.written)
+        await self._publish_events(commands)
         for each in changed:
             if each.slot.run.closed:
-                await self._send(self._ends(each.slot, now_us))
+                await self._send(self._ends(each.slot, each.written[-1].at_us))
         for each in changed:
             if each.slot.run.traceparent is not None:
                 self._spans.record(each.slot, each.written)
@@ -155,17 +159,11 @@ class Sender:
             self._failed("stretto.events", error)
 
     async def told_from_log(self, slot: Slot, written: list[Written]) -> None:
-        """Publish stored events again, commit by commit, with the ids that they had."""
+        """Publish stored events again, instant by instant, with the ids that they had."""
         touched = Touched(slot)
         touched.written = written
         await self._send(log_messages([touched]))
-        await self._publish_events(
-            [
-                command
-                for commit in _commits(written)
-                for command in event_commands(slot, commit, rfc3339(commit[0].at_us).encode())
-            ]
-        )
+        await self._publish_events(_by_instant(slot, written))
         await self._send(
             emitted_message(slot, w.step, bytes(w.event.output))
             for w in written
@@ -202,8 +200,18 @@ class Sender:
                 logger.warning("answer not published", extra=extra)
 
 
-def _commits(written: list[Written]) -> Iterable[list[Written]]:
-    """Split events into those that were committed together: they share their instant."""
+def _by_instant(slot: Slot, written: list[Written]) -> list[bytes]:
+    """The events of a run as they are told: those of an instant together, whoever tells them."""
+    return [
+        command
+        for some in _instants(written)
+        for command in event_commands(slot, some, rfc3339(some[0].at_us).encode())
+    ]
+
+
+def _instants(written: list[Written]) -> Iterable[list[Written]]:
+    """Split events into those of one instant: what was committed together, but for what followed
+    from answers that a round has waited for."""
     start = 0
     for end in range(1, len(written) + 1):
         if end == len(written) or written[end].at_us != written[start].at_us:
