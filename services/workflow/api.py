@@ -19,8 +19,8 @@ from services.workflow.slots import Slot, public_status
 from services.workflow.store import Store
 from services.workflow.views import state
 from stretto.bus.service import Refusal
-from stretto.contracts.bindings import BindingsQuery
 from stretto.contracts.answers import Controls
+from stretto.contracts.bindings import BindingsQuery
 from stretto.contracts.codec import json_encode
 from stretto.contracts.decisions import DecisionQuery
 from stretto.contracts.ids import parse_run_id, run_id_text
