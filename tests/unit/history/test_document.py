@@ -116,9 +116,13 @@ def test_payloads_are_looked_for_however_deep_they_are() -> None:
         data = msgspec.json.encode([{"$payload": name, "bytes": size}] * 2)
         name, size = hashlib.sha256(data).hexdigest(), len(data)
         payloads[name] = base64.b64encode(data).decode()
-    start = event(1, "run.started", input={"$payload": name, "bytes": size})
+    given = {"$payload": name, "bytes": size}
+    events = [
+        event(1, "run.started", input=given),
+        event(2, "step.completed", step="a", output=given),
+    ]
 
     with pytest.raises(Damaged, match=f"none of {INNER_NAME[:12]}"):
-        read_document(sealed(document(events=[start], payloads=payloads)))
+        read_document(sealed(document(events=events, payloads=payloads)))
     payloads[INNER_NAME] = base64.b64encode(INNER).decode()
-    assert read_document(sealed(document(events=[start], payloads=payloads))).payloads == payloads
+    assert read_document(sealed(document(events=events, payloads=payloads))).payloads == payloads
