@@ -201,3 +201,19 @@ def test_a_file_of_tests_without_tests_is_told_so(tmp_path: Path) -> None:
 
     assert code == 2
     assert "tests" in json.dumps(output)
+
+
+def test_a_retry_waits_for_another_device_that_is_busy() -> None:
+    text = """
+workflow: w
+steps:
+  one: {task: t, route: {where: device.name == 'b'}}
+  two: {task: u, retry: {max_attempts: 2, interval: 1s, jitter: 0}, route: {prefer: least_loaded}}
+"""
+    replies = {"t": Takes(60, 1), "u": Given(When(None, Fails(), "a"), 2)}
+
+    outcome = run_workflow(text, devices={"a": {}, "b": {}}, tasks=replies)
+
+    assert outcome.status == "completed"
+    assert [call.device for call in outcome.calls] == ["b", "a", "b"]
+    assert outcome.took_s == 60

@@ -6,6 +6,7 @@ import pytest
 from services.testing import World
 from services.testing.tested_run import TestedRun
 from stretto.contracts import events as ev
+from stretto.definition import check, compile_graph, load
 
 HEAD = "workflow: w\nsteps:\n"
 
@@ -93,3 +94,20 @@ def test_what_undoes_a_step_has_none_of_its_labels() -> None:
     run = world.start(value={"n": 1})
 
     assert labels_told(run) == [("a", {"k": "v"})]
+
+
+def test_a_label_whose_expression_is_wrong_is_a_mistake_with_its_place() -> None:
+    text = HEAD + '  a: {set: {}, labels: {k: "${{ steps.b.output }}", l: "${{ input.x }}"}}\n'
+
+    [mistake] = check(text)
+
+    assert mistake.path == "steps.a.labels.k"
+    assert mistake.code in ("bad_reference", "unknown_step")
+
+
+def test_a_definition_keeps_labels_that_are_constant_as_they_are() -> None:
+    definition = load(HEAD + '  a: {set: {}, labels: {k: v, l: "${{ input.x }}"}}\n').definition
+
+    assert definition is not None
+    [plan] = compile_graph(definition, 1).root.steps
+    assert plan.labels == {"k": "v"}
