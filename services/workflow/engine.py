@@ -25,15 +25,15 @@ from services.workflow import answers
 from services.workflow.batch import Batch, Touched, lines_moved
 from services.workflow.claims import Claims, LineKey
 from services.workflow.core import Rejection
-from services.workflow.core.commands import Decided, TimerKind
-from services.workflow.core.effects import Ask, Effect, Timer, open_effects
+from services.workflow.core.commands import TimerKind
+from services.workflow.core.effects import Timer, open_effects
 from services.workflow.deciding import Deciding, go_on
 from services.workflow.faults import FAULTS, Spoiled
-from services.workflow.inbox import Addressed, Arrival, Inbox, Item
+from services.workflow.foreseeing import Foreseeing, unasked
+from services.workflow.inbox import Arrival, Inbox, Item
 from services.workflow.loading import Loader
 from services.workflow.migrations import Migrations
-from services.workflow.outgoing import SMALL_FRAME_RECORDS, Frames
-from services.workflow.patience import ANSWERED_SOON_S, Patience
+from services.workflow.outgoing import Frames
 from services.workflow.payloads import Payloads
 from services.workflow.refusals import refuse_value
 from services.workflow.registry import Registry
@@ -65,10 +65,6 @@ MAX_ROUND_BYTES = 16 * 1024 * 1024
 RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 """Waits between tries of an append that failed; the last one is repeated for ever: nothing is lost,
 nothing goes on, and the inbox and then the streams fill (back-pressure)."""
-
-MAX_ANSWERS_AHEAD = 4
-"""How many questions one after the other a round may wait for: they are asked again, and no more
-than a few milliseconds of work done again, when the service ends before the commit."""
 
 REFUSE_STARTS_AFTER = 5
 """Tries that fail for want of room (disk, connections) before starts whose publisher waits for an
@@ -131,7 +127,7 @@ class Engine:
         self.kept: Callable[[Changes], None] = lambda _changes: None
         """Told of outputs that a commit has kept for equal steps, or dropped."""
         self._lock = asyncio.Lock()
-        self._patience = Patience()
+        self._foreseeing = Foreseeing(sender, inbox, self._deciding, clock, lanes)
         self._held: list[Arrival] = []
         self._forgotten: set[bytes] = set()
         self._repairs: dict[bytes, int] = {}
@@ -206,7 +202,8 @@ class Engine:
                 await self._recall()
                 await self._deciding.decide(batch, items)
                 if batch.touched and not tries:
-                    await self._foresee(batch, items, wait=not alone)
+                    foreseen = None if alone else items
+                    await self._foreseeing.foresee(batch, self._held, foreseen)
                 await self._verify(batch)
                 if batch.touched:
                     await self._append(batch)
@@ -236,59 +233,7 @@ class Engine:
         began = self._clock.monotonic()
         await self._store.append(batch.rows())
         if batch.asked:
-            self._patience.committed(self._clock.monotonic() - began)
-
-    async def _foresee(self, batch: Batch, items: list[Item], *, wait: bool) -> None:
-        """Ask ahead, and go on with what is answered at once."""
-        for _ in range(MAX_ANSWERS_AHEAD):
-            if not await self._ask_ahead(batch) or not wait:
-                return
-            if not await self._answered_soon(batch, items):
-                return
-
-    async def _ask_ahead(self, batch: Batch) -> bool:
-        """Ask the new questions of a small round before its commit; whether there were any.
-
-        A question changes nothing, and its answer is fenced by the event that asked: when that is
-        not committed after all, the answer fits no run (ADR 0008).
-        """
-        if len(batch.touched) > SMALL_FRAME_RECORDS:
-            return False
-        if any(touched.slot.refers for touched in batch.touched.values()):
-            return False  # their values come from the log
-        frames = Frames(batch.now_us, self._lanes)
-        asks: dict[int, Ask] = {}
-        try:
-            for touched in batch.touched.values():
-                own = {id(e): e for e in _unasked(touched.effects, batch) if isinstance(e, Ask)}
-                frames.add(touched.slot, own.values())
-                asks |= own
-        except FAULTS:
-            return False  # met again, and told, when it is committed
-        if frames.too_large or not await self._sender.questions(frames):
-            return False
-        batch.asked |= asks
-        return True
-
-    async def _answered_soon(self, batch: Batch, items: list[Item]) -> bool:
-        """Give the questions of a small round a moment to be answered: what follows is committed
-        with it then, and `items` grow by the answers. Whatever else arrives ends the wait. Whether
-        there were answers."""
-        if not self._patience.pays():
-            return False
-        began = self._clock.monotonic()
-        await self._inbox.soon(ANSWERED_SOON_S)
-        arrivals = self._inbox.remove(lambda arrival: _answers(arrival, batch))
-        took_s = self._clock.monotonic() - began
-        self._patience.answered(took_s if arrivals else ANSWERED_SOON_S)
-        if arrivals:
-            self._held += arrivals
-            more = [item for arrival in arrivals for item in arrival.items]
-            items += more
-            # A decision took the time that it took: what follows it has a later instant.
-            batch.now_us = max(batch.now_us, self._clock.now_us())
-            await self._deciding.decide(batch, more, alone=False)
-        return bool(arrivals)
+            self._foreseeing.patience.committed(self._clock.monotonic() - began)
 
     async def _pause(self, tries: int) -> None:
         """Wait before the next try; what is held must not come to others meanwhile, unless it is
@@ -379,7 +324,7 @@ class Engine:
             self._rows.add(batch.events)
             frames = Frames(batch.now_us, self._lanes)
             for touched in batch.touched.values():
-                self._add(frames, touched.slot, _unasked(touched.effects, batch))
+                self._add(frames, touched.slot, unasked(touched.effects, batch))
             await self._send(frames)
             await self._sender.told(batch.touched.values(), batch.now_us)
             for touched in batch.touched.values():
@@ -570,18 +515,3 @@ def give_back(arrivals: Iterable[Arrival]) -> None:
     for arrival in arrivals:
         if arrival.message is not None:
             arrival.message.give_back()
-
-
-def _unasked(effects: list[Effect], batch: Batch) -> list[Effect]:
-    """What is left to be done of the effects."""
-    return [e for e in effects if id(e) not in batch.asked] if batch.asked else effects
-
-
-def _answers(arrival: Arrival, batch: Batch) -> bool:
-    """Whether it is an answer to questions of this batch, and nothing else."""
-    return all(
-        isinstance(item, Addressed)
-        and isinstance(item.command, Decided)
-        and item.run_id in batch.touched
-        for item in arrival.items
-    )

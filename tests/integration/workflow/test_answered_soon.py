@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 
-from services.workflow import engine
+from services.workflow import foreseeing
 from services.workflow.patience import Patience
 from services.workflow.store import Append, Store
 from tests.integration.workflow.definitions import TWO
@@ -29,7 +29,7 @@ class Commits:
 def patient(monkeypatch: pytest.MonkeyPatch, *, wait: bool) -> None:
     """Let every round wait for as long as an answer takes, or none."""
     monkeypatch.setattr(Patience, "pays", lambda _self: wait)
-    monkeypatch.setattr(engine, "ANSWERED_SOON_S", 10.0)
+    monkeypatch.setattr(foreseeing, "ANSWERED_SOON_S", 10.0)
 
 
 async def test_what_follows_an_answer_is_committed_with_what_asked(
