@@ -17,6 +17,22 @@ from stretto.contracts.events import COMPENSATION_SUFFIX
 
 DONE = frozenset({"completed", "failed", "skipped", "cancelled"})
 
+BEGINNINGS = frozenset(
+    f"step.{what}"
+    for what in (
+        "activated",
+        "expanded",
+        "labelled",
+        "limited",
+        "opened",
+        "queued",
+        "scheduled",
+        "seeking",
+        "waiting",
+    )
+)
+"""What a step that has ended is told of only when it is done once more."""
+
 
 @dataclass
 class Row:
@@ -93,6 +109,8 @@ class Progress:
                 self.status, self.ended, self.failure = "rolling back", None, None
             case "run.rolled_back":
                 self.status = "paused" if data.get("paused") else "running"
+                for name in data.get("steps", ()):  # they are told anew, from when they begin
+                    self.rows.pop(name, None)
             case "run.migrated":
                 self.version = data["to_version"]
             case "run.failing":
@@ -116,6 +134,8 @@ class Progress:
     def _take_step(self, event: RunEvent, path: str) -> Row:
         name = row_name(path)
         row = self.rows.setdefault(name, Row(name, event.at))
+        if row.done and name == path and event.type in BEGINNINGS:  # a person went back to it
+            row = self.rows[name] = Row(name, event.at, retries=row.retries)
         if is_item(path):
             self._take_item(row, event)
         else:

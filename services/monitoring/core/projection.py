@@ -24,7 +24,7 @@ from services.monitoring.core.facts import (
     decode_step,
 )
 from services.monitoring.core.reused import REUSE, done
-from services.monitoring.core.turns import BLOCKED, TURNS, unblocked
+from services.monitoring.core.turns import BLOCKED, PENDING, TURNS, unblocked
 from stretto.contracts.failures import Failure
 
 CLOSED = frozenset({"completed", "failed", "cancelled", "terminated"})
@@ -149,6 +149,8 @@ class RunProjection:
     def move(self, step: Step, status: str, at: int) -> None:
         """Give a step another status."""
         before, step.status = step.status, status
+        if before == PENDING:
+            step.began = at
         if status in ENDED:
             step.ended = at
             self._count(before, -1)
@@ -159,6 +161,10 @@ class RunProjection:
             step.ended, step.reason = NEVER, None
             self._count(before, -1)
             self._count(status, 1)
+
+    def forget(self, path: str) -> None:
+        """Leave a step out that will be told anew, or not at all."""
+        self._count(self.steps.pop(path).status, -1)
 
     def _count(self, status: str, n: int) -> None:
         if not status:

@@ -6,8 +6,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from stretto.contracts.events import COMPENSATION_SUFFIX
+
 if TYPE_CHECKING:
     from services.monitoring.core.projection import RunProjection
+
+PENDING = "pending"
+"""Of a step that a rollback has gone back over: it begins anew."""
 
 BLOCKED = "blocked"
 """Of a compensation: it has failed for good. Of a run: it has such a one, and waits for a
@@ -71,11 +76,24 @@ def _rolling_back(run: RunProjection, _at_us: int, _data: bytes) -> None:
     run.failure = None
 
 
+def _inside(path: str, names: frozenset[str]) -> bool:
+    """Whether a path is an item or inner step of one of the steps at the top; what has undone it
+    is not."""
+    outer = path.partition(".")[0].partition("[")[0]
+    return outer != path and outer in names and not path.endswith(COMPENSATION_SUFFIX)
+
+
 def _rolled_back(run: RunProjection, at_us: int, data: bytes) -> None:
     fact = _decode_back(data)
+    names = frozenset(fact.steps)
+    for path in [path for path in run.steps if _inside(path, names)]:
+        run.forget(path)
+    at = at_us - run.started_us
     for name in fact.steps:
-        if name in run.steps:
-            run.move(run.steps[name], "pending", at_us - run.started_us)
+        if (step := run.steps.get(name)) is not None:
+            step.reused_run = step.reused_step = None
+            step.began = at
+            run.move(step, PENDING, at)
     run.status = "paused" if fact.paused else "running"
     if run.failure is not None:  # it was cancelled on its way
         run.status = "failing"

@@ -125,6 +125,15 @@ def test_a_run_that_failed_may_be_open_again(told: Told, status: str) -> None:
         assert (progress.over, progress.failure) == (False, None)
 
 
+def test_a_step_that_a_person_went_back_to_is_told_from_its_new_beginning() -> None:
+    rewound = ("run.rewound", None, {"steps": ["a"]})
+    again = seen(scheduled("a"), completed("a"), rewound, ("step.activated", "a", {}))
+    row = again.rows["a"]
+    assert (row.done, row.seconds(at(9))) == (False, 5)
+    back = ("run.rolled_back", None, {"steps": ["a", "c"]})
+    assert seen(scheduled("a"), completed("a"), scheduled("b"), back).rows.keys() == {"b"}
+
+
 def test_what_is_left_becomes_less_as_time_goes_by() -> None:
     progress = seen(scheduled("a"))
     assert progress.left_s(at(5)) is None

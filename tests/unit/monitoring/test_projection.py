@@ -217,6 +217,29 @@ def test_a_run_that_is_rolled_back_is_open_again_and_its_steps_pending() -> None
     assert stuck.status == "running"
 
 
+def test_a_step_that_a_rollback_went_back_over_begins_anew() -> None:
+    """It takes what it takes after the rollback, and what it reused before is forgotten."""
+    told = (
+        started(),
+        ev.StepExpanded(step="b", items=[msgspec.Raw(b"1")]),
+        ev.StepActivated(step="b[0]"),
+        ev.StepActivated(step="b[0]~compensate"),
+        ev.StepReused(step="c", from_run="r", from_step="c", kept_at=LATER),
+    )
+    back = folded(*told, ev.RunRolledBack(steps=["b", "c"]))
+    assert sorted(back.steps) == ["b", "b[0]~compensate", "c"]
+    assert (back.steps["c"].status, back.steps["c"].reused_run) == ("pending", None)
+    assert back.counts == {"open": 3}
+    again = folded(
+        *told,
+        ev.RunRolledBack(steps=["b", "c"]),
+        ev.StepScheduled(step="c", attempt=2, task="t"),
+        ev.StepCompleted(step="c", attempt=2),
+    )
+    assert again.steps["c"].began > back.steps["c"].began
+    assert again.steps["c"].ended > again.steps["c"].began
+
+
 def test_a_fork_has_the_steps_that_it_took_over() -> None:
     taken = {"a": ev.TakenOver(status="completed"), "b": ev.TakenOver(status="skipped")}
     run = folded(started(), ev.RunForked(from_run="r", from_version=3, at_seq=7, taken=taken))
