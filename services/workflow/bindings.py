@@ -16,6 +16,7 @@ from stretto.runtime.clock import rfc3339
 MAX_BINDINGS_TOLD = 100
 """An attempt that finds no peace changes its device every few seconds: the last ones are told."""
 
+_Ending = ev.StepCompleted | ev.StepFailed | ev.StepCancelled
 _ENDING = (ev.StepCompleted, ev.StepFailed, ev.StepCancelled)
 _OF_INTEREST = frozenset(
     kind.type for kind in (ev.StepScheduled, ev.StepBound, ev.StepDiverted, *_ENDING)
@@ -54,7 +55,11 @@ def bindings_of(run: Run, step: str, events: Sequence[StoredEvent]) -> Bindings:
         elif isinstance(event, ev.StepBound | ev.StepDiverted):
             bound_us = stored.at_us
             told.append(_bound(event, stored.at_us, scheduled_us))
-        elif told and isinstance(event, _ENDING) and told[-1].ended is None:
+        elif not isinstance(event, _ENDING) or event.attempt == 0:
+            continue
+        elif not told or told[-1].attempt != event.attempt:
+            told.append(_nowhere(event, stored.at_us, scheduled_us))
+        elif told[-1].ended is None:
             told[-1] = _ended(told[-1], event, (stored.at_us - bound_us) / 1_000)
     waits = node.status in _OUT and node.worker is None
     if told and told[-1].queue is not None and told[-1].attempt == node.attempt:
@@ -84,8 +89,18 @@ def _bound(event: ev.StepBound | ev.StepDiverted, at_us: int, scheduled_us: int)
     )
 
 
-def _ended(
-    binding: Binding, event: ev.StepCompleted | ev.StepFailed | ev.StepCancelled, took_ms: float
-) -> Binding:
+def _nowhere(event: _Ending, at_us: int, scheduled_us: int) -> Binding:
+    """An attempt that ended, and no device had been found for it."""
+    return Binding(
+        attempt=event.attempt,
+        device="",
+        at=rfc3339(at_us),
+        waited_ms=(at_us - scheduled_us) / 1_000,
+        ended=event.type,
+        failure=event.failure if isinstance(event, ev.StepFailed) else None,
+    )
+
+
+def _ended(binding: Binding, event: _Ending, took_ms: float) -> Binding:
     failure = event.failure if isinstance(event, ev.StepFailed) else None
     return msgspec.structs.replace(binding, ended=event.type, took_ms=took_ms, failure=failure)

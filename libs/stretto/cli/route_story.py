@@ -45,6 +45,13 @@ def _way(way: Otherwise) -> str:
 
 def _binding(binding: Binding) -> Iterator[str]:
     ranked = binding.ranked
+    if not binding.device and binding.queue is None:
+        yield (
+            f"attempt {binding.attempt} at {binding.at}: no device was found for it "
+            f"in {binding.waited_ms:.1f} ms"
+        )
+        yield f"→ {_end(binding)}"
+        return
     worked = f"; {ranked.took_us} µs to rank" if ranked.took_us else ""
     yield (
         f"attempt {binding.attempt} at {binding.at}: to {_target(binding)} "

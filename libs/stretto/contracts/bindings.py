@@ -23,14 +23,14 @@ class BindingsQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 class Binding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An attempt was given to a device, or to a queue."""
+    """An attempt was given to a device, or to a queue; or it ended before it had either."""
 
     attempt: int
     """Which try, from 1."""
     device: str
-    """The name of the device; empty where it went to a queue."""
+    """The name of the device; empty where it went to a queue, or had none when it ended."""
     at: str
-    """When it was given to it, RFC 3339."""
+    """When it was given to it, or ended without, RFC 3339."""
     waited_ms: float
     """How long it had waited for that, since it was scheduled."""
     reason: str = ""

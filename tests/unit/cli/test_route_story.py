@@ -119,6 +119,15 @@ def test_a_queue_in_the_place_of_a_device_is_told() -> None:
     ]
 
 
+def test_an_attempt_that_no_device_was_found_for_says_why() -> None:
+    failure = Failure(type="NoDevice", message="nobody fits", retryable=False)
+    nowhere = binding(device="", ranked=Ranked(), ended="step.failed", failure=failure)
+    assert list(route_lines(route(nowhere), None))[5:] == [
+        f"attempt 1 at {AT}: no device was found for it in 12.5 ms",
+        "→ failed: NoDevice: nobody fits",
+    ]
+
+
 def test_a_route_names_its_scorer() -> None:
     plan = RoutePlan(strategy="learned", scorer="onnx")
     assert "  prefer learned (onnx)" in list(route_lines(route(plan=plan), None))

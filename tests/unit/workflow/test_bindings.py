@@ -8,6 +8,7 @@ from services.workflow.core import commands as cm
 from services.workflow.core.effects import Timer
 from services.workflow.rows import StoredEvent
 from stretto.bus.service import Refusal
+from stretto.contracts import events as ev
 from stretto.contracts.bindings import Bindings
 from stretto.contracts.codec import json_encode
 from stretto.contracts.graph import Ask, Retry, TaskPlan
@@ -78,10 +79,28 @@ def test_each_binding_is_told_with_what_became_of_it() -> None:
     assert found.waiting is None
 
 
-def test_a_failure_without_a_device_belongs_to_no_binding() -> None:
+def test_a_failure_without_a_device_is_told_as_well() -> None:
     story = Story(graph(ROUTED))
+    bound(story, "d1")
+    story.fail("a")
+    timer = story.last(Timer)
+    assert isinstance(timer, Timer)
+    story.fire(timer)
+    story.now_us += 9_000
     story.fail("a", "NoDevice", retryable=False)
-    assert told(story).bindings == []
+    first, nowhere = told(story).bindings
+    assert (first.device, first.ended) == ("d1", "step.failed")
+    assert (nowhere.attempt, nowhere.device, nowhere.queue, nowhere.waited_ms) == (2, "", None, 9.0)
+    assert nowhere.ended == "step.failed"
+    assert nowhere.failure is not None and nowhere.failure.type == "NoDevice"
+
+
+def test_what_is_cancelled_before_it_has_begun_was_no_attempt() -> None:
+    events = [
+        StoredEvent(seq, event.type, 1_000, json_encode(event))
+        for seq, event in enumerate((ev.StepCancelled(step="a", reason="run_failing"),), 1)
+    ]
+    assert bindings_of(Story(graph(ROUTED)).run, "a", events).bindings == []
 
 
 @pytest.mark.parametrize("step", ["b", "c"])
