@@ -13,6 +13,7 @@ Whatever came with `extra` is a field. Keys are those of `stretto.telemetry.name
 
 import logging
 import sys
+import traceback
 from typing import Literal, TextIO
 
 import msgspec
@@ -69,12 +70,12 @@ class JsonFormatter(logging.Formatter):
         for key, value in fields_of(record).items():
             line.setdefault(key, _cut(value))
         if record.exc_info:
-            line[LOG_ERROR] = self.formatException(record.exc_info)
+            line[LOG_ERROR] = _error_of(self, record)
         return msgspec.json.encode(line, enc_hook=str).decode()
 
 
 class ConsoleFormatter(logging.Formatter):
-    """One line for a person, then the traceback where there is one."""
+    """One line for a person, then the exception where there is one."""
 
     def __init__(self, service: str) -> None:
         super().__init__()
@@ -85,13 +86,22 @@ class ConsoleFormatter(logging.Formatter):
         pairs = "".join(f" {key}={_shown(value)}" for key, value in fields_of(record).items())
         text = f"{at} {record.levelname:<7} {self._service:<10} {record.getMessage()}{pairs}"
         if record.exc_info:
-            text += "\n" + self.formatException(record.exc_info)
+            text += "\n" + _error_of(self, record)
         return text
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, object]:
     """Return what came with `extra`, in its order."""
     return {key: value for key, value in vars(record).items() if key not in _STANDARD}
+
+
+def _error_of(formatter: logging.Formatter, record: logging.LogRecord) -> str:
+    """Write the exception of a record: with its traceback from errors upward. A library that warns
+    of what it tries again (a server that is away) needs one sentence."""
+    assert record.exc_info is not None
+    if record.levelno >= logging.ERROR:
+        return formatter.formatException(record.exc_info)
+    return "".join(traceback.format_exception_only(record.exc_info[1])).rstrip()
 
 
 def _cut(value: object) -> object:

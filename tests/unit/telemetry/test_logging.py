@@ -87,6 +87,18 @@ def test_an_exception_comes_with_its_traceback() -> None:
     assert rest[0].startswith("Traceback") and rest[-1] == "ValueError: what happened"
 
 
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_what_a_library_tries_again_has_its_reason_and_no_traceback(form: LogFormat) -> None:
+    stream = logs(form)
+    try:
+        raise ConnectionRefusedError(111, "Connection refused")
+    except ConnectionRefusedError:
+        logging.getLogger("asyncpg.pool").warning("retrying", exc_info=True)
+
+    assert "ConnectionRefusedError: [Errno 111] Connection refused" in stream.getvalue()
+    assert "Traceback" not in stream.getvalue()
+
+
 def test_the_console_shows_pairs_and_quotes_what_needs_it() -> None:
     stream = logs("console")
     logging.getLogger("x").warning(
