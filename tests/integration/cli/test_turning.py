@@ -156,6 +156,14 @@ def test_runs_are_migrated_one_by_one_and_together(
     assert f"follows version {second} now" in dev.call("migrate", runs[0]).stdout
     back = dev.call("migrate", runs[0], "--to", str(first), "--reason", "not yet").stdout
     assert f"follows version {first} now" in back
+    for run in runs:
+        dev.eventually("list", "moves", "--json", until=run)
+    briefly = dev.json("migrate", runs[0][:-4], "--to", str(second), "--dry-run")
+    assert (briefly["run_id"], briefly["possible"]) == (runs[0], True)
+    unknown = dev.call("migrate", "moved", expect=2).stderr
+    assert "expected workflow 'moved' to be registered" in unknown
+    several = dev.call("migrate", runs[0][:4], expect=2).stderr
+    assert "to mean one run" in several
 
     counted = dev.json("migrate", "moves", "--from", str(first), "--to", str(second), "--dry-run")
     assert (counted["migrated"], counted["kept"]) == (3, {})

@@ -13,7 +13,7 @@ from stretto.cli.exits import EXIT_RUN_FAILED
 from stretto.cli.inputs import input_options, read_input
 from stretto.cli.printing import out, print_json, table
 from stretto.cli.run_ids import run_of
-from stretto.client import Client
+from stretto.client import Client, Rejected
 from stretto.client.migrations import MigrationReport
 from stretto.contracts.ids import parse_run_id
 from stretto.contracts.migration import MigrationFinding
@@ -102,6 +102,8 @@ async def migrate_command(
 ) -> None:
     """Let a run, or all open runs of a workflow, follow another version.
 
+    What is the name of a workflow and the key of a run is the workflow.
+
     A run can when every step that it has begun is there too, of the same kind. Exits with 1 when
     something keeps a run.
     """
@@ -111,10 +113,27 @@ async def migrate_command(
         if _is_run(what):
             await _one(call, client, what, to, dry_run=dry_run, **said)
             return
-        report = await client.migrations.migrate_all(
-            what, from_version=source, to_version=to, limit=limit, dry_run=dry_run, **said
-        )
+        try:
+            report = await client.migrations.migrate_all(
+                what, from_version=source, to_version=to, limit=limit, dry_run=dry_run, **said
+            )
+        except Rejected as refused:
+            if refused.code != "workflow_unknown" or source is not None or limit is not None:
+                raise
+            run_id = await _shortly(client, what, refused)
+            await _one(call, client, run_id, to, dry_run=dry_run, **said)
+            return
     _tell(call, report, dry_run=dry_run)
+
+
+async def _shortly(client: Client, what: str, no_workflow: Rejected) -> str:
+    """The id of the run that is meant by what is no workflow: its beginning, or a key."""
+    try:
+        return (await run_of(client, what)).id
+    except Rejected as refused:
+        if refused.code in ("run_unknown", "run_id_invalid"):
+            raise no_workflow from refused
+        raise
 
 
 async def _one(
@@ -126,7 +145,7 @@ async def _one(
     dry_run: bool,
     **said: Any,
 ) -> None:
-    run = await run_of(client, run_id)
+    run = client.get(run_id)
     if not dry_run:
         await run.migrate(version, **said)
         found = await client.migrations.look(run.id, version)
@@ -163,8 +182,9 @@ def _tell(call: Call, report: MigrationReport, *, dry_run: bool) -> None:
         }
         print_json(told)
     else:
-        can = "can follow" if dry_run else "follow"
-        runs = "1 run" if report.migrated == 1 else f"{report.migrated} runs"
+        one = report.migrated == 1
+        can = "can follow" if dry_run else "follows" if one else "follow"
+        runs = "1 run" if one else f"{report.migrated} runs"
         out().print(f"{runs} {can} version {report.to_version}", markup=False)
         if report.refused:
             rows = [(code, str(count)) for code, count in report.kept.most_common()]
