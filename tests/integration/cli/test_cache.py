@@ -38,6 +38,9 @@ def test_an_equal_step_is_shown_as_reused_until_it_is_purged(dev: Dev, tmp_path:
     listed = dev.json("cache", "list", "--workflow", "offer")
     assert (listed["count"], listed["outputs"][0]["key"]) == (3, "a")
     assert "2 of 3" in dev.call("cache", "list", "--workflow", "offer", "--limit", "2").stdout
+    dev.eventually("list", "offer", "--json", until=first["run_id"])
+    assert dev.json("cache", "list", "--run", first["run_id"][:-1])["outputs"] == listed["outputs"]
+    dev.call("cache", "purge", "--run", "nobody", expect=2)
     assert "expected --all, or which" in dev.call("cache", "purge", expect=2).stderr
     assert "expected --all" in dev.call("cache", "purge", "--all", "--key", "a", expect=2).stderr
     purged = dev.call("cache", "purge", "--workflow", "offer", "--step", "price", "--reason", "old")

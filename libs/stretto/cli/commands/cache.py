@@ -12,6 +12,7 @@ from stretto.cli.calling import Call, bus_command
 from stretto.cli.commands.control import BY_VARIABLE, user
 from stretto.cli.groups import CommandGroup
 from stretto.cli.printing import local_time, out, print_json, table
+from stretto.cli.run_ids import run_of
 from stretto.client import Client
 from stretto.contracts.reuse import KeptOutput, KeptPage
 
@@ -48,6 +49,7 @@ async def list_command(call: Call, *, run: str | None, limit: int, **which: str 
     client: Client
     after: str | None = ""
     async with call.client() as client:
+        run = await _run_id(client, run)
         while after is not None and len(found) < limit:
             most = min(_PAGE, limit - len(found))
             page = await client.cache.list(after=after, limit=most, run_id=run, **which)
@@ -59,6 +61,11 @@ async def list_command(call: Call, *, run: str | None, limit: int, **which: str 
     table(_COLUMNS, [_row(each) for each in found], "Nothing is kept.")
     if page.count:
         out().print(f"{len(found)} of {page.count}, {page.bytes:,} bytes in all", style="dim")
+
+
+async def _run_id(client: Client, run: str | None) -> str | None:
+    """A whole id is not looked up: what is kept outlives its run."""
+    return None if run is None else (await run_of(client, run)).id
 
 
 def _row(kept: KeptOutput) -> tuple[str, ...]:
@@ -101,6 +108,7 @@ async def purge_command(
         )
     client: Client
     async with call.client() as client:
+        run = await _run_id(client, run)
         count = await client.cache.purge(all=everything, run_id=run, by=by, reason=reason, **which)
     if call.json:
         print_json({"purged": count})
