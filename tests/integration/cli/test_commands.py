@@ -296,6 +296,7 @@ def test_a_module_without_workers_is_one_sentence(dev: Dev, tmp_path: Path) -> N
         (["history", str(uuid.UUID(int=1))], 2, "expected"),
         (["apply", "/nowhere.yaml"], 2, "expected to read /nowhere.yaml"),
         (["validate", "/dev/null/x"], 2, "expected to read"),
+        (["run", "no-such-flow"], 2, "`stretto start no-such-flow --wait` starts the workflow"),
     ],
 )
 def test_what_was_asked_wrongly_is_one_sentence(

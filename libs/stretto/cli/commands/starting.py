@@ -121,6 +121,7 @@ async def run_command(
 
     The output goes to stdout as JSON. Exit code 0: completed, 1: not.
     """
+    _expect_file(file)
     source = read_source(file)
     value = read_input(inputs, input_json)
     client: Client
@@ -130,3 +131,12 @@ async def run_command(
             defined.workflow, value, key, version=defined.version, wait_accepted=True
         )
         await follow(call, run)
+
+
+def _expect_file(file: Path) -> None:
+    """Raise UsageError with a way out for what looks like the name of a workflow."""
+    if file.name == str(file) and not file.suffix and file.name != "-" and not file.exists():
+        raise click.UsageError(
+            f"expected the file of a definition, but there is no {file}; "
+            f"`stretto start {file} --wait` starts the workflow of that name"
+        )
