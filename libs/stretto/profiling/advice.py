@@ -22,7 +22,7 @@ _SAYS: dict[Part, tuple[str, str]] = {
         "more slots or workers on its queue (`stretto worker MODULE --scale 1..8`) make it shorter",
     ),
     "run": (
-        "most of the time is the work of {step}: {took} of {total}",
+        "{much} the work of {step}: {took} of {total}",
         "everything after it waits for it: make it faster, divide it with `for_each`, or let fewer "
         "steps need it",
     ),
@@ -78,6 +78,7 @@ def _advice(
     what, remedy = _SAYS[part] if step else _HELD_RUN
     said = what.format(
         step=f"`{step}`",
+        much="most of the time is" if took > total / 2 else "a part of the time is",
         took=duration(took / runs),
         total=duration(total / runs),
         failures=failures.get(step, ""),

@@ -65,10 +65,11 @@ def summary(results: Results) -> str:
     if passed < len(tests):
         parts.append(f"{len(tests) - passed} failed")
     if results.mistakes:
-        parts.append(f"{len(results.mistakes)} mistakes")
+        count = len(results.mistakes)
+        parts.append("1 mistake" if count == 1 else f"{count} mistakes")
     seconds = sum(test.seconds for test in tests)
     virtual = sum(test.outcome.took_s for test in tests if test.outcome is not None)
-    took = f"{length(virtual)} of virtual time in {length(seconds)}"
+    took = f"{length(virtual)} of virtual time in {length(round(seconds, 3))}"
     covered = f"coverage {results.percent:.0f} %; " if tests else ""
     return f"{', '.join(parts)}; {covered}{took}"
 

@@ -334,6 +334,13 @@ GOOD = "tests: [{name: small, input: {sum: 1}, do: [{signal: decided}]}]\n"
 BAD = "tests: [{name: big, input: {sum: 99}, do: [{signal: decided, by: x}, {skip: pay}]}]\n"
 
 
+def test_a_mistake_is_counted_as_one_and_several_as_several(folder: Path) -> None:
+    (folder / "a.test.yaml").write_text("workflow: claims.yaml\ntests: [{name: x, inputs: 1}]\n")
+    assert "0 passed, 1 mistake;" in call(folder, code=2)
+    (folder / "a.test.yaml").write_text("workflow: claims.yaml\ntests: [{name: x, a: 1, b: 1}]\n")
+    assert "0 passed, 2 mistakes;" in call(folder, code=2)
+
+
 def test_the_command_tells_tests_coverage_and_exits_as_they_went(folder: Path) -> None:
     run(folder, GOOD)
     said = call(folder)

@@ -107,8 +107,9 @@ def show_many(profile: Profile) -> None:
     """Print the profile of many runs."""
     took = profile.took
     which = "the latest " if profile.more else ""
+    runs = "1 run" if profile.runs == 1 else f"{profile.runs} runs"
     out().print(
-        f"{escape(profile.workflow)}  {which}{profile.runs} runs: p50 {milliseconds(took.p50_ms)}, "
+        f"{escape(profile.workflow)}  {which}{runs}: p50 {milliseconds(took.p50_ms)}, "
         f"p95 {milliseconds(took.p95_ms)}, max {milliseconds(took.max_ms)}; handlers ran "
         f"{milliseconds(profile.work_ms)} a run ({profile.parallelism:g} at a time)"
     )

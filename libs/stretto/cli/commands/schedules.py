@@ -273,6 +273,7 @@ def _sentence(done: Scheduled) -> str:
         return f"{done.status}" + (f"  run {done.run_id}" if done.run_id else "")
     if done.command == "backfill":
         skipped = f", {done.skipped} left out" if done.skipped else ""
-        return f"{done.firings} instants to make up for{skipped}"
+        instants = "1 instant" if done.firings == 1 else f"{done.firings} instants"
+        return f"{instants} to make up for{skipped}"
     following = f"; next {local_time(done.next)}" if done.command == "resume" and done.next else ""
     return _DONE[done.command] + following
