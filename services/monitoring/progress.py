@@ -22,6 +22,7 @@ from stretto.contracts import subjects
 from stretto.contracts.answers import AttemptProgress, RunProgress, StepProgress
 from stretto.contracts.codec import json_encode
 from stretto.contracts.ids import AttemptId, parse_run_id, run_id_text
+from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.clock import US_PER_S, Clock, rfc3339
 from stretto.runtime.errors import TransientError
 
@@ -91,7 +92,7 @@ class ProgressOfRuns:
         """Answer `monitoring.progress`."""
         try:
             run_id = parse_run_id(_decode_request(data).run_id)
-        except (msgspec.DecodeError, ValueError) as error:
+        except (*UNREADABLE, ValueError) as error:
             raise Refusal("request_invalid", f"expected a run id, but {error}") from error
         run = await self._find(run_id)
         past = await self._past(run)

@@ -84,7 +84,15 @@ async def test_a_run_that_is_held_nowhere_is_read_from_the_log(log: ListedLog) -
     assert first == again
 
 
-@pytest.mark.parametrize("data", [b"{", b'{"run_id":"nonsense"}', b'{"run_id":5}'])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"{",
+        b'{"run_id":"nonsense"}',
+        b'{"run_id":5}',
+        pytest.param(b'{"a":' * 5_000, id="too deep"),
+    ],
+)
 async def test_what_is_no_run_id_is_refused(log: ListedLog, data: bytes) -> None:
     with pytest.raises(Refusal, match="expected a run id"):
         await progress_of(log).answer(data)
