@@ -13,6 +13,7 @@ import msgspec
 from services.workflow.reuse.noting import KeptKey, KeptOutput
 from services.workflow.reuse.outputs import KeptOutputs
 from stretto.cache import SharedCache
+from stretto.contracts.unreadable import UNREADABLE
 
 PURPOSE = "reuse:1"
 """Of the keys in Redis, with the version of what they hold."""
@@ -80,8 +81,8 @@ def _name(key: KeptKey) -> bytes:
 
 
 def _read(data: bytes) -> KeptOutput | None:
-    """What Redis holds; None where another build wrote it."""
+    """What Redis holds; None where another build, or somebody else, wrote it."""
     try:
         return _decode(data)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return None

@@ -53,6 +53,7 @@ def test_what_redis_holds_of_another_build_is_nothing() -> None:
 
     assert _read(_encode(kept)) == kept
     assert _read(b"rubbish") is None
+    assert _read(b"\x81\xa1a" * 5_000) is None, "nested too deep"
     assert _name(AT) != _name(("ns", "t k", ""))
 
 
