@@ -96,6 +96,10 @@ def way_of(step: StepPassage | None) -> str:
 
 def _step(ours: StepPassage, theirs: StepPassage) -> Iterator[Difference]:
     step, seq = ours.step, ours.seq
+    if ours.taken != theirs.taken and ours.status == theirs.status:
+        if ours.output != theirs.output:  # of what was taken over no more is known
+            yield Difference(step, "output", ours.output, theirs.output, seq)
+        return
     if way_of(ours) != way_of(theirs):
         # Everything else of it follows from that.
         yield Difference(step, "way", way_of(ours), way_of(theirs), seq)

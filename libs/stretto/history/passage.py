@@ -35,6 +35,8 @@ class StepPassage:
     last_us: int = 0
     last_seq: int = 0
     """Of its last event."""
+    taken: bool = False
+    """Whether a fork took it over: it was done by the run that it was forked from."""
 
     @property
     def took_s(self) -> float | None:
@@ -105,6 +107,9 @@ def _of_run(passage: Passage, fact: Fact) -> None:
             passage.status = "paused"
         case "run.resumed":
             passage.status = "running"
+        case "run.forked":
+            for name, taken in data.get("taken", {}).items():
+                passage.steps[name] = _taken(name, taken, fact)
         case "run.migrated":
             passage.version = data["to_version"]
         case "run.rolled_back":
@@ -113,6 +118,20 @@ def _of_run(passage: Passage, fact: Fact) -> None:
             passage.status, passage.failure, passage.ended_us = "running", None, None
         case _:
             return
+
+
+def _taken(name: str, taken: Mapping[str, Any], fact: Fact) -> StepPassage:
+    return StepPassage(
+        step=name,
+        seq=fact.seq,
+        at_us=fact.at_us,
+        status=taken["status"],
+        output=taken.get("output"),
+        ended_us=fact.at_us,
+        last_us=fact.at_us,
+        last_seq=fact.seq,
+        taken=True,
+    )
 
 
 def _of_step(step: StepPassage, fact: Fact) -> None:

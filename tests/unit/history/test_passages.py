@@ -167,6 +167,19 @@ def test_differences_come_in_the_order_in_which_the_steps_began() -> None:
     assert "step b: branch: ['c'] here, ['d'] there" in map(str, compare(left, right))
 
 
+def test_what_a_fork_took_over_is_as_it_was_in_the_other_run() -> None:
+    done = [step("scheduled", "a", attempt=1, task="t", input=1), step("completed", "a", output=2)]
+    skipped = step("skipped", "b", reason="by_request")
+    taken = {"a": {"status": "completed", "output": 2}, "b": {"status": "skipped"}}
+    left = passage_of(facts(*done, skipped))
+    assert told(left, passage_of(facts(("run.forked", {"taken": taken})))) == []
+    other = {"a": {"status": "completed", "output": 3}, "b": {"status": "completed"}}
+    assert told(left, passage_of(facts(("run.forked", {"taken": other})))) == [
+        ("a", "output", 2, 3, 2),
+        ("b", "way", "skipped (by_request)", "completed", 4),
+    ]
+
+
 def test_inputs_that_differ_come_first_and_a_step_of_one_only_where_it_began() -> None:
     left = passage_of(facts(step("completed", "a"), step("completed", "c")))
     right = passage_of(facts(step("completed", "a"), step("completed", "b"), every_s=0.6))
