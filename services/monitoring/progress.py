@@ -24,7 +24,7 @@ from stretto.contracts.codec import json_encode
 from stretto.contracts.ids import AttemptId, parse_run_id, run_id_text
 from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.clock import US_PER_S, Clock, rfc3339
-from stretto.runtime.errors import TransientError
+from stretto.runtime.errors import StrettoError, TransientError
 
 TELL_EVERY_S = 1.0
 """How often a run that moves is told of."""
@@ -119,7 +119,10 @@ class ProgressOfRuns:
                 names = await self._steps_of(run) if past is None else ()
                 view = self._view(run, past, names)
                 subject = subjects.estimate(run.namespace, run_id_text(run_id))
-                await connection.publish(subject, json_encode(view))
+                try:
+                    await connection.publish(subject, json_encode(view))
+                except TransientError:
+                    break  # the bus takes nothing now; a second later there is more to say
                 told += 1
                 if told == MAX_TOLD:
                     break
@@ -162,8 +165,8 @@ class ProgressOfRuns:
             request = {"namespace": key[0], "workflow": key[1], "version": key[2]}
             try:
                 answer = await self._asks.ask("workflow", "definition", request, _Definition)
-            except (Rejected, TransientError):
-                return ()
+            except StrettoError:
+                return ()  # told without them: a figure is no reason to end
             names = self._names[key] = [step.name for step in answer.graph.root.steps]
             if len(self._names) > MAX_GRAPHS:
                 self._names.popitem(last=False)

@@ -101,9 +101,14 @@ def _defined(operation: str, request: dict[str, Any], definitions: Definitions) 
         "workflow": request["workflow"],
         "version": version,
         "source": versions[version - 1],
-        "graph": None,
+        "graph": {"root": {"steps": _steps_of(versions[version - 1])}},
         "created_at": rfc3339(now_us()),
     }
+
+
+def _steps_of(source: str) -> list[dict[str, str]]:
+    """The steps of a graph, by name alone."""
+    return [{"name": name} for name in yaml.safe_load(source)["steps"]]
 
 
 def mistakes_of(source: str) -> list[dict[str, Any]]:

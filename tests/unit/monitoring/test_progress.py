@@ -22,6 +22,7 @@ from stretto.contracts.answers import RunProgress
 from stretto.contracts.codec import json_encode
 from stretto.contracts.ids import run_id_text
 from stretto.contracts.public import Progress
+from stretto.runtime.errors import TransientError
 from stretto.testkit.clock import FakeClock
 from tests.unit.client.canned import Answer, CannedBus
 
@@ -49,8 +50,13 @@ class Published:
 
     def __init__(self) -> None:
         self.told: list[tuple[str, RunProgress]] = []
+        self.full = 0
+        """So many publications find no room."""
 
     async def publish(self, subject: str, data: bytes) -> None:
+        if self.full:
+            self.full -= 1
+            raise TransientError("bus.full", "expected room, but there is none")
         self.told.append((subject, msgspec.json.decode(data, type=RunProgress)))
 
 
@@ -118,8 +124,13 @@ async def test_while_the_log_is_away_a_run_is_as_it_was_last(log: ListedLog) -> 
     assert await asked(of) == known
 
 
-async def test_without_the_definition_only_what_has_begun_is_told(log: ListedLog) -> None:
-    of = progress_of(log, {"workflow.definition": RemoteError("unknown", "expected a workflow")})
+@pytest.mark.parametrize(
+    "answer", [RemoteError("unknown", "expected a workflow"), {"version": 1, "graph": None}]
+)
+async def test_without_the_definition_only_what_has_begun_is_told(
+    log: ListedLog, answer: Answer
+) -> None:
+    of = progress_of(log, {"workflow.definition": answer})
 
     assert [step.step for step in (await asked(of)).steps] == ["s0"]
 
@@ -172,9 +183,17 @@ async def test_runs_that_move_are_told_of_a_few_at_a_time(
         book.moved[run_id] = None
     book.moved[OTHER] = None
     await turn()
+    assert len(bus.told) == 2
+
+    bus.full = 1
+    for _ in range(2):  # in vain, and then again
+        book.moved[ids[0]] = None
+        await turn()
     telling.cancel()
 
-    assert [view.run_id for _, view in bus.told] == [run_id_text(each) for each in ids[:2]]
+    assert [view.run_id for _, view in bus.told] == [
+        run_id_text(each) for each in (*ids[:2], ids[0])
+    ]
     assert not book.moved
 
 
