@@ -40,7 +40,9 @@ def checked(*arguments: str, expect: int, **more: str) -> subprocess.CompletedPr
     return done
 
 
-@pytest.mark.parametrize("place", [("--queue", "check"), ("--device", "sound")])
+@pytest.mark.parametrize(
+    "place", [pytest.param(("--queue", "check"), marks=pytest.mark.long), ("--device", "sound")]
+)
 def test_our_own_sdk_keeps_the_protocol(place: tuple[str, str]) -> None:
     found = json.loads(checked(*place, "--json", "--", *SOUND, expect=0).stdout)
     assert found["conforms"] and found["report"]["worker"] == "sound"
@@ -108,7 +110,9 @@ def test_the_worker_in_javascript_is_short() -> None:
     assert len([line for line in lines if line and not line.startswith("//")]) < 80
 
 
-@pytest.mark.parametrize("place", [("--queue", "js"), ("--device", "js-1")])
+@pytest.mark.parametrize(
+    "place", [("--queue", "js"), pytest.param(("--device", "js-1"), marks=pytest.mark.long)]
+)
 def test_the_worker_in_javascript_keeps_the_protocol(
     javascript: Path, place: tuple[str, str]
 ) -> None:

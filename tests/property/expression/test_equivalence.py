@@ -10,7 +10,7 @@ from tests.property.expression.reference import outcome_of_library, outcome_of_o
 from tests.property.expression.strategies import expressions, json_values, paths, scopes
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(paths(), scopes)
 @example("input['a'].b", {"input": {"a": "text"}})
 @example("input[0]", {"input": "text"})
@@ -23,7 +23,7 @@ def test_a_path_is_looked_up_as_the_library_does(source: str, scope: dict[str, A
     assert outcome_of_ours(source, scope) == outcome_of_library(source, scope)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(expressions(), scopes)
 def test_a_rewritten_expression_means_the_same(source: str, scope: dict[str, Any]) -> None:
     ours = outcome_of_ours(source, scope)
@@ -35,7 +35,7 @@ def test_a_rewritten_expression_means_the_same(source: str, scope: dict[str, Any
     assert ours == theirs if "value" in {ours[0], theirs[0]} else ours[0] == theirs[0] == "error"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.sampled_from(["map", "filter", "all", "exists", "exists_one"]),
     st.sampled_from(["v > 0", "v == 1", "v", "size(v) > 0", "v in [1, 'a']", "[v, v]", "!v"]),
@@ -53,7 +53,7 @@ def test_a_macro_that_we_run_means_the_same(kind: str, body: str, items: list[An
     assert outcome == expected if expected[0] == "value" else outcome[0] == "error"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(expressions(), scopes)
 def test_only_what_is_referred_to_is_needed(source: str, scope: dict[str, Any]) -> None:
     ours = outcome_of_ours(source, scope)
