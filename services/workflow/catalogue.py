@@ -69,7 +69,7 @@ class Catalogue:
         version, label = _version(query)
         found = await self._registry.source(query.namespace, query.workflow, version, label)
         if found is None:
-            raise _unknown("workflow", query.workflow)
+            raise _unknown("workflow", query.workflow, label or version)
         return json_encode(_told(found))
 
     async def definitions(self, data: bytes) -> bytes:
@@ -97,10 +97,11 @@ class Catalogue:
     async def template(self, data: bytes) -> bytes:
         """A version of a template, of a label's, or the latest: source and parameters."""
         query = _read(TemplateQuery, data)
-        reference = VersionRef(query.template, *_version(query))
+        version, label = _version(query)
+        reference = VersionRef(query.template, version, label)
         found = await self._registry.templates.text(query.namespace, reference)
         if found is None:
-            raise _unknown("template", query.template)
+            raise _unknown("template", query.template, label or version)
         return json_encode(_told(found))
 
     async def validate(self, data: bytes) -> bytes:
@@ -141,10 +142,11 @@ def _version(query: DefinitionQuery | TemplateQuery) -> tuple[int | None, str | 
         raise Refusal("request_invalid", str(error)) from error
 
 
-def _unknown(kind: str, name: str) -> Refusal:
+def _unknown(kind: str, name: str, version: int | str | None = None) -> Refusal:
+    which = "" if version is None else f" version {str(version)[:100]}"
     return Refusal(
         f"{kind}_unknown",
-        f"expected {kind} {name[:100]!r} to be registered (in that version), but it is not",
+        f"expected {kind} {name[:100]!r}{which} to be registered, but it is not",
     )
 
 
