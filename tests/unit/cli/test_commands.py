@@ -76,10 +76,19 @@ def test_the_item_of_a_for_each_is_named_in_the_trace(tmp_path: Path) -> None:
 def test_the_state_of_an_open_run_says_what_it_waits_for(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    print_state({"status": "running", "steps": [], "pending": [{"cause": "timer", "step": "a"}]})
-    said = capsys.readouterr().out
+    pending = [
+        {"cause": "timer", "step": "a"},
+        {"cause": "own", "step": "", "sentence": "The workflow service goes on by itself."},
+        {"cause": "paused"},
+    ]
+    print_state({"status": "running", "steps": [], "pending": pending})
+    said = capsys.readouterr().out.splitlines()
     assert "folds to  running" in said
-    assert "waits for timer a" in said
+    assert said[-3:] == [
+        "waits for timer a",
+        "The workflow service goes on by itself.",
+        "waits for paused",
+    ]
 
 
 def test_a_worker_sends_its_spans_where_the_services_of_this_folder_do(

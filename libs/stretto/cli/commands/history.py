@@ -66,6 +66,8 @@ def print_state(state: dict[str, Any], after: str = "folds to") -> None:
     ]
     table(("step", "status", "tries", "output"), rows, "")
     for cause in state.get("pending", []):
-        out().print(f"waits for {cause['cause']} {cause.get('step') or ''}", markup=False)
+        step = cause.get("step")
+        waits = f"waits for {cause['cause']} {step}" if step else cause.get("sentence")
+        out().print(waits or f"waits for {cause['cause']}", markup=False)
     if state.get("output") is not None:
         out().print(f"output  {short(state['output'], 2_000)}", markup=False)
