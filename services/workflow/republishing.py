@@ -56,7 +56,6 @@ class Republisher:
     def _back(self) -> None:
         """Frames that are published without acknowledgement may be lost with the connection."""
         self._sender.must_resend.set()
-        self._sender.must_resend.set()  # small frames are sent without acknowledgement
 
     def own(self, partitions: set[int]) -> None:
         """These are to be caught up."""
