@@ -29,7 +29,7 @@ function panel(title, label, latency, link) {
       h("thead", {}, h("tr", {}, [label, "Count", "Median", "95 %", "99 %", ""].map((t, i) => h("th", { class: i && i < 5 ? "right" : null }, t)))),
       h("tbody", {}, rows.slice(0, 100).map(([name, l]) => h("tr", {},
         h("td", {}, link(name)), ...[count(l.count), duration(l.p50_ms), duration(l.p95_ms), duration(l.p99_ms)].map((t) => h("td", { class: "right num nowrap" }, t)),
-        h("td", {}, h("div", { class: "gauge", style: { width: "90px" }, "aria-hidden": "true" },
+        h("td", { style: { width: "110px" } }, h("div", { class: "gauge", style: { minWidth: "24px" }, "aria-hidden": "true" },
           h("i", { style: { width: `${(l.p50_ms / slowest) * 100}%` } }),
           h("i", { style: { width: `${((l.p99_ms - l.p50_ms) / slowest) * 100}%`, opacity: 0.4 } })))))))) :
       h("div", { class: "empty" }, "Nothing has completed yet"));
