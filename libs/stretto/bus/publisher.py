@@ -290,9 +290,9 @@ class Publisher(Closing):
 
     def _fail(self, number: int, error: StrettoError) -> None:
         out = self._remove(number)
-        if out is not None:
-            out.batch.error = error
-            out.batch.settle()
+        assert out is not None, "it is failed while it is out, once"
+        out.batch.error = error
+        out.batch.settle()
 
     # --- answers
 

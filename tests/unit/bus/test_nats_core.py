@@ -92,6 +92,7 @@ def test_byte_by_byte() -> None:
     "wire",
     [
         b"HELLO\r\n",
+        b"PANG\r\n",
         b"MSG a x 1\r\nx\r\n",
         b"MSG a\r\n",
         b"HMSG a 7 x 3\r\n",

@@ -11,6 +11,7 @@ from stretto.worker.ledger import Attempt, Delivery, Ledger
 class Runs:
     def __init__(self) -> None:
         self.stopped: list[str] = []
+        self.started_at = "2026-01-01T00:00:00Z"
 
     def stop(self, reason: str) -> None:
         self.stopped.append(reason)
@@ -162,3 +163,13 @@ def test_abandoned_attempts_are_forgotten_and_their_messages_stay_open() -> None
     assert ledger.running == 0
     assert ledger.close() == [delivery]
     assert ledger.queued == 0
+
+
+def test_of_many_that_run_the_first_are_named() -> None:
+    ledger = Ledger()
+    take(ledger, "a", "b", "c", "d")
+    for attempt in (begin(ledger), begin(ledger), begin(ledger)):
+        attempt.runner = Runs()
+    assert [id_ for id_, _ in ledger.longest(2, 10)] == ["a", "b"]
+    assert [id_ for id_, _ in ledger.longest(9, 10)] == ["a", "b", "c"]
+    assert [id_ for id_, _ in ledger.longest(9, 1)] == ["a"]
