@@ -160,6 +160,8 @@ def _of_step(step: StepPassage, fact: Fact) -> None:
     if status is None:
         return
     step.status = status(data)
+    if step.reason is not None and kind not in ("skipped", "cancelled"):
+        step.reason = None  # a person went back to it: it is done after all
     step.ended_us = fact.at_us if step.status in ENDED else None
 
 

@@ -167,6 +167,14 @@ def test_differences_come_in_the_order_in_which_the_steps_began() -> None:
     assert "step b: branch: ['c'] here, ['d'] there" in map(str, compare(left, right))
 
 
+def test_a_step_that_is_done_after_a_rollback_has_no_reason_any_more() -> None:
+    went = facts(step("cancelled", "a", reason="rolled_back"), step("completed", "a", output=1))
+    assert (passage_of(went).steps["a"].status, passage_of(went).steps["a"].reason) == (
+        "completed",
+        None,
+    )
+
+
 def test_what_a_fork_took_over_is_as_it_was_in_the_other_run() -> None:
     done = [step("scheduled", "a", attempt=1, task="t", input=1), step("completed", "a", output=2)]
     skipped = step("skipped", "b", reason="by_request")
