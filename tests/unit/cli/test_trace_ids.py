@@ -41,3 +41,4 @@ def test_several_that_fit_are_listed(traces: Path) -> None:
 def test_what_fits_none_is_no_id(traces: Path, text: str) -> None:
     error = raised(traces, text)
     assert isinstance(error, Rejected) and error.code == "run_id_invalid"
+    assert "spans know no keys: `stretto show` tells the id" in error.message

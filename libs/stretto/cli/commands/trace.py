@@ -70,10 +70,14 @@ def _trace_of(text: str, directory: Path) -> str:
     """The id of the trace that is meant: of a whole run id, or of the beginning of one."""
     try:
         return ids.parse_run_id(text).hex()
-    except ValueError as error:
+    except ValueError:
         found = TraceStore.ids_in(directory, digits_of(text)) if may_begin(text) else []
         if not found:
-            raise Rejected("run_id_invalid", str(error)) from None
+            raise Rejected(
+                "run_id_invalid",
+                f"expected the id of a run, or the beginning of one of which {directory} has "
+                f"spans, but got {text[:60]!r}; spans know no keys: `stretto show` tells the id",
+            ) from None
     if len(found) == 1:
         return found[0]
     kept = "\n  ".join([*found[:MAX_MATCHES], *(["…"] if len(found) > MAX_MATCHES else [])])
