@@ -298,3 +298,21 @@ def test_how_steps_that_look_came_out_is_counted() -> None:
     assert done == Decided("a[]", "cache", ("done",), 2000)
     assert again is None
     assert reused == Decided("b", "cache", ("reused",), 1000)
+
+
+def test_a_rollback_that_was_cancelled_on_its_way_leaves_a_run_that_fails() -> None:
+    back = ev.RunRollingBack(to="a", steps=["b"])
+    cancelled = ev.RunFailing(ending="cancelled", failure=FAILURE)
+
+    run = folded(started(), back, cancelled, ev.RunRolledBack(steps=["b"]))
+
+    assert run.status == "failing"
+
+
+def test_a_choice_of_a_step_aside_unblocks_nobody() -> None:
+    back = ev.RunRollingBack(to="a", steps=["b"])
+    aside = ev.StepChosen(step="s", branch=0, then=["t"])
+
+    run = folded(started(), back, ev.StepActivated(step="s"), blocked("b"), aside)
+
+    assert (run.status, run.steps["s"].status) == ("blocked", "completed")

@@ -1,6 +1,6 @@
 """Replays of runs that were forked, or went over to another version."""
 
-from services.testing import World, replay
+from services.testing import Fails, World, replay
 from services.testing.replaying import facts_of
 from services.testing.tested_run import TestedRun
 from services.workflow.core import commands as cm
@@ -131,3 +131,37 @@ def test_an_open_run_that_was_migrated_is_played_as_far_as_it_came() -> None:
     [found] = replay(MORE, [Recording(run_id=run_id_text(run.run.id), facts=facts[:upto])])
 
     assert found.verdict == "same"
+
+
+UNDONE = """
+workflow: undone
+on_failure: compensate
+steps:
+  a: {task: t.do, compensate: {task: t.undo}}
+  b: {task: t.fail, needs: [a]}
+"""
+
+
+def test_a_retry_of_a_compensation_is_given_again_in_a_replay() -> None:
+    fates = {"t.do": [1], "t.undo": [Fails(retryable=False), 2], "t.fail": [Fails(retryable=False)]}
+    world = World(UNDONE, tasks={task: lambda a: fates[a.task].pop(0) for task in fates})
+    run = world.start()
+    world.settle()
+    world.control(run, "retry", by="ann", reason="oiled")
+    world.finish(run)
+    assert run.status == "failed"
+    assert [e.step for _, e in run.log if isinstance(e, ev.CompensationRetried)] == ["a~compensate"]
+
+    assert again(UNDONE, run).verdict == "same"
+
+
+def test_a_retry_of_a_failed_run_is_given_again_in_a_replay() -> None:
+    source = UNDONE.replace("on_failure: compensate\n", "")
+    fates: dict[str, list[object]] = {"t.do": [1], "t.fail": [Fails(retryable=False), 3]}
+    world = World(source, tasks={task: lambda a: fates[a.task].pop(0) for task in fates})
+    run = world.start()
+    assert run.status == "failed"
+    world.control(run, "retry", by="ann", reason="oiled")
+    assert run.status == "completed"
+
+    assert again(source, run).verdict == "same"
