@@ -5,6 +5,7 @@ from services.execution.core.attempt import Attempt, State
 from services.execution.core.effects import Short
 from services.execution.core.resources import PATIENCE_US, RESERVE_AFTER_US
 from services.execution.core.roster import Roster
+from stretto.contracts.admission import Rate
 from stretto.contracts.public import Presence
 
 from .given import NS, T0, S, admit, attempt, present
@@ -178,3 +179,19 @@ def test_ten_thousand_wait_for_one_and_places_of_the_gone_are_given_up() -> None
         core.finished(went[-1] if went else "0")
         went += _out(core)
     assert went == [f"{n}" for n in range(9_990, 10_000)]
+
+
+def test_a_workflow_that_may_not_go_on_yet_leaves_resources_to_the_others() -> None:
+    core = Admission(Roster(), {"gpu": 2}, {"q": Rate(1.0, 1.0, "workflow")})
+    core.tick(T0)
+    present(core, "w")
+    for id_, workflow in (("a1", "a"), ("a2", "a")):
+        admit(core, attempt(id_, demand=(("gpu", 1),), workflow=workflow))
+
+    assert _out(core) == ["a1"]
+    admit(core, attempt("b1", demand=(("gpu", 1),), workflow="b"))
+    assert _out(core) == ["b1"]
+    core.finished("a1")
+
+    assert _out(core) == [], "a has used its rate up"
+    assert _out(core, T0 + 2 * S) == ["a2"]

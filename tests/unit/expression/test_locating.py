@@ -50,6 +50,7 @@ PLACES = [
     ("{'a': 0}.transformList(k, v, 1 / v)", 1, 32),
     ("cel.bind(x, input.zero, 5 / x)", 1, 27),
     ("cel.bind(x, 5 / input.zero, x)", 1, 15),
+    ("cel.bind(x, input.total, text.slug(x))", 1, 31),
     ("text.slug(input.total)", 1, 6),
     ("base64.decode(input.region + '%')", 1, 8),
     ("1 + size(text.slug(string(1 / 0)))", 1, 29),
