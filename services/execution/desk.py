@@ -43,7 +43,7 @@ from stretto.contracts.codec import decode_work, json_encode, unpack_dispatch
 from stretto.contracts.failures import Failure, FailureType
 from stretto.contracts.frames import DispatchFrame
 from stretto.contracts.ids import parse_attempt_id
-from stretto.contracts.payload import NULL
+from stretto.contracts.payload import NULL, read_deep
 from stretto.contracts.public import Task, TaskResult
 from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.clock import parse_rfc3339, rfc3339
@@ -345,7 +345,7 @@ class Desk:
 
     def _note_results(self, data: bytes) -> None:
         try:
-            seen = _decode_results(data)
+            seen = read_deep(_decode_results, data)
         except UNREADABLE:
             return  # the workflow service reads it as well, and puts it into the dead letters
         core = self._core

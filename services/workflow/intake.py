@@ -32,7 +32,13 @@ from stretto.contracts.frames import (
     StartRecord,
 )
 from stretto.contracts.ids import parse_attempt_id, parse_run_id, uuid7
-from stretto.contracts.payload import MAX_DETAILS_BYTES, MAX_PAYLOAD_BYTES, NULL, payload_problem
+from stretto.contracts.payload import (
+    MAX_DETAILS_BYTES,
+    MAX_PAYLOAD_BYTES,
+    NULL,
+    payload_problem,
+    read_deep,
+)
 from stretto.contracts.public import ForkRequest, StartRequest, TaskResult
 
 logger = logging.getLogger(__name__)
@@ -261,7 +267,7 @@ _FORK_LIMITS = (("step", MAX_STEP_CHARS), ("by", MAX_NAME_CHARS), ("reason", MAX
 def read_results(message: Message) -> list[Item]:
     """What workers sent to the `reply` of their tasks. A part that names no attempt does not spoil
     the others."""
-    answer = decode_results(message.data)
+    answer = read_deep(decode_results, message.data)
     items: list[Item] = []
     problems: list[str] = []
     accepted = answer.accepted or []

@@ -4,8 +4,12 @@
 """
 
 import re
+from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
+
+T = TypeVar("T")
 
 NULL = msgspec.Raw(b"null")
 
@@ -37,6 +41,11 @@ _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 """Of a long text only the brackets outside of strings are looked at one by one."""
 
+_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_CUT_DEPTH = 2 * MAX_DEPTH
+"""More than a payload may have, in the few levels of its message; far from what a decoder fails at
+(about 1,000)."""
+
 
 def depth_of(data: bytes | memoryview) -> int:
     """Tell how deep a JSON text nests, without recursion. O(n) over its brackets only."""
@@ -58,6 +67,33 @@ def depth_of(data: bytes | memoryview) -> int:
         elif byte in b"]}":
             depth -= 1
     return deepest
+
+
+def read_deep(decode: Callable[[bytes], T], data: bytes) -> T:
+    """Decode a message whose payloads may nest as deep as they like: its ids are needed to refuse
+    them. Raises what `decode` raises, but for RecursionError."""
+    try:
+        return decode(data)
+    except RecursionError:
+        return decode(cut_deep(data))
+
+
+def cut_deep(data: bytes) -> bytes:
+    """Put `null` in the place of what a JSON text nests deeper than any decoder follows: what is
+    left reads, and is still deeper than a payload may be. O(n), without recursion."""
+    kept: list[bytes] = []
+    depth = begin = 0
+    for token in _TOKENS.finditer(data):
+        mark = token.group()
+        if mark in (b"[", b"{"):
+            depth += 1
+            if depth == _CUT_DEPTH + 1:
+                kept += data[begin : token.start()], b"null"
+        elif mark in (b"]", b"}"):
+            if depth == _CUT_DEPTH + 1:
+                begin = token.end()
+            depth -= 1
+    return b"".join(kept) + (data[begin:] if depth <= _CUT_DEPTH else b"")
 
 
 def payload_problem(data: bytes | memoryview, limit: int = MAX_PAYLOAD_BYTES) -> str | None:
