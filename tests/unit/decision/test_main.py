@@ -1,8 +1,15 @@
 """The process: wrong settings are said in one sentence, before anything is opened."""
 
 import runpy
+import sys
 
 import pytest
+
+
+@pytest.fixture(autouse=True)
+def not_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is run as a program, whatever other tests have imported."""
+    monkeypatch.delitem(sys.modules, "services.decision.__main__", raising=False)
 
 
 def test_wrong_settings_end_it_with_2(
