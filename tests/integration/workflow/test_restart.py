@@ -117,7 +117,7 @@ async def test_a_deleted_store_is_made_again_and_what_was_open_goes_on(world: Wo
     async def completed() -> bool:
         """Answer what is dispatched again: a result may be lost with a stream, too."""
         nonlocal answered
-        for record in world.execution.held[answered:]:
+        for record in list(world.execution.held)[answered:]:
             done = {"results": [{"id": attempt_of(record), "status": "completed"}]}
             data = json.dumps(done).encode()
             await world.publisher.publish(subjects.results(record.partition), data)
