@@ -30,4 +30,5 @@ async def test_all_cases_are_measured_before_and_after(tmp_path: Path) -> None:
         assert grown.case == name
         assert grown.small > 0 and grown.large > 0 and grown.dearer > 0
     assert stats.workflows["bench-waiting"] == {"running": GROWTH.open_runs}
-    assert len(devices) > GROWTH.devices
+    # They were there while their case was measured; since then some may have been forgotten.
+    assert len(devices) > GROWTH.devices // 2
