@@ -58,7 +58,7 @@ async def ensure(
     """Create or update streams, then consumers. Idempotent; several processes may do it at once.
 
     Errors that may pass (JetStream is not up yet, another process was faster) are tried again
-    until the timeout.
+    until the timeout. A stream that is deleted before its consumers are made is made again.
 
     Raises:
         TransientError: not possible within ``timeout_s``; ``NotReachable`` among them.
@@ -66,8 +66,18 @@ async def ensure(
             into what is declared. How a stream is stored is no reason: that stays as it is.
     """
     deadline = asyncio.get_running_loop().time() + timeout_s
+    declared = {stream.name: stream for stream in streams}
+
+    async def make_consumer(consumer: Consumer, timeout_s: float) -> None:
+        try:
+            await _ensure_consumer(connection, consumer, timeout_s)
+        except Missing:
+            if consumer.stream in declared:
+                await _ensure_stream(connection, declared[consumer.stream], timeout_s)
+            raise
+
     await _each(streams, partial(_ensure_stream, connection), deadline)
-    await _each(consumers, partial(_ensure_consumer, connection), deadline)
+    await _each(consumers, make_consumer, deadline)
 
 
 async def _each(items: Sequence[Item], make: Make[Item], deadline: float) -> None:

@@ -1,7 +1,7 @@
 """Notice that streams were lost or made again: the store was deleted under us.
 
 What was published and not taken is gone then; the log knows what has to be sent again. The watch
-only tells; the service makes its streams and sends its effects (``on_recreated``).
+has them made (``make``), and then tells (``on_recreated``): the service sends its effects again.
 """
 
 from __future__ import annotations
@@ -44,9 +44,11 @@ class StoreWatch:
     Args:
         connection: whose account is watched.
         streams: the names that matter.
-        on_recreated: called with the names of the streams that are missing or were made again
-            since the last look. The first look of all reports what is missing. Called again at
-            the next look when it raises a ``TransientError``.
+        make: makes those that are missing, with what belongs to them.
+        on_recreated: called after that with the names of the streams that are missing or were made
+            again since the last look. The first look of all reports what is missing. Both are
+            called again at the next look when one raises a ``TransientError``. A stream that is
+            deleted while this runs is reported by the next look: what was sent is lost again.
         interval_s: between two looks.
     """
 
@@ -54,12 +56,14 @@ class StoreWatch:
         self,
         connection: Connection,
         streams: Iterable[str],
+        make: Callable[[], Awaitable[None]],
         on_recreated: Callable[[list[str]], Awaitable[None]],
         *,
         interval_s: float = INTERVAL_S,
     ) -> None:
         self._connection = connection
         self._names = list(streams)
+        self._make = make
         self._on_recreated = on_recreated
         self._interval_s = interval_s
         self._known: dict[str, str] = {}
@@ -96,9 +100,10 @@ class StoreWatch:
             if lost:
                 logger.warning("streams were lost", extra={LOG_STREAM: lost})
                 self._unreported.update(lost)  # made again or not: until it was reported
+                await self._make()
+                seen = await self._created()
                 await self._on_recreated(lost)
                 self._unreported.clear()
-                seen = await self._created()
         except TransientError as error:
             if not self._blind:
                 logger.warning("cannot watch the store", extra={LOG_REASON: str(error)})

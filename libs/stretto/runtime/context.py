@@ -130,8 +130,7 @@ class ServiceContext(Generic[S]):
         self._on_store_lost.append(listener)
 
     async def store_lost(self, streams: list[str]) -> None:
-        """Make the topology again and tell the listeners."""
-        await self.ensure_topology()
+        """Tell the listeners that streams were lost and are there again."""
         for listener in self._on_store_lost:
             await listener(streams)
 

@@ -255,7 +255,8 @@ class _Process(Generic[S]):
                 stopping=self._stop.asked,
                 group=group,
             )
-            watch = StoreWatch(connection, (s.name for s in topology.streams), context.store_lost)
+            watched = (stream.name for stream in topology.streams)
+            watch = StoreWatch(connection, watched, context.ensure_topology, context.store_lost)
             # A sink that failed is a bug: it closes the connection, and this raises it.
             context.beside(connection.wait_closed())
             await watch.look()  # from here on it is known what the streams were

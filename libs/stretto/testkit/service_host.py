@@ -92,7 +92,8 @@ async def hosted(
             context.health.component(COMPONENT_SERVICE)  # not ready until `main` says so
             host = Hosted(context)
             names = [stream.name for stream in topology.streams]
-            watch = StoreWatch(connection, names, context.store_lost, interval_s=WATCH_S)
+            made = context.ensure_topology
+            watch = StoreWatch(connection, names, made, context.store_lost, interval_s=WATCH_S)
             context.beside(watch.run())
             context.beside(_run(main, host))
             try:

@@ -170,6 +170,25 @@ async def test_a_stream_that_vanishes_between_two_requests_is_made(bus: Connecti
     assert (await config_of(bus, "STREAM.INFO.EVENTS"))["max_bytes"] == 20_000_000
 
 
+async def test_a_stream_that_vanishes_before_its_consumers_are_made_is_made_again(
+    bus: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is deleted stream by stream while somebody makes it again."""
+    real = Connection.request
+    deleted: list[str] = []
+
+    async def request(self: Connection, subject: str, data: bytes = b"", **more: Any) -> Any:
+        if ".CONSUMER.CREATE." in subject and not deleted:
+            deleted.append("EVENTS")
+            await delete_stream(bus, "EVENTS")
+        return await real(self, subject, data, **more)
+
+    monkeypatch.setattr(Connection, "request", request)
+    await ensure(bus, [EVENTS], READERS, timeout_s=10)
+    assert deleted
+    assert (await config_of(bus, "CONSUMER.INFO.EVENTS.two"))["name"] == "two"
+
+
 async def test_deleting_says_whether_it_was_there(bus: Connection) -> None:
     await ensure(bus, [EVENTS], [READERS[0]])
     assert await delete_consumer(bus, "EVENTS", "everything")

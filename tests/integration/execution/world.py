@@ -205,12 +205,11 @@ async def world(
         here = World(url, connection, publisher)
 
         async def made_again(_names: list[str]) -> None:
-            await make()
             await here.answer_open(b"")
 
         await make()
         streams = [stream.name for stream in topology.streams]
-        watch = StoreWatch(connection, streams, made_again, interval_s=0.1)
+        watch = StoreWatch(connection, streams, make, made_again, interval_s=0.1)
         async with AsyncExitStack() as stack:
             loops = [
                 await stack.enter_async_context(
