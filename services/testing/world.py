@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from heapq import heappop, heappush
-from typing import Any
+from typing import Any, assert_never
 
 import msgspec
 
@@ -273,6 +273,8 @@ class World:
                 self._seek(run, effect)
             case Withdraw():  # its late answer is rejected, as it is in a world with workers
                 self._left(run, effect.path, effect.attempt, failed=False)
+            case _:
+                assert_never(effect)
 
     def _ask(self, run: TestedRun, effect: Ask) -> None:
         node = run.run.nodes.get(effect.path)

@@ -1,5 +1,7 @@
 """What a round means for the places of steps: rows of claims that come, are settled, and go."""
 
+from typing import assert_never
+
 from services.workflow.claims import STEP_LINE, LineKey
 from services.workflow.core.places import Turn, turn
 from services.workflow.core.state import Place, Run
@@ -51,3 +53,5 @@ class Placing:
                     rows.placed.append((run_id, path))
                 case Turn.LEAVES:
                     rows.leaving.append((run_id, path))
+                case _:
+                    assert_never(found)

@@ -12,7 +12,7 @@ import msgspec
 from services.workflow.core.commands import TimerKind
 from services.workflow.core.decide import total_deadline_us
 from services.workflow.core.lines import CancelRun, making_room
-from services.workflow.core.state import OUT, Node, NodeStatus, Role, Run, RunPhase
+from services.workflow.core.state import Node, NodeStatus, Role, Run, RunPhase
 from stretto.contracts import events as ev
 from stretto.contracts.admission import DEFAULT_PRIORITY
 from stretto.contracts.failures import FailureType
@@ -264,11 +264,11 @@ def _withdraw(run: Run, path: str, attempt: int, reason: str) -> list[Effect]:
 
 
 def _attempt_timers(node: Node) -> Iterator[Timer]:
-    if node.status in OUT:
-        if node.queue_deadline_us:
-            yield Timer(node.queue_deadline_us, node.path, TimerKind.QUEUE, node.attempt)
-        if node.deadline_us:
-            yield Timer(node.deadline_us, node.path, TimerKind.ATTEMPT, node.attempt)
+    """The deadlines of an attempt that is out, and of its step."""
+    if node.queue_deadline_us:
+        yield Timer(node.queue_deadline_us, node.path, TimerKind.QUEUE, node.attempt)
+    if node.deadline_us:
+        yield Timer(node.deadline_us, node.path, TimerKind.ATTEMPT, node.attempt)
     yield from _step_timer(node)
 
 

@@ -80,6 +80,8 @@ def _retry(base: Retry, said: dict[str, Any]) -> Retry:
                 found["backoff"] = _number(place, value, 1, MAX_BACKOFF)
             case "jitter":
                 found["jitter"] = _number(place, value, 0, 1)
+            case _:
+                raise AssertionError(f"{place} is checked to be a policy at registration")
     retry = msgspec.structs.replace(base, **found)
     longest = max(retry.interval_s, retry.max_interval_s)
     return msgspec.structs.replace(retry, max_interval_s=longest)

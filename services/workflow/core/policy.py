@@ -2,6 +2,7 @@
 
 import math
 import zlib
+from typing import assert_never
 
 from stretto.contracts.failures import Failure
 from stretto.contracts.graph import Join, Retry
@@ -46,6 +47,8 @@ def needed(join: Join, count: int) -> int:
             return join.count
         case "share":
             return math.ceil(join.share * count)
+        case _:
+            assert_never(join.mode)
 
 
 def child_id(run_id: bytes, path: str, attempt: int, at_us: int) -> bytes:

@@ -1,6 +1,6 @@
 """Rollouts: what follows in one, and what its events do to a run. See `waves` for how they go."""
 
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 import msgspec
 
@@ -110,10 +110,11 @@ def _why(node: Node, rollout: Rollout) -> Failure:
     failed = [item for item in each.nodes if item.status is NodeStatus.FAILED]
     names = ", ".join(name_of(each.items[item.index], item.index) for item in failed[:MAX_NAMED])
     more = f" and {len(failed) - MAX_NAMED} more" if len(failed) > MAX_NAMED else ""
+    who = f" ({names}{more})" if failed else ""  # none, where people skipped them
     text = (
         f"expected the rollout to go on, but {rollout.lost} of the {rollout.size} {_noun(node)} of "
         f"wave {rollout.wave + 1} of {len(rollout.targets)} failed, and {limit}; "
-        f"{each.completed} of {rollout.count} are done, {each.lost} failed ({names}{more}), "
+        f"{each.completed} of {rollout.count} are done, {each.lost} failed{who}, "
         f"{each.active} were under way, {rollout.count - len(each.nodes)} not begun"
     )
     first = each.failure
@@ -256,6 +257,8 @@ def roll(run: Run, event: RollEvent, at_us: int) -> None:
             rollout.until_us = 0
             rollout.failure = event.failure
             settle(run, each)
+        case _:
+            assert_never(event)
     each_todo(run, node)
 
 

@@ -6,6 +6,7 @@ stopped once.
 """
 
 from collections.abc import Iterable
+from typing import assert_never
 
 from services.workflow.core.state import OUT, Each, Node, NodeStatus, Role, Run, Scope
 
@@ -43,6 +44,8 @@ def end(run: Run, node: Node, status: NodeStatus, at_us: int, hurt: str | None =
             _undone(run, node)
         case Role.STEP | Role.EACH:
             _step_ended(run, node.scope, node.index, hurt)
+        case _:
+            assert_never(node.role)
 
 
 def drop_inside(run: Run, node: Node) -> None:

@@ -44,8 +44,8 @@ def begin(run: Run, event: ev.CompensationStarted) -> None:
 def block(run: Run, node: Node, at_us: int) -> None:
     """A compensation has failed for good: a person decides."""
     assert run.undoing is not None
-    if node.status is not NodeStatus.BLOCKED:
-        run.undoing.blocked += 1
+    assert node.status is not NodeStatus.BLOCKED, f"{node.path} has no attempt that could fail"
+    run.undoing.blocked += 1
     node.status = NodeStatus.BLOCKED
     node.since_us = at_us
     run.open[node.path] = node

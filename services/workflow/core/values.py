@@ -1,6 +1,7 @@
 """The values that an ask takes along: references resolved to JSON bytes."""
 
 from collections.abc import Iterator
+from typing import assert_never
 
 import msgspec
 
@@ -76,11 +77,11 @@ def _item_of(node: Node | None) -> Node:
     return found
 
 
-def _error(node: Node | None) -> bytes | None:
+def _error(node: Node | None) -> bytes:
     """The failure that the handler around a node handles, with all its fields."""
     found = None if node is None else next((n for n in around(node) if n.handler >= 0), None)
-    if found is None or found.failure is None:
-        return None
+    assert found is not None, "error is checked to be inside a catch at registration"
+    assert found.failure is not None, f"{found.path} is handled, but it has not failed"
     return _encode(msgspec.structs.asdict(found.failure))
 
 
@@ -108,6 +109,8 @@ def _step_value(scope: Scope, ref: Ref) -> bytes | None:
             return b'"%s"' % status.word.encode()
         case "failure":
             return None if step is None or step.failure is None else _encode(step.failure)
+        case _:
+            assert_never(ref.part)
 
 
 def _run_value(run: Run) -> bytes:
