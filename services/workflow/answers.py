@@ -8,7 +8,7 @@ import msgspec
 from services.workflow.core import Rejection
 from services.workflow.core.commands import Accepted, Control, Migrate, Result
 from services.workflow.inbox import Addressed, Item
-from services.workflow.outgoing import refused_child
+from services.workflow.other_runs import refused_child
 from services.workflow.parents import PARENT_INVALID
 from stretto.bus.publisher import Outgoing
 from stretto.contracts import subjects

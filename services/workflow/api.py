@@ -11,8 +11,8 @@ from services.workflow.causes import Cause, causes, place_cause, queued_cause
 from services.workflow.claims import STEP_LINE, Claims, LineKey
 from services.workflow.core.offering import offered
 from services.workflow.decisions import asked_decision, asking_seq
+from services.workflow.frame_sizes import MAX_ASK_BYTES
 from services.workflow.loading import Loader
-from services.workflow.outgoing import MAX_ASK_BYTES
 from services.workflow.payloads import BadPayload, Payloads, TooMuch
 from services.workflow.rows import StoredEvent
 from services.workflow.slots import Slot, public_status

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 from services.workflow.answers import may_answer
 from services.workflow.engine import give_back
+from services.workflow.frame_sizes import MAX_FRAME_BYTES
 from services.workflow.inbox import Arrival, Inbox, Item
 from services.workflow.intake import (
     Child,
@@ -24,7 +25,7 @@ from services.workflow.intake import (
     read_results,
     read_start,
 )
-from services.workflow.outgoing import MAX_FRAME_BYTES, refused_child
+from services.workflow.other_runs import refused_child
 from services.workflow.referring import Referring, concerns
 from stretto.bus.deadletter import DeadLetters
 from stretto.bus.message import Message, ack_all
@@ -38,11 +39,7 @@ from stretto.contracts.ids import partition_of
 from stretto.contracts.public import Refused, Rejected
 from stretto.runtime.ending import ended
 from stretto.runtime.errors import TransientError
-from stretto.runtime.topology import (
-    workflow_control,
-    workflow_partition_consumers,
-    workflow_starts,
-)
+from stretto.runtime.topology import workflow_control, workflow_partition_consumers, workflow_starts
 
 logger = logging.getLogger(__name__)
 

@@ -6,8 +6,9 @@ from services.workflow.core.commands import Decided
 from services.workflow.core.effects import Ask, Effect
 from services.workflow.deciding import Deciding
 from services.workflow.faults import FAULTS
+from services.workflow.frame_sizes import SMALL_FRAME_RECORDS
 from services.workflow.inbox import Addressed, Arrival, Inbox, Item
-from services.workflow.outgoing import SMALL_FRAME_RECORDS, Frames
+from services.workflow.outgoing import Frames
 from services.workflow.patience import ANSWERED_SOON_S, Patience
 from services.workflow.sending import Sender
 from stretto.runtime.clock import Clock

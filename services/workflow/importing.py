@@ -19,11 +19,11 @@ from services.workflow.batch import Touched
 from services.workflow.core import Run
 from services.workflow.core.state import RunPhase
 from services.workflow.faults import FAULTS
-from services.workflow.outgoing import log_messages
 from services.workflow.registry import content_hash
 from services.workflow.rows import NEVER_US, RunRow, StoredEvent
 from services.workflow.slots import Slot, Written, new_row
 from services.workflow.store import Store
+from services.workflow.telling import log_messages
 from stretto.bus.publisher import Publisher
 from stretto.bus.service import Handler, Refusal
 from stretto.contracts import events as ev

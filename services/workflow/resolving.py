@@ -14,8 +14,9 @@ import msgspec
 
 from services.workflow.core.commands import Decided
 from services.workflow.core.effects import Ask
+from services.workflow.frame_sizes import MAX_ASK_BYTES
 from services.workflow.inbox import Addressed
-from services.workflow.outgoing import MAX_ASK_BYTES, Frames, asked_values
+from services.workflow.outgoing import Frames, asked_values
 from services.workflow.payloads import BadPayload, Payloads, TooMuch
 from services.workflow.slots import Slot
 from stretto.contracts.codec import decode_ask_plan

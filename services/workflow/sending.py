@@ -5,17 +5,17 @@ import logging
 from collections.abc import Iterable
 
 from services.workflow.batch import Touched
-from services.workflow.outgoing import (
-    Frames,
+from services.workflow.other_runs import parent_message
+from services.workflow.outgoing import Frames
+from services.workflow.slots import Slot, Written
+from services.workflow.spans import Spans
+from services.workflow.telling import (
     closed_message,
     emitted_message,
     event_commands,
     is_emit,
     log_messages,
-    parent_message,
 )
-from services.workflow.slots import Slot, Written
-from services.workflow.spans import Spans
 from stretto.bus.publisher import Outgoing, PubAck, Publisher
 from stretto.contracts import subjects
 from stretto.contracts.codec import json_encode

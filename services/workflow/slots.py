@@ -11,6 +11,7 @@ from stretto.contracts.graph import Graph
 from stretto.contracts.ids import partition_of, run_id_text, shard_of
 from stretto.contracts.payload import REFERENCE_MARK
 from stretto.contracts.public import CLOSED_STATUSES
+from stretto.telemetry.trace_ids import step_span_id, traceparent
 
 
 class Slot:
@@ -142,3 +143,10 @@ def public_status(run: Run) -> str:
     if run.queued:
         return "queued"
     return "paused" if run.paused else "running"
+
+
+def traceparent_of(slot: Slot, path: str) -> str | None:
+    """The traceparent that a record for a step takes along; None when the run is not sampled."""
+    if slot.run.traceparent is None:
+        return None
+    return traceparent(slot.run.id, step_span_id(slot.run.id, path))

@@ -11,18 +11,14 @@ from services.workflow.batch import Batch
 from services.workflow.core.commands import CONTINUE, Control, Start, TimerKind
 from services.workflow.core.effects import Ask, Timer
 from services.workflow.core.state import Run, RunPhase
+from services.workflow.frame_sizes import MAX_ASK_BYTES, MAX_FRAME_BYTES
 from services.workflow.inbox import Addressed, Arrival, Inbox
-from services.workflow.outgoing import (
-    MAX_ASK_BYTES,
-    MAX_FRAME_BYTES,
-    Frames,
-    event_commands,
-    log_messages,
-)
+from services.workflow.outgoing import Frames
 from services.workflow.ownership import to_give_up
 from services.workflow.parking import wakes_at
 from services.workflow.slots import Slot, Written, new_row
 from services.workflow.sweeping import has_cause, is_stalled
+from services.workflow.telling import event_commands, log_messages
 from services.workflow.timers import Timers
 from stretto.contracts import events as ev
 from stretto.contracts.codec import unpack_log

@@ -1,0 +1,19 @@
+"""How much goes into one message to another service."""
+
+SMALL_FRAME_RECORDS = 8
+"""Up to so many records a frame is published without acknowledgement."""
+
+MAX_FRAME_RECORDS = 256
+"""Larger frames would only wait: the reader handles a frame in one go."""
+
+MAX_FRAME_BYTES = 1024 * 1024
+"""Well below the largest message that the server takes (8 MiB)."""
+
+MAX_ASK_BYTES = 4 * 1024 * 1024
+"""What one question takes along: several payloads of the largest size. More fails the step."""
+
+RECORD_BYTES = 128
+"""The fixed part of a record, with room."""
+
+EVENT_BYTES = 200
+"""The fixed part of an event, with room."""
