@@ -31,7 +31,7 @@ from stretto.contracts.frames import (
     InboxFrame,
     StartRecord,
 )
-from stretto.contracts.ids import parse_attempt_id, parse_run_id, uuid7
+from stretto.contracts.ids import RUN_ID_BYTES, parse_attempt_id, parse_run_id, uuid7
 from stretto.contracts.payload import (
     MAX_DETAILS_BYTES,
     MAX_PAYLOAD_BYTES,
@@ -65,8 +65,6 @@ MAX_PROBLEMS = 5
 MAX_INSTANT_CHARS = 40
 MAX_SEQ = 2**31 - 1
 """Of an event: what the log can hold."""
-
-RUN_ID_BYTES = 16
 
 _NULL = bytes(NULL)
 

@@ -16,6 +16,8 @@ _UUID7_VERSION = 0x7
 _UUID_VARIANT = 0b10
 _TIMESTAMP_BITS = 48
 _TEXT_CHARS = 36
+RUN_ID_BYTES = 16
+"""What Postgres takes: one id of another length spoils a whole commit."""
 
 
 class AttemptId(NamedTuple):
@@ -55,7 +57,10 @@ def parse_run_id(text: str) -> bytes:
     """Read a UUID in any of its usual spellings; raises ValueError that says what was expected."""
     try:
         if len(text) == _TEXT_CHARS and text[8] == text[13] == text[18] == text[23] == "-":
-            return bytes.fromhex(text.replace("-", ""))  # ten times as fast as uuid.UUID
+            run_id = bytes.fromhex(text.replace("-", ""))  # ten times as fast as uuid.UUID
+            if len(run_id) != RUN_ID_BYTES:  # fewer: more dashes, or blanks, which it leaves out
+                raise ValueError(text)
+            return run_id
         return uuid.UUID(text).bytes
     except (ValueError, AttributeError, TypeError) as error:
         raise ValueError(f"expected a run id to be a UUID, but got {str(text)[:60]!r}") from error

@@ -78,6 +78,8 @@ def parse_traceparent(text: str | None) -> TraceParent | None:
         return None
     if not any(trace_id) or not any(span_id):
         return None
+    if (len(trace_id), len(span_id)) != (_TRACE_HEX // 2, _SPAN_HEX // 2):
+        return None  # `fromhex` leaves blanks out
     return TraceParent(trace_id, span_id, bool(flags & _SAMPLED))
 
 

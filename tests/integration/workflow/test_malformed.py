@@ -60,6 +60,8 @@ MALFORMED = [
         f"stretto.control.default.{UNKNOWN}",
         b'{"command": "signal", "payload": ' + b"[" * 100 + b"]" * 100 + b"}",
     ),
+    (f"stretto.control.default.{UNKNOWN[:-2]}--", b'{"command": "signal", "name": "go"}'),
+    ("stretto.start.default.one", b'{"run_id": "%b  "}' % UNKNOWN[:-2].encode()),
 ]
 
 

@@ -60,6 +60,8 @@ def test_other_flags_and_newer_versions_are_read_as_far_as_known() -> None:
         f"00-{'1' * 32}-{'1' * 16}-01-more",
         f"ff-{'1' * 32}-{'1' * 16}-01",
         f"0-{'1' * 32}-{'1' * 16}-01",
+        f"00-{'1' * 30}  -{'1' * 16}-01",
+        f"00-{'1' * 32}-{'1' * 14}  -01",
     ],
 )
 def test_what_is_no_traceparent_is_ignored(text: str | None) -> None:
