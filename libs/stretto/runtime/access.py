@@ -71,7 +71,8 @@ _SAYS: dict[UserName, tuple[str, ...]] = {
         subjects.results(_NO_PARTITION),
         *_PAYLOADS_SAYS,
     ),
-    "decision": (subjects.decided(_NO_PARTITION),),
+    # The records of a frame that is suspected of ending the process are asked one by one again.
+    "decision": (subjects.decided(_NO_PARTITION), subjects.decide()),
     "execution": (
         subjects.work(_ANY, _ANY),
         subjects.device(_ANY, _ANY),

@@ -123,7 +123,7 @@ async def test_any_client_finds_the_services(deployed: Deployed) -> None:
     ("user", "subject"),
     [
         ("decision", "stretto.start.default.hello"),
-        ("decision", "stretto.decide"),
+        ("decision", "stretto.dispatch.0"),
         ("execution", "stretto.start.default.hello"),
         ("execution", "stretto.decided.0"),
         ("monitoring", "stretto.control.default.x"),
