@@ -25,24 +25,36 @@ class Known(NamedTuple):
     warnings: list[Mistake]
 
 
+class _Turn:
+    """Whose turn it is with a text, and how many want it or have it."""
+
+    __slots__ = ("lock", "wanted")
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.wanted = 0
+
+
 class KnownTexts:
     """What texts were, by namespace and content; one of a kind is looked at at a time."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[bytes, Known] = OrderedDict()
-        self._turns: dict[bytes, asyncio.Lock] = {}
+        self._turns: dict[bytes, _Turn] = {}
 
     @asynccontextmanager
     async def turn(self, namespace: str, source: str) -> AsyncIterator[bytes]:
         """Wait until nobody looks at this text any more; gives its digest."""
         digest = blake2b(f"{namespace}\0{source}".encode(), digest_size=16).digest()
-        turn = self._turns.setdefault(digest, asyncio.Lock())
+        turn = self._turns.setdefault(digest, _Turn())
+        turn.wanted += 1
         try:
-            async with turn:
+            async with turn.lock:
                 yield digest
         finally:
-            if not turn.locked():
-                self._turns.pop(digest, None)
+            turn.wanted -= 1
+            if not turn.wanted:
+                del self._turns[digest]
 
     def find(self, digest: bytes) -> Known | None:
         """What a text was, where that is known."""

@@ -49,37 +49,36 @@ class Referring:
         """Give what is left of some arrivals."""
         found: list[Arrival] = []
         for each in arrivals:
-            if each.message is None or not concerns(each.message):
+            message = each.message
+            if message is None or not concerns(message):
                 found.append(each)
-            elif (accepted := await self.accept(each)) is not None:
+            elif (accepted := await self._accepted(each, message)) is not None:
                 found.append(accepted)
         return found
 
-    async def accept(self, arrival: Arrival) -> Arrival | None:
-        """Give the arrival with what is left of it; None where nothing is. While it cannot be kept
-        the message waits, as commits do."""
+    async def _accepted(self, arrival: Arrival, message: Message) -> Arrival | None:
+        """The arrival with what is left of it; None where nothing is. While it cannot be kept the
+        message waits, as commits do."""
         items: list[Item] = []
         for item in arrival.items:
-            kept = await self._accept_in_time(item, arrival.message)
+            kept = await self._accept_in_time(item, message)
             if isinstance(kept, Rejection):
                 await self._answer(refused(item, kept, self._partitions))
                 logger.info("request refused", extra={"reason": kept.code})
             else:
                 items.append(kept)
         if not items:
-            if arrival.message is not None:
-                arrival.message.ack()
+            message.ack()
             return None
-        return Arrival(items=items, message=arrival.message, partition=arrival.partition)
+        return Arrival(items=items, message=message, partition=arrival.partition)
 
-    async def _accept_in_time(self, item: Item, message: Message | None) -> Item | Rejection:
+    async def _accept_in_time(self, item: Item, message: Message) -> Item | Rejection:
         while True:
             try:
                 return await self._accept(item)
             except TransientError as error:
                 logger.warning("payload not kept", extra={"reason": error.message})
-            if message is not None:
-                message.in_progress()
+            message.in_progress()
             await asyncio.sleep(PAUSE_S)
 
     async def _accept(self, item: Item) -> Item | Rejection:
