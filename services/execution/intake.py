@@ -43,6 +43,7 @@ def attempt_of(record: DispatchRecord, id_: str) -> Attempt:
         accept=record.accept,
         resources=record.resources or {},
         details=NULL if record.details is None else msgspec.Raw(record.details),
+        rate_key=None if record.rate is None else record.rate.key,
     )
     return Attempt(
         id_=id_,
@@ -56,6 +57,7 @@ def attempt_of(record: DispatchRecord, id_: str) -> Attempt:
         workflow=record.workflow,
         priority=record.priority,
         demand=_demand(record.resources),
+        rated=record.rate is not None,
     )
 
 
@@ -75,6 +77,7 @@ def found_attempt(task: Task, namespace: str, queue: str) -> Attempt:
         heartbeat_s=task.heartbeat_s or 0.0,
         traceparent=task.traceparent,
         demand=_demand(task.resources),
+        rated=task.rate_key is not None,
     )
 
 

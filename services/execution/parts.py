@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from services.execution.core.attempt import Attempt
+from services.execution.core.gate import Told, rate_sentence
 from services.execution.core.roster import Roster
 from services.execution.core.routed import At, Routed
 from services.execution.core.unknown import Unknown, unknown_tasks
@@ -211,10 +213,17 @@ class Parts:
     def _routed(self, ids: Sequence[str]) -> list[RoutedAttempt]:
         desks = list(self._desks())
         found = [routed for id_ in ids for d in desks if (routed := d.router.core.get(id_))]
-        return [_told(routed) for routed in found]
+        kept = [told for id_ in ids for d in desks if (told := d.told_rate(id_))]
+        return [*[_told(routed) for routed in found], *[_kept_back(*told) for told in kept]]
 
     def _desks(self) -> Iterator[Desk]:
         return (lane.desk for lane in self._lanes if lane.desk is not None)
+
+
+def _kept_back(attempt: Attempt, key: Told) -> RoutedAttempt:
+    return RoutedAttempt(
+        id=attempt.id, at="rate", since=rfc3339(attempt.arrived_us), reason=rate_sentence(key)
+    )
 
 
 def _told(routed: Routed) -> RoutedAttempt:

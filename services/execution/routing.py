@@ -64,6 +64,10 @@ _decode_ways = msgspec.json.Decoder(_Ways).decode
 _decode_answer = msgspec.json.Decoder(RankAnswer).decode
 
 
+def _nobody(_attempt: Attempt) -> None:
+    """Nobody needs to know that an attempt was sent."""
+
+
 class Router:
     """See the module's docstring; one for a desk. `run` and `tick` until the desk ends."""
 
@@ -74,11 +78,13 @@ class Router:
         *,
         to_queue: Callable[[Attempt, str], None],
         answer: Callable[[Attempt, Failure, bytes | None], None],
+        sent: Callable[[Attempt], None] = _nobody,
         pool: Pool | None = None,
     ) -> None:
         self._context = context
         self._to_queue = to_queue
         self._answer = answer
+        self._sent = sent
         self._some = asyncio.Event()
         self._outcomes: dict[str, list[Outcome]] = {}
         self.core = Routes(roster, self._some.set, pool)
@@ -163,6 +169,7 @@ class Router:
                 case Send(routed, first):
                     self._context.connection.send(_sending(routed))
                     if first:
+                        self._sent(routed.attempt)
                         self._context.connection.send(_telling(routed))
                 case ToQueue(attempt, queue, ranked):
                     bound = Bound(id=attempt.id, device="", ranked=ranked, queue=queue)

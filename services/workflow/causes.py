@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from services.workflow.core.decide import total_deadline_us
+from services.workflow.core.effects import rate_key_of
 from services.workflow.core.rolling import progress
 from services.workflow.core.state import OUT, Line, Node, NodeStatus, Run, RunPhase
 from services.workflow.core.waves import Rollout
@@ -23,8 +24,8 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why an open run is still open: what it waits for, since when, until when, who wakes it.
 
     `signal`: the name of the one that is waited for. `task`, `queue`, `attempt`, `worker`: of an
-    attempt that is out; `resources`: what it needs of them; `unbounded`: that it has no timeout of
-    any kind.
+    attempt that is out; `resources`: what it needs of them; `rate_key`: for whose rate it counts;
+    `unbounded`: that it has no timeout of any kind.
     """
 
     step: str
@@ -43,6 +44,7 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     child: str | None = None
     unbounded: bool = False
     resources: dict[str, int] = {}
+    rate_key: str | None = None
 
 
 def causes(run: Run) -> Iterator[Cause]:
@@ -226,6 +228,7 @@ def _attempt(node: Node, name: str, run_deadline_us: int) -> Cause:
         routed=task.route is not None,
         unbounded=unbounded and not run_deadline_us,
         resources=task.resources,
+        rate_key=rate_key_of(node),
     )
 
 

@@ -39,6 +39,7 @@ from stretto.contracts.frames import (
     DecideRecord,
     DispatchFrame,
     DispatchRecord,
+    RateRecord,
     WithdrawRecord,
 )
 from stretto.contracts.graph import Ask as AskOf
@@ -150,7 +151,7 @@ class Frames:
                     if size:
                         self.too_large.append(_ask_too_large(slot, effect, size))
                 case Dispatch():
-                    charged = bool(effect.task.resources)
+                    charged = effect.task.charged
                     lane = CHARGED_LANE if charged else lane_of(slot.partition, self._lanes)
                     record = _dispatch_record(slot, effect, again)
                     self._dispatches.setdefault(lane, []).append(record)
@@ -261,7 +262,15 @@ def _dispatch_record(slot: Slot, effect: Dispatch, again: bool) -> DispatchRecor
         effect.priority,
         effect.task.resources or None,
         None if effect.attempt == 1 else slot.run.nodes[effect.path].details,
+        None if effect.rate_key is None else _rate_record(effect, effect.rate_key),
     )
+
+
+def _rate_record(effect: Dispatch, key: str) -> RateRecord:
+    rate = effect.task.rate
+    assert rate is not None
+    per_s = 0.0 if rate.limit is None else rate.limit.count / rate.limit.per_s
+    return RateRecord(key, per_s, rate.burst or 0.0)
 
 
 def _route_record(slot: Slot, effect: Dispatch, route: AskOf) -> RouteRecord:

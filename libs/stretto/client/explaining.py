@@ -145,20 +145,22 @@ async def _said(asks: Asks, run_id: str) -> dict[str, AttemptProgress]:
 async def _without_device(
     asks: Asks, run_id: str, out: Sequence[dict[str, Any]], fleet: Fleet | None
 ) -> dict[str, RoutedAttempt]:
-    """What the execution service knows of attempts that a route waits with for a device, by
-    step. An attempt of a device that is away may wait again."""
+    """What the execution service knows of attempts that a route waits with for a device, or that
+    the rate of their key keeps back, by step. An attempt of a device that is away may wait
+    again."""
     there = {None} if fleet is None else {None, *(worker.device for worker in fleet.workers)}
     away = {cause["step"] for cause in out if fleet and cause.get("worker") not in there}
     ids = {
         f"{run_id}:{cause['step']}:{cause['attempt']}": cause["step"]
         for cause in out[:MAX_ASKED]
-        if cause.get("routed") and (cause.get("worker") is None or cause["step"] in away)
+        if (cause.get("routed") or cause.get("rate_key"))
+        and (cause.get("worker") is None or cause["step"] in away)
     }
     found = await routed(asks, list(ids)) if ids else {}
     return {
         ids[id_]: each
         for id_, each in found.items()
-        if each.at == "waiting" or ids[id_] not in away
+        if each.at in ("waiting", "rate") or ids[id_] not in away
     }
 
 

@@ -8,7 +8,7 @@ def waiting_sentence(waiting: RoutedAttempt) -> str:
     match waiting.at:
         case "ranking":
             return "it is being asked which devices fit"
-        case "waiting":
+        case "waiting" | "rate":
             return f"it waits {waiting.reason}"
         case "sent":
             return f"it was sent to {waiting.device}, which has not accepted it yet"

@@ -19,11 +19,12 @@ MAX_CONFIGURED = 1_000
 
 RESOURCE_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9_./-]*"
 
-Per = Literal["queue", "workflow"]
+Per = Literal["queue", "workflow", "key"]
 
 
 class Rate(NamedTuple):
-    """So many attempts a second, `burst` of them at once: of a queue, or of each workflow in it."""
+    """So many attempts a second, `burst` of them at once: of a queue, of each workflow in it, or of
+    each key that its steps name (`rate`)."""
 
     per_s: float
     burst: float

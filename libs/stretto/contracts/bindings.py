@@ -76,12 +76,13 @@ class RoutedQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RoutedAttempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where an attempt with a route is."""
+    """Where an attempt is that has a route, or that the rate of its key keeps back."""
 
     id: str
     """`run_id:path:attempt`."""
     at: str
-    """`ranking`, `waiting` (for a device), `sent`, or `accepted` by its device."""
+    """`rate` (it waits for the rate of its key), `ranking`, `waiting` (for a device), `sent`, or
+    `accepted` by its device."""
     since: str
     """Since when it waits, or is there, RFC 3339."""
     device: str | None = None

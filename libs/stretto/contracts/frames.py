@@ -65,6 +65,15 @@ class DecidedFrame(msgspec.Struct, frozen=True, array_like=True):
     records: list[DecidedRecord]
 
 
+class RateRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The key for whose rate an attempt counts. `per_s` 0: what is configured for the keys of its
+    queue; `burst` 0: a second's worth, at least 1."""
+
+    key: str
+    per_s: float = 0.0
+    burst: float = 0.0
+
+
 class DispatchRecord(msgspec.Struct, frozen=True, array_like=True):
     """One attempt to be admitted, bound and sent. Deadlines: 0 is none.
 
@@ -96,6 +105,7 @@ class DispatchRecord(msgspec.Struct, frozen=True, array_like=True):
     priority: int = DEFAULT_PRIORITY
     resources: dict[str, int] | None = None
     details: bytes | None = None
+    rate: RateRecord | None = None
 
 
 class WithdrawRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):

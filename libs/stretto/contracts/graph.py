@@ -97,6 +97,7 @@ POLICY_PRIORITY = "priority"
 POLICY_CONCURRENCY = "concurrency"
 POLICY_ESCALATE = "escalate"
 POLICY_CACHE = "cache"
+POLICY_RATE = "rate"
 POLICY_LABELS = "labels"
 """Among the `values` of a plan, the fields of a step's policies that are expressions."""
 
@@ -233,6 +234,15 @@ class ForEach(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rollout: RolloutPlan | None = None
 
 
+class KeyRate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How many attempts of one key may go out in a time. `key` None: an expression gives it.
+    `limit` None: what is configured for the keys of its queue; `burst` None: a second's worth."""
+
+    key: str | None = None
+    limit: Rate | None = None
+    burst: int | None = None
+
+
 class TaskPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The work that an attempt asks for. `queue=None`: execution finds one whose workers know the
     task."""
@@ -247,6 +257,13 @@ class TaskPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """0 to 9: of what waits for a worker, the higher goes first."""
     resources: dict[str, int] = msgspec.field(default_factory=dict)
     """What it needs of named resources, all at once."""
+    rate: KeyRate | None = None
+    """For which key it counts, and how many of that may go out in a time."""
+
+    @property
+    def charged(self) -> bool:
+        """Whether its attempts go to the one lane that counts, over all runs."""
+        return bool(self.resources) or self.rate is not None
 
 
 class Compensation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -192,6 +192,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What it has of named resources until its result is there, by name."""
     details: msgspec.Raw = NULL
     """What an attempt before this one last said in its signs of life: where to go on from."""
+    rate_key: str | None = None
+    """The key for whose rate it counts, where it has one."""
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from stretto.contracts.graph import (
     Concurrency,
     ForEach,
     Graph,
+    KeyRate,
     Repeat,
     Retry,
     ScopePlan,
@@ -109,7 +110,9 @@ class _Compiler:
             runs_on=draft.runs_on,
             ask=self._ask(draft.ask),
             for_each=self._for_each(draft),
-            task=None if task is None else self._task(task, draft.constant_input, draft.route),
+            task=None
+            if task is None
+            else self._task(task, draft.constant_input, draft.route, draft.rate),
             value=draft.value,
             cases=tuple(Case(then=then) for then in draft.cases),
             body=None if draft.inside is None else self._scope(draft.inside),
@@ -198,7 +201,13 @@ class _Compiler:
             timeouts=text.timeout.over(self.defaults.timeout),
         )
 
-    def _task(self, text: TaskText, constant_input: bytes, route: RouteDraft | None) -> TaskPlan:
+    def _task(
+        self,
+        text: TaskText,
+        constant_input: bytes,
+        route: RouteDraft | None,
+        rate: KeyRate | None = None,
+    ) -> TaskPlan:
         return TaskPlan(
             name=text.name,
             queue=text.queue or self.defaults.queue,
@@ -206,6 +215,7 @@ class _Compiler:
             route=None if route is None else route.settled(self.draft.text.workflow, self.secret),
             priority=self._priority(text),
             resources=text.resources or {},
+            rate=rate,
         )
 
     def _priority(self, text: TaskText) -> int:

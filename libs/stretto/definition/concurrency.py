@@ -9,12 +9,14 @@ import msgspec
 from stretto.contracts.bounds import MAX_KEY_CHARS
 from stretto.contracts.graph import Concurrency
 from stretto.definition.container_shapes import Placed, Record
+from stretto.definition.expressions import Expressions
 from stretto.definition.limits import MAX_PLACES
 from stretto.definition.mistakes import Report
 from stretto.definition.model import ConcurrencyText, StepText
 from stretto.definition.nodes import Node, Path, Scalar, quoted
+from stretto.definition.references import Gathering
 from stretto.definition.scalar_shapes import Choice, Number
-from stretto.definition.shapes import Field, Schema, wrong_type
+from stretto.definition.shapes import Field, Located, Schema, wrong_type
 from stretto.expression import EvaluationError, compile_template
 
 
@@ -86,6 +88,36 @@ STEP_CONCURRENCY = Record(
         ),
     },
 )
+
+
+def settled_key(
+    key: Located[Node],
+    expressions: Expressions,
+    into: Gathering,
+    policies: dict[str, msgspec.Raw],
+    report: Report,
+    *,
+    policy: str,
+) -> str | None:
+    """Check a key: one that is constant is returned; any other goes to what is worked out with the
+    step's input (`policies`, by the name `policy`)."""
+    node, _, path = key
+    template = expressions.template(node, path, into)
+    if template is None:
+        return None
+    if not template.is_constant:
+        policies[policy] = msgspec.Raw(template.json)
+        return None
+    said = _decode(template.json)
+    text = said if isinstance(said, str) else template.json.decode()
+    if len(text) > MAX_KEY_CHARS:
+        report.mistake(
+            node,
+            path,
+            "too_large",
+            f"expected a key of at most {MAX_KEY_CHARS} characters, but got {len(text)}",
+        )
+    return text
 
 
 def check_nested(steps: Sequence[StepText], report: Report) -> None:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from stretto.contracts.graph import Cache, CancelPlan, RunsOn, SomeOf
+from stretto.contracts.graph import Cache, CancelPlan, KeyRate, RunsOn, SomeOf
 from stretto.contracts.payload import NULL
 from stretto.definition.asks import AskText
 from stretto.definition.model import StepText, WorkflowText
@@ -56,6 +56,7 @@ class StepDraft(msgspec.Struct, frozen=True, kw_only=True):
     key: msgspec.Raw = NULL
     """The key of its concurrency, where it is constant."""
     cache: Cache | None = None
+    rate: KeyRate | None = None
 
 
 class CatchDraft(msgspec.Struct, frozen=True, kw_only=True):

@@ -133,7 +133,7 @@ class _Share:
 _RATE = re.compile(r"(\d+) */ *(?=.)(\d*)(ms|s|m|h|d)", re.ASCII)
 
 
-class _Rate:
+class RateShape:
     """So many in a length of time: `20/m`, `5/10s`."""
 
     def read(self, node: Node, path: Path, report: Report) -> Rate | None:
@@ -229,7 +229,7 @@ ROLLOUT = Record(
         ),
         "abort": Field(_Amount(), "So many failures of all end it."),
         "pause_after": Field(_HALT, "What is waited for after each wave but the last."),
-        "rate": Field(_Rate(), "How many begin in a length of time."),
+        "rate": Field(RateShape(), "How many begin in a length of time."),
     },
     _growing,
 )

@@ -14,6 +14,7 @@ from stretto.contracts.graph import (
     HitPolicy,
     Join,
     Kind,
+    Rate,
     Retry,
     RolloutPlan,
     Timeouts,
@@ -138,6 +139,14 @@ class RouteText(msgspec.Struct, frozen=True, kw_only=True):
     otherwise: tuple[Otherwise, ...] = ()
 
 
+class RateText(msgspec.Struct, frozen=True, kw_only=True):
+    """How many attempts of one key may go out in a time."""
+
+    key: Located[Node]
+    limit: Rate | None = None
+    burst: int | None = None
+
+
 class TaskText(msgspec.Struct, frozen=True, kw_only=True):
     """A task and what it is given: a step's or a compensation's. `inputs` None: nothing."""
 
@@ -147,6 +156,7 @@ class TaskText(msgspec.Struct, frozen=True, kw_only=True):
     route: RouteText | None = None
     priority: int | Expression | None = None
     resources: dict[str, int] | None = None
+    rate: RateText | None = None
 
 
 class CompensateText(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,9 +4,8 @@ from typing import Any
 
 import msgspec
 
-from stretto.contracts.bounds import MAX_KEY_CHARS
 from stretto.contracts.graph import POLICY_CACHE, Cache
-from stretto.definition.concurrency import KEY
+from stretto.definition.concurrency import KEY, settled_key
 from stretto.definition.container_shapes import Placed, Record, Short
 from stretto.definition.durations import Duration
 from stretto.definition.expressions import Expressions
@@ -98,24 +97,7 @@ def check_cache(
                 "write key: ${{ item.name }}",
             )
         return Cache(for_s=text.for_s)
-    node, _, path = text.key
-    template = expressions.template(node, path, into)
-    if template is None:
-        return None
-    if not template.is_constant:
-        policies[POLICY_CACHE] = msgspec.Raw(template.json)
-        return Cache(for_s=text.for_s)
-    return Cache(for_s=text.for_s, key=_constant_key(template.json, node, path, report))
-
-
-def _constant_key(data: bytes, node: Node, path: Path, report: Report) -> str:
-    said = msgspec.json.decode(data)
-    key = said if isinstance(said, str) else data.decode()
-    if len(key) > MAX_KEY_CHARS:
-        report.mistake(
-            node,
-            path,
-            "too_large",
-            f"expected a key of at most {MAX_KEY_CHARS} characters, but got {len(key)}",
-        )
-    return key
+    return Cache(
+        for_s=text.for_s,
+        key=settled_key(text.key, expressions, into, policies, report, policy=POLICY_CACHE),
+    )

@@ -17,6 +17,7 @@ from stretto.definition.model import RouteText, StepText, TaskText
 from stretto.definition.nodes import Node
 from stretto.definition.outputs import but_for
 from stretto.definition.policy_asks import key_of, policy_asks
+from stretto.definition.rates import check_rate
 from stretto.definition.references import Gathering, Spot
 from stretto.definition.reuse import check_cache
 from stretto.definition.routes import DEVICE, RouteDraft, check_route
@@ -115,6 +116,7 @@ class StepAsks:
         if key is not None and not key.is_constant:
             policies[POLICY_CONCURRENCY] = msgspec.Raw(key.json)
         cache = check_cache(step, self.expressions, into, policies, self.report)
+        rate = check_rate(step, self.expressions, into, policies, self.report)
         ask = None
         dynamic = bool(policies) or (template is not None and settled is None)
         if condition is not None or asking.cases or dynamic or table is not None:
@@ -137,6 +139,7 @@ class StepAsks:
             route=self._route(step, step.body.task, asking.name, into),
             key=NULL if key is None or not key.is_constant else msgspec.Raw(key.json),
             cache=cache,
+            rate=rate,
             cases=tuple(
                 tuple(index[name] for name, _, _ in case.then if name in index)
                 for case in step.body.cases

@@ -39,6 +39,7 @@ from stretto.definition.policies import (
     TASK_NAME,
     labels_with,
 )
+from stretto.definition.rates import RATE
 from stretto.definition.records import read_fields, unknown_keys
 from stretto.definition.retry_timeout import RETRY, STEP_RETRY, STEP_TIMEOUT, TIMEOUT, OrExpression
 from stretto.definition.reuse import CACHE
@@ -126,6 +127,7 @@ FIELDS: dict[str, Field] = {
     "route": _ROUTE,
     "priority": STEP_PRIORITY_FIELD,
     "resources": RESOURCES_FIELD,
+    "rate": Field(RATE, "How many attempts of one key may go out in a time."),
     "retry": Field(STEP_RETRY, _RETRY_WORDS),
     "timeout": Field(STEP_TIMEOUT, _TIMEOUT_WORDS),
     "compensate": Field(COMPENSATE, "What undoes the step when the run fails later."),

@@ -54,7 +54,7 @@ class Admission:
     ) -> None:
         self.roster = roster
         self.pool = Pool(resources or {}, lambda: roster.resources)
-        self._rates = rates or {}
+        self._rates = {at: rate for at, rate in (rates or {}).items() if rate.per != "key"}
         self._lanes = lanes
         self.pulses = Pulses()
         self.durations = Durations()

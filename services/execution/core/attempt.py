@@ -51,6 +51,7 @@ class Attempt:
         priority: 0 to 9, the higher goes first.
         demand: the named resources that it needs all at once; None where it needs none.
         has_resources: whether it has them.
+        rated: it counts for the rate of a key.
     """
 
     __slots__ = (
@@ -65,6 +66,7 @@ class Attempt:
         "payload",
         "priority",
         "queue",
+        "rated",
         "reply",
         "seq",
         "state",
@@ -87,6 +89,7 @@ class Attempt:
         workflow: str = "",
         priority: int = DEFAULT_PRIORITY,
         demand: Demand | None = None,
+        rated: bool = False,
     ) -> None:
         self.id = id_
         self.namespace = namespace
@@ -100,6 +103,7 @@ class Attempt:
         self.priority = priority
         self.demand = demand
         self.has_resources = False
+        self.rated = rated
         self.arrived_us = 0
         self.seq = 0
         self.alone = False

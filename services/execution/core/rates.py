@@ -16,19 +16,20 @@ MAX_BUCKETS = 10_000
 class Bucket:
     """Tokens that come evenly. Instants in microseconds; time that goes back counts as none."""
 
-    __slots__ = ("_at_us", "_burst", "_per_us", "_tokens")
+    __slots__ = ("_at_us", "_burst", "_kept", "_per_us", "_tokens")
 
     def __init__(self, per_s: float, burst: float, now_us: int) -> None:
         self._per_us = per_s / 1_000_000
         self._burst = burst
         self._tokens = burst
+        self._kept = 0
         self._at_us = now_us
 
     def whole(self, now_us: int) -> int:
         """How many tokens there are."""
         if now_us > self._at_us:
             more = (now_us - self._at_us) * self._per_us
-            self._tokens = min(self._burst, self._tokens + more)
+            self._tokens = min(self._burst - self._kept, self._tokens + more)
             self._at_us = now_us
         return int(self._tokens + _NEARLY)
 
@@ -40,9 +41,33 @@ class Bucket:
         """How long until there is one, as of the last look."""
         return max(0, ceil((1 - self._tokens) / self._per_us))
 
+    def keep(self) -> None:
+        """Take a token for who is not out yet: the bucket is as full as if it were still there."""
+        self._tokens -= 1
+        self._kept += 1
+
+    def spend(self) -> None:
+        """Note that one token that was kept is used: a new one may come."""
+        self._kept -= 1
+
+    def give_back(self) -> None:
+        """Put back a token that was kept, unused."""
+        self._kept -= 1
+        self._tokens += 1
+
+    def change(self, per_s: float, burst: float) -> None:
+        """Let tokens come at another rate, from the last look on."""
+        self._per_us, self._burst = per_s / 1_000_000, burst
+        self._tokens = min(self._tokens, burst - self._kept)
+
     @property
     def is_full(self) -> bool:
-        return self._tokens >= self._burst
+        return self._tokens >= self._burst - self._kept
+
+    @property
+    def comes(self) -> bool:
+        """Whether a token comes by itself: not all that there may be are kept."""
+        return self._burst - self._kept >= 1
 
 
 _NEARLY = 1e-9

@@ -158,6 +158,11 @@ class Routes:
     def get(self, id_: str) -> Routed | None:
         return self._known.get(id_)
 
+    def waits(self, id_: str) -> bool:
+        """Whether an attempt is known and on no device yet."""
+        routed = self._known.get(id_)
+        return routed is not None and routed.at not in (At.SENT, At.ACCEPTED)
+
     # --- in
 
     def admit(self, routed: Routed, now_us: int) -> list[RouteEffect]:

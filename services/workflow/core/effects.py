@@ -41,6 +41,7 @@ class Dispatch(msgspec.Struct, frozen=True, gc=False):
     avoid: str | None = None
     """Who had the attempt before."""
     priority: int = DEFAULT_PRIORITY
+    rate_key: str | None = None
 
 
 class StartChild(msgspec.Struct, frozen=True, gc=False):
@@ -78,7 +79,8 @@ class Seek(msgspec.Struct, frozen=True, gc=False):
 
 
 class Withdraw(msgspec.Struct, frozen=True, gc=False):
-    """An attempt that is out is not wanted any more. `charged`: it asked for resources."""
+    """An attempt that is out is not wanted any more. `charged`: it is with the lane that
+    counts."""
 
     path: str
     attempt: int
@@ -250,7 +252,16 @@ def _dispatch(node: Node) -> Dispatch | StartChild:
         node.queue_deadline_us,
         node.avoid,
         task.priority if limits is None or limits.priority is None else limits.priority,
+        None if task.rate is None else rate_key_of(node),
     )
+
+
+def rate_key_of(node: Node) -> str | None:
+    """The key for whose rate the attempts of a node count, where it has one."""
+    task, limits = node.work.task, node.limits
+    if task is None or task.rate is None:
+        return None
+    return limits.rate_key if limits is not None and limits.rate_key is not None else task.rate.key
 
 
 def _withdraw(run: Run, path: str, attempt: int, reason: str) -> list[Effect]:
@@ -258,7 +269,7 @@ def _withdraw(run: Run, path: str, attempt: int, reason: str) -> list[Effect]:
     child = node.plan.child
     if child is None or node.role is Role.COMPENSATION:
         task = node.work.task
-        return [Withdraw(path, attempt, reason, task is not None and bool(task.resources))]
+        return [Withdraw(path, attempt, reason, task is not None and task.charged)]
     assert node.child_run is not None
     return [CancelChild(node.child_run, reason)] if child.cancel else []
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from services.workflow.core.reuse import said_key
+from services.workflow.core.keys import key_text
 from services.workflow.core.state import Node
 from stretto.contracts import events as ev
 from stretto.contracts.admission import MAX_PRIORITY
@@ -22,6 +22,7 @@ from stretto.contracts.graph import (
     POLICY_CACHE,
     POLICY_ESCALATE,
     POLICY_PRIORITY,
+    POLICY_RATE,
     POLICY_RETRY,
     POLICY_TIMEOUT,
     Retry,
@@ -53,9 +54,11 @@ def limits_of(node: Node, values: dict[str, bytes]) -> ev.StepLimited | Failure 
             )
     except _Wrong as wrong:
         return Failure(type=FailureType.EXPRESSION, message=str(wrong), retryable=False)
-    key = said_key(values[POLICY_CACHE]) if POLICY_CACHE in values else None
+    key, rate_key = _key("cache.key", POLICY_CACHE, values), _key("rate.key", POLICY_RATE, values)
     if isinstance(key, Failure):
         return key
+    if isinstance(rate_key, Failure):
+        return rate_key
     event = ev.StepLimited(
         step=node.path,
         retry=retry,
@@ -63,8 +66,14 @@ def limits_of(node: Node, values: dict[str, bytes]) -> ev.StepLimited | Failure 
         priority=priority,
         escalate_s=escalate_s,
         cache_key=key,
+        rate_key=rate_key,
     )
     return None if event == ev.StepLimited(step=node.path) else event
+
+
+def _key(place: str, policy: str, values: dict[str, bytes]) -> str | Failure | None:
+    """The key that an expression gave; None: there was none."""
+    return key_text(place, _decode(values[policy])) if policy in values else None
 
 
 def _retry(base: Retry, said: dict[str, Any]) -> Retry:

@@ -20,10 +20,8 @@ from typing import NamedTuple
 import msgspec
 
 from services.workflow.core.kept import Reuse, Reuses
-from services.workflow.core.keys import key_text
 from services.workflow.core.state import Node, Role, Run
 from stretto.contracts import events as ev
-from stretto.contracts.failures import Failure
 from stretto.contracts.payload import NULL
 
 INPUT_KEY = "input:"
@@ -82,11 +80,6 @@ def _key_of(node: Node, value: bytes | None, limits: ev.StepLimited | None) -> s
     data = _decode(task.input if value is None else value)
     canonical = msgspec.json.encode(data, order="deterministic")
     return INPUT_KEY + hashlib.blake2b(canonical, digest_size=_DIGEST_BYTES).hexdigest()
-
-
-def said_key(value: bytes) -> str | Failure:
-    """The key that an expression gave."""
-    return key_text("cache.key", _decode(value))
 
 
 def input_of(node: Node) -> bytes | None:

@@ -53,6 +53,8 @@ def limited() -> Iterator[Dev]:
 def worker(limited: Dev) -> Iterator[None]:
     workers = [limited.begin("worker", str(WORKERS.with_name(name))) for name in MODULES]
     try:
+        for queue in ("admission ", "admission-slow "):  # what is sent before counts as gone out
+            limited.eventually("devices", until=queue)
         yield
     finally:
         for process in workers:

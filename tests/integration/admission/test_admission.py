@@ -58,6 +58,24 @@ steps:
     with: {seconds: 0.0, n: "${{ item }}"}
 output: ${{ steps.work.output }}
 """
+KEYED = """
+workflow: adm-keyed
+input: {type: object, properties: {items: {type: array, items: {type: integer}}}}
+steps:
+  work:
+    for_each: ${{ input.items }}
+    task: admission.hold
+    queue: admission
+    with: {seconds: 0.0, n: "${{ item % 2 }}"}
+    rate: {key: "${{ item % 2 }}", limit: 4/s, burst: 1}
+output: ${{ steps.work.output }}
+"""
+SELDOM = """
+workflow: adm-seldom
+steps:
+  first: {task: std.echo, rate: {key: acme, limit: 1/h}}
+  second: {needs: first, task: std.echo, rate: {key: acme, limit: 1/h}}
+"""
 RING = """
 workflow: adm-ring
 input: {type: object, properties: {depth: {type: integer}}}
@@ -190,3 +208,23 @@ def test_a_ring_over_two_workflows_gives_way_at_one_place(whole: Whole) -> None:
     assert len(told) == 1
     assert all(run in told[0] for run in runs)
     assert told[0].count("waits for a place of key 'all'") == 2
+
+
+def test_a_rate_of_a_key_holds_for_each_key_by_itself(whole: Whole) -> None:
+    spans = output(whole.ended(whole.start(KEYED, items=list(range(6)))))
+
+    for key in (0, 1):
+        began = sorted(each["began"] for each in spans if each["n"] == key)
+        assert len(began) == 3
+        assert began[-1] - began[0] >= 0.4
+
+
+def test_who_waits_for_the_rate_of_a_key_is_told_how_long_and_can_be_cancelled(
+    whole: Whole,
+) -> None:
+    run = whole.start(SELDOM)
+
+    said = whole.dev.eventually("explain", run, until="it waits for the rate of key 'acme'")
+    assert "1/h, 1 in 3" in " ".join(said.split())
+    whole.dev.call("cancel", run)
+    assert whole.ended(run, expect=1)[-1]["type"] == "run.cancelled"

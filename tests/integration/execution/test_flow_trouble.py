@@ -241,7 +241,7 @@ async def test_work_that_is_not_stored_now_is_sent_later(
         publisher = service.context.publisher
         monkeypatch.setattr(publisher, "_deadline_s", 0.2)
         monkeypatch.setattr(publisher, "_ack_timeout_s", 0.1)
-        monkeypatch.setattr("services.execution.desk.subjects.work", lambda *_: "nowhere")
+        monkeypatch.setattr("services.execution.sender.subjects.work", lambda *_: "nowhere")
         one = record("t", queue="q")
         await here.dispatch(one)
         await here.until_lane(known=1)

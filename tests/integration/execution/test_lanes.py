@@ -150,7 +150,7 @@ async def test_what_cannot_be_looked_up_now_does_not_stop_the_flow(
     monkeypatch.setattr(WorkStream, "has", fails)
     monkeypatch.setattr(WorkStream, "bounds", fails)
     monkeypatch.setattr(WorkStream, "take_out", fails)
-    monkeypatch.setattr("services.execution.desk.ensure", fails)
+    monkeypatch.setattr("services.execution.sender.ensure", fails)
     async with world(nats_url) as here, execution(nats_url):
         one = record("t", queue="q")
         await here.dispatch(one)

@@ -54,7 +54,9 @@ def lane(number: int, *, ours: bool) -> Any:
     core = SimpleNamespace(pulses=[], known=[], lines=[], pool=pool)
     router = SimpleNamespace(core={})
     counts = Counts(known=1, unbound=0, held=1, out=0, own=0)
-    desk = SimpleNamespace(lane=number, core=core, counts=counts, router=router)
+    desk = SimpleNamespace(
+        lane=number, core=core, counts=counts, router=router, told_rate=lambda _id: None
+    )
     return SimpleNamespace(number=number, desk=desk if ours else None)
 
 

@@ -57,6 +57,8 @@ class StepLimited(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Of an approval: the seconds after which others may decide, too."""
     cache_key: str | None = None
     """The key under which what the step gives is kept and looked for."""
+    rate_key: str | None = None
+    """The key for whose rate the step's attempts count."""
 
 
 class StepLabelled(Event, frozen=True, kw_only=True, omit_defaults=True):

@@ -25,7 +25,7 @@ TIMED = frozenset({"timeout"})
 CHILD = frozenset({"with", "retry"})
 """Fields of kinds that start something with an input, again if need be."""
 
-WORK = CHILD | TIMED | {"queue", "route", "priority", "resources"}
+WORK = CHILD | TIMED | {"queue", "route", "priority", "resources", "rate"}
 """Fields of kinds that ask a worker."""
 
 PLACED = frozenset({"concurrency"})

@@ -24,6 +24,7 @@ def _body(name: str, fields: dict[str, Any]) -> Body:
         route=fields.get("route"),
         priority=fields.get("priority"),
         resources=fields.get("resources"),
+        rate=fields.get("rate"),
     )
     return Body(task=task)
 
