@@ -3,6 +3,7 @@
 import msgspec
 
 from services.monitoring.core.projection import NEVER, Attempt, RunProjection, Step
+from services.monitoring.core.turns import PENDING
 from services.monitoring.history import LoggedEvent
 from stretto.contracts.answers import AttemptView, RunSummary, RunView, StepView
 from stretto.contracts.ids import run_id_text
@@ -81,7 +82,7 @@ def payloads_of(events: list[LoggedEvent]) -> Payloads:
 
 def _step(step: Step, run: RunProjection, payloads: Payloads, now_us: int) -> StepView:
     until = step.ended
-    if until == NEVER and not run.closed:
+    if until == NEVER and not run.closed and step.status != PENDING:
         until = now_us - run.started_us
     return StepView(
         step=step.path,

@@ -16,6 +16,7 @@ from services.workflow.loading import Loader
 from services.workflow.payloads import BadPayload, Payloads, TooMuch
 from services.workflow.rows import StoredEvent
 from services.workflow.slots import Slot, public_status
+from services.workflow.step_told import step_told
 from services.workflow.store import Store
 from services.workflow.views import state
 from stretto.bus.service import Refusal
@@ -25,6 +26,7 @@ from stretto.contracts.codec import json_encode
 from stretto.contracts.decisions import DecisionQuery
 from stretto.contracts.ids import parse_run_id, run_id_text
 from stretto.contracts.payload import REFERENCE_MARK
+from stretto.contracts.step_told import StepQuery
 from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.clock import parse_rfc3339, rfc3339
 
@@ -103,6 +105,7 @@ class Api:
             "explain": self.explain,
             "controls": self.controls,
             "decision": self.decision,
+            "step": self.step,
             "bindings": self.bindings,
             "open": self.open,
             "payload": self.payload,
@@ -201,6 +204,12 @@ class Api:
             values = [await self._whole(rows[0].run_id, bytes(v)) for v in told.values]
             return json_encode(msgspec.structs.replace(told, values=values))
         raise Refusal("run_at_fault", f"expected run {query.run_id} to be sound, but it is not")
+
+    async def step(self, data: bytes) -> bytes:
+        """How a step stands: its attempts, its items, whose output it took."""
+        query = _read(StepQuery, data)
+        slot = await self._fold(RunQuery(run_id=query.run_id))
+        return json_encode(step_told(slot.run, query.step))
 
     async def bindings(self, data: bytes) -> bytes:
         """Where the attempts of a step with a route went, and why."""

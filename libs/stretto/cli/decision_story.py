@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stretto.cli.route_story import route_lines
+from stretto.cli.step_story import step_lines
 from stretto.client import Client
 from stretto.client.decisions import Decision
 from stretto.contracts.decisions import (
@@ -24,6 +25,8 @@ MAX_OUTPUT_CHARS = 500
 
 def decision_lines(decision: Decision) -> Iterator[str]:
     """Tell what was asked, what it looked at, what was chosen, why not the others, how long."""
+    if decision.told is not None:
+        yield from step_lines(decision.told)
     if decision.asked is not None and decision.explained is not None:
         yield from _asked(decision.asked, decision.explained)
     if decision.route is not None:

@@ -13,7 +13,11 @@ from stretto.client.asking import Asks
 from stretto.client.errors import Rejected
 from stretto.contracts.bindings import Bindings, RoutedAttempt, RoutedAttempts
 from stretto.contracts.decisions import AskedDecision, Explained, ExplainRequest
+from stretto.contracts.step_told import StepTold
 from stretto.runtime.errors import NotReachable
+
+OUTPUT = "output"
+"""What asks for the decision that made the output of the run."""
 
 ASIDE_TIMEOUT_S = 2.0
 """What is asked besides may be missing: it is not waited for long."""
@@ -21,12 +25,13 @@ ASIDE_TIMEOUT_S = 2.0
 
 class Decision(NamedTuple):
     """What was asked and what the decision service says of it; where the step's attempts went, and
-    where one is that waits. At least the first two, or `route`."""
+    where one is that waits; how the step stands. At least the first two, or `route`, or `told`."""
 
     asked: AskedDecision | None
     explained: Explained | None
     route: Bindings | None = None
     waiting: RoutedAttempt | None = None
+    told: StepTold | None = None
 
 
 async def decision(asks: Asks, run_id: str, step: str) -> Decision:
@@ -34,20 +39,32 @@ async def decision(asks: Asks, run_id: str, step: str) -> Decision:
 
     Raises:
         NotReachable: the workflow or decision service does not answer.
-        Rejected: there is no such run, or the step has asked for no decision.
+        Rejected: there is no such run, or no such step.
     """
+    told = await _told(asks, run_id, step)
     route = await _route(asks, run_id, step)
     waiting = None if route is None else await _waiting(asks, route)
     request = {"run_id": run_id, "step": step}
     try:
         asked = await asks.ask("workflow", "decision", request, AskedDecision)
     except Rejected as refused:
-        if route is None or refused.code != "decision_unknown":
+        if (route is None and told is None) or refused.code != "decision_unknown":
             raise
-        return Decision(None, None, route, waiting)
+        return Decision(None, None, route, waiting, told)
     explain = ExplainRequest(plan=asked.plan, values=asked.values, absent=asked.absent)
     explained = await asks.ask("decision", "explain", explain, Explained)
-    return Decision(asked, explained, route, waiting)
+    return Decision(asked, explained, route, waiting, told)
+
+
+async def _told(asks: Asks, run_id: str, step: str) -> StepTold | None:
+    """How the step stands; None: it is the run's output, or nobody tells (an older service)."""
+    if step == OUTPUT:
+        return None
+    request = {"run_id": run_id, "step": step}
+    try:
+        return await asks.ask("workflow", "step", request, StepTold, ASIDE_TIMEOUT_S)
+    except NotReachable:
+        return None
 
 
 async def _route(asks: Asks, run_id: str, step: str) -> Bindings | None:

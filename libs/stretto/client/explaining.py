@@ -16,6 +16,7 @@ import msgspec
 
 from stretto.client.asking import Asks
 from stretto.client.decisions import routed
+from stretto.client.ended import tell_ended
 from stretto.client.errors import Rejected
 from stretto.client.waiting import waiting_sentence
 from stretto.contracts.answers import (
@@ -87,12 +88,15 @@ async def explain(asks: Asks, run_id: str) -> dict[str, Any]:
 
     A cause has `step`, `cause`, `owner`, `since`, `until`?, `sentence`, and for an attempt `task`,
     `queue`?, `attempt`, `worker`?, `last_sign`?, `progress`?; `remedy` says what can be done.
+    A run that fails, or has ended, has a `sentence` of its own, and a `remedy` where something can
+    be done.
 
     Raises:
         NotReachable: the workflow service does not answer.
         Rejected: there is no such run.
     """
     found = await asks.ask("workflow", "explain", {"run_id": run_id}, dict[str, Any])
+    tell_ended(found)
     out = [cause for cause in found.get("pending", ()) if cause.get("cause") == "attempt"]
     for cause in found.get("pending", ()):
         _remedy(cause)

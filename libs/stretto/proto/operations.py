@@ -4,7 +4,16 @@ from typing import NamedTuple
 
 import msgspec
 
-from stretto.contracts import answers, bindings, catalogue, decisions, migration, reuse, schedules
+from stretto.contracts import (
+    answers,
+    bindings,
+    catalogue,
+    decisions,
+    migration,
+    reuse,
+    schedules,
+    step_told,
+)
 from stretto.history.document import Imported, RunDocument
 from stretto.proto.reads import (
     ControlsQuery,
@@ -73,6 +82,13 @@ OPERATIONS = (
         decisions.DecisionQuery,
         decisions.AskedDecision,
         "What a step of a run asked, with the values as they were.",
+    ),
+    Operation(
+        "workflow",
+        "step",
+        step_told.StepQuery,
+        step_told.StepTold,
+        "How a step of a run stands: its attempts, its items, whose output it took.",
     ),
     Operation(
         "workflow",

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 
 from services.monitoring.core.past import UNKNOWN, Part, Past, StepPast, parts_of
 from services.monitoring.core.projection import ENDED, NEVER, RunProjection, Step
+from services.monitoring.core.turns import PENDING
 from stretto.contracts.answers import StepProgress
 
 MOST = 0.95
@@ -140,6 +141,8 @@ def _part(part: Part, past: StepPast | None, at: int, said: Said) -> tuple[float
     """The share of a step that is done, and how long it will take still in µs (None: unknown)."""
     if part.status in ENDED:
         return 1.0, 0.0
+    if part.status == PENDING:  # the run went back over it: the time since then is not its own
+        return 0.0, None
     elapsed = max(0, at - part.began)
     share = _told(part, said)
     if share is not None:

@@ -57,7 +57,7 @@ def failure_of_items(node: Node) -> Failure:
     first = each.failure
     if first is None:
         return Failure(type=FailureType.ITEMS_FAILED, message=text, retryable=False)
-    message = f"{text}; the first that failed: {first.message}"
+    message = f"{text}; the first that failed: {first.message or first.type}"
     return Failure(type=first.type, message=message, retryable=False, step=first.step)
 
 

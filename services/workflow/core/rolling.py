@@ -119,7 +119,7 @@ def _why(node: Node, rollout: Rollout) -> Failure:
     )
     first = each.failure
     if first is not None:
-        text += f"; the first that failed: {first.message}"
+        text += f"; the first that failed: {first.message or first.type}"
     step = None if first is None else first.step
     return Failure(type=FailureType.ROLLOUT_ABORTED, message=text, retryable=False, step=step)
 

@@ -133,7 +133,7 @@ def test_an_open_run_is_explained_and_can_be_cancelled(dev: Dev, definitions: No
     said, _ = watching.communicate(timeout=30)
     assert watching.returncode == 1
     assert "cancelled" in said
-    assert "waits for nothing" in dev.call("explain", run_id).stdout
+    assert "The run was cancelled" in dev.call("explain", run_id).stdout
     dev.call("cancel", run_id, expect=2)
 
 

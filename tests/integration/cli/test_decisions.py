@@ -91,8 +91,9 @@ def test_a_switch_is_explained_case_by_case(dev: Dev, runs: list[str]) -> None:
     assert "→ output" in dev.call("explain", runs[0], "--step", "output").stdout
     assert "rules[0] fits" in dev.call("explain", runs[0], "--step", "all[1]").stdout
     assert "→ 2 items" in dev.call("explain", runs[0], "--step", "all").stdout
-    nothing = dev.call("explain", runs[0], "--step", "air", expect=2)
-    assert "expected step 'air' to have asked for a decision" in nothing.stderr
+    assert "air: task, skipped" in dev.call("explain", runs[0], "--step", "air").stdout
+    nothing = dev.call("explain", runs[0], "--step", "nobody", expect=2)
+    assert "expected 'nobody' to be a step of fees v" in nothing.stderr
 
 
 BROKEN = """\

@@ -307,3 +307,13 @@ def test_of_very_many_workflows_the_first_are_learnt_from(monkeypatch: pytest.Mo
 
     assert durations.get("default", "first") is not None
     assert durations.get("default", "second") is None
+
+
+def test_what_a_rollback_went_back_over_is_not_done_however_long_the_run_is_paused() -> None:
+    made = Made().task("a", 0, 1).task("b", 1, 9)
+    made.told("run.rolled_back", 9, steps=["b"], paused=True)
+
+    far = at(made, 1000, past(sequence()))
+
+    assert far.progress == pytest.approx(0.1)
+    assert [step.left_ms for step in far.steps] == [None, None, None]

@@ -49,7 +49,7 @@ def reads(*run_ids: bytes) -> dict[str, Handler]:
     return api.operations() | MigrationApi(rows, cast(Any, NoVersions()), rows).operations()
 
 
-ABOUT_RUNS = ["state", "explain", "controls", "decision", "bindings", "migration"]
+ABOUT_RUNS = ["state", "explain", "controls", "decision", "step", "bindings", "migration"]
 
 
 @pytest.mark.parametrize("operation", ABOUT_RUNS)

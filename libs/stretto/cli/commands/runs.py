@@ -27,6 +27,7 @@ from stretto.cli.printing import (
     table,
 )
 from stretto.cli.run_ids import run_of
+from stretto.cli.step_story import failure_line
 from stretto.client import Client, NotReachable, Rejected, Run
 from stretto.contracts.answers import (
     DEFAULT_PAGE,
@@ -36,7 +37,6 @@ from stretto.contracts.answers import (
     RunView,
     StepView,
 )
-from stretto.contracts.failures import Failure
 
 MAX_CAUSES = 20
 """Causes that are printed: a run of many parallel steps has one for each."""
@@ -168,18 +168,12 @@ def _show_head(found: RunView) -> None:
     )
     out().print(f"input   {short(found.input, 2_000)}\n", markup=False)
     if run.failure is not None:
-        out().print(f"{_failure(run.failure)}\n", style="red", markup=False)
-
-
-def _failure(failure: Failure | None) -> str:
-    if failure is None:
-        return ""
-    return f"{failure.type}: {failure.message}" if failure.message else failure.type
+        out().print(f"{failure_line(run.failure)}\n", style="red", markup=False)
 
 
 def _step_row(step: StepView) -> tuple[str, ...]:
     last = step.attempts[-1] if step.attempts else None
-    failure = _failure(last.failure) if last else ""
+    failure = failure_line(last.failure) if last else ""
     reused = f"reused from {step.reused_run}" if step.reused_run else ""
     return (
         escape(step.step),
@@ -194,15 +188,17 @@ def _step_row(step: StepView) -> tuple[str, ...]:
 @click.command("explain")
 @click.argument("run_id", metavar="RUN")
 @click.option(
-    "--step", metavar="STEP", help="Say instead why the last decision of this step was as it was."
+    "--step",
+    metavar="STEP",
+    help="Say instead how this step stands, and why its last decision was so.",
 )
 @bus_command
 async def explain_command(call: Call, run_id: str, step: str | None) -> None:
-    """Say why a run is still open: what it waits for, since when, until when.
+    """Say why a run is still open: what it waits for, since when, until when; or why it failed.
 
-    With --step: the last decision of a step (a switch, a decision table, what is worked out for a
-    task; `output`: the run's), worked out once more from the log; and on which devices it ran, and
-    why.
+    With --step: how a step stands (its items, whose output it reused); its last decision (a switch,
+    a decision table, what is worked out for a task; `output`: the run's), worked out once more from
+    the log; and on which devices it ran, and why.
     """
     client: Client
     async with call.client() as client:
@@ -228,19 +224,28 @@ def say_pending(found: Mapping[str, Any]) -> None:
     """Print why a run is open: a sentence a cause, then since when, until when, what to do."""
     pending = found.get("pending", [])
     out().print(f"[bold]{escape(str(found.get('workflow', '')))}[/] {status(found['status'])}")
-    if not pending:
+    if found.get("sentence"):
+        bad = found["status"] != "completed"
+        out().print(found["sentence"], style="red" if bad else None, markup=False)
+    elif not pending:
         out().print("The run has ended: it waits for nothing.", markup=False)
     for cause in pending[:MAX_CAUSES]:
         fault = "red" if cause.get("cause") == "fault" else None
         out().print(f"• {cause.get('sentence') or cause.get('cause')}", style=fault, markup=False)
         out().print(f"  {_times(cause)}", style="dim", markup=False)
         if cause.get("remedy"):
-            remedy = re.sub(r"\bRUN\b", str(found.get("run_id", "RUN")), cause["remedy"])
-            out().print(f"  {remedy}", style="dim", markup=False)
+            out().print(f"  {_of_run(cause['remedy'], found)}", style="dim", markup=False)
     if len(pending) > MAX_CAUSES:
         out().print(f"… and {len(pending) - MAX_CAUSES} more; --json has all of them", style="dim")
+    if found.get("remedy"):
+        out().print(_of_run(found["remedy"], found), style="dim", markup=False)
     if found.get("controls"):
         out().print(f"It takes now: {', '.join(found['controls'])}.", style="dim", markup=False)
+
+
+def _of_run(remedy: str, found: Mapping[str, Any]) -> str:
+    """A remedy with the id of the run in its commands."""
+    return re.sub(r"\bRUN\b", str(found.get("run_id", "RUN")), remedy)
 
 
 def _times(cause: Mapping[str, Any]) -> str:

@@ -99,7 +99,7 @@ function drawHead(head, { run, steps }, planned, commands, done) {
   const open = !CLOSED.has(run.status);
   const fact = (label, ...value) => h("div", {}, h("dt", {}, label), h("dd", {}, value));
   const copy = () => navigator.clipboard?.writeText(run.run_id).then(() => toast("Run id copied"));
-  const ended = steps.filter((s) => s.ended_at).length;
+  const completed = steps.filter((s) => s.status === "completed").length;
   replace(head,
     h("div", { class: "row" },
       h("a", { href: "#/runs", class: "muted", "aria-label": "Back to the runs" }, "Runs /"),
@@ -110,7 +110,7 @@ function drawHead(head, { run, steps }, planned, commands, done) {
       fact("Run", h("button", { class: "link mono", onclick: copy, title: "Copy" }, run.run_id)),
       fact("Started", h("span", { class: "num" }, moment(run.started_at))),
       fact("Took", h("span", { class: "num", "data-took": open }, duration(run.duration_ms))),
-      fact("Steps", h("span", { class: "num" }, `${ended} of ${CLOSED.has(run.status) ? steps.length : Math.max(steps.length, planned)}`)),
+      fact("Steps", h("span", { class: "num" }, `${completed} of ${CLOSED.has(run.status) ? steps.length : Math.max(steps.length, planned)}`)),
       Object.entries(run.labels || {}).map(([k, v]) => h("span", { class: "tag" }, `${k}: ${v}`))),
     run.failure && h("div", { class: "note bad" }, h("b", {}, run.failure.type), run.failure.message ? `: ${run.failure.message}` : "",
       run.failure.step ? h("span", {}, " (in step ", h("b", {}, run.failure.step), ")") : ""));

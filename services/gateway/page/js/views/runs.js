@@ -106,7 +106,7 @@ function stepsBar(steps) {
   return h("span", { class: "row", title: said, style: { flexWrap: "nowrap", gap: "9px" } },
     h("span", { class: "steps-bar", role: "img", "aria-label": said },
       ORDER.map((key) => steps[key] && h("i", { "data-tone": toneOf(key), style: { width: `${(steps[key] / total) * 100}%` } }))),
-    h("small", { class: "muted num" }, `${total - (steps.open || 0)}/${total}`));
+    h("small", { class: "muted num" }, `${steps.completed || 0}/${total}`));
 }
 
 function figuresOf(stats) {
