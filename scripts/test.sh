@@ -3,6 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bin=.venv/bin
+# Tests start hundreds of processes: each would compile all that it imports.
+unset PYTHONDONTWRITEBYTECODE
 
 if (($#)); then
   exec "$bin/pytest" "$@"

@@ -2,7 +2,8 @@
 
 import ast
 import inspect
-import textwrap
+import sys
+from collections.abc import Iterator
 from functools import cache
 
 
@@ -22,14 +23,11 @@ def field_words(cls: type) -> dict[str, str]:
 
 @cache
 def _own_words(cls: type) -> dict[str, str]:
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
-    except (OSError, TypeError):
+    declared = _classes(cls.__module__).get(cls.__qualname__)
+    if declared is None:
         return {}  # made by a program, not written
-    body = tree.body[0]
-    assert isinstance(body, ast.ClassDef), "the source of a class is a class"
     said: dict[str, str] = {}
-    for statement, after in zip(body.body, body.body[1:], strict=False):
+    for statement, after in zip(declared.body, declared.body[1:], strict=False):
         if (
             isinstance(statement, ast.AnnAssign)
             and isinstance(statement.target, ast.Name)
@@ -39,6 +37,30 @@ def _own_words(cls: type) -> dict[str, str]:
         ):
             said[statement.target.id] = _paragraphs(inspect.cleandoc(after.value.value))
     return said
+
+
+@cache
+def _classes(module: str) -> dict[str, ast.ClassDef]:
+    """Return the classes that a module declares, by their qualified names; none without a source.
+
+    A module is read once: `inspect.getsource` of a class reads all of its module each time.
+    """
+    try:
+        source = inspect.getsource(sys.modules[module])
+    except (KeyError, OSError, TypeError):
+        return {}
+    return dict(_declared(ast.parse(source), ""))
+
+
+def _declared(node: ast.AST, inside: str) -> Iterator[tuple[str, ast.ClassDef]]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.ClassDef):
+            yield inside + child.name, child
+            yield from _declared(child, f"{inside}{child.name}.")
+        elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from _declared(child, f"{inside}{child.name}.<locals>.")
+        elif isinstance(child, ast.stmt):
+            yield from _declared(child, inside)
 
 
 def _paragraphs(text: str) -> str:
