@@ -41,6 +41,16 @@ _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 """Of a long text only the brackets outside of strings are looked at one by one."""
 
+MAX_EXPONENT_DIGITS = 4 * 1024 * 1024
+"""The log writes numbers out: `1e130000` takes seven digits here and 130,000 there, and a text of a
+gigabyte cannot be read from it any more. So many digits may come from exponents of three and more
+places in all: 13,000 numbers of the size of 1e308."""
+
+_DIGITS = bytes.maketrans(b"E123456789", b"e000000000")
+_EXPONENT = re.compile(rb"[0-9][eE][+-]?([0-9]{3,})")
+_LONGEST_EXPONENT = 7
+"""Digits of an exponent that are read; more are too large whatever they say."""
+
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 _CUT_DEPTH = 2 * MAX_DEPTH
 """More than a payload may have, in the few levels of its message; far from what a decoder fails at
@@ -96,18 +106,35 @@ def cut_deep(data: bytes) -> bytes:
     return b"".join(kept) + (data[begin:] if depth <= _CUT_DEPTH else b"")
 
 
-def payload_problem(data: bytes | memoryview, limit: int = MAX_PAYLOAD_BYTES) -> str | None:
-    """Say what is wrong with a user payload (size, depth), or None. Cheap for small flat ones."""
+def exponent_digits(raw: bytes) -> int:
+    """Tell how many digits the large exponents of a JSON text's numbers stand for."""
+    flat = raw.translate(_DIGITS)
+    if b"0e000" not in flat and b"0e+000" not in flat and b"0e-000" not in flat:
+        return 0
+    found = _EXPONENT.findall(_STRINGS.sub(b"", raw))
+    return sum(int(each[: _LONGEST_EXPONENT + 1]) for each in found)
+
+
+def payload_problem(
+    data: bytes | memoryview, limit: int = MAX_PAYLOAD_BYTES, max_depth: int = MAX_DEPTH
+) -> str | None:
+    """Say what is wrong with a user payload (size, numbers, depth), or None. Cheap for small flat
+    ones."""
     size = len(data)
     if size > limit:
         return f"expected at most {limit} bytes, but got {size}"
     raw = bytes(data)
-    if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
+    if (digits := exponent_digits(raw)) > MAX_EXPONENT_DIGITS:
+        return (
+            f"expected numbers that take at most {MAX_EXPONENT_DIGITS} digits more when they are "
+            f"written out, but they take {digits}"
+        )
+    if raw.count(b"[") + raw.count(b"{") <= max_depth:
         return None
     if size > _LONG_BYTES:
         raw = _STRINGS.sub(b"", raw).translate(None, _NO_BRACKETS)
-    if (found := depth_of(raw)) > MAX_DEPTH:
-        return f"expected JSON nested at most {MAX_DEPTH} deep, but got {found}"
+    if (found := depth_of(raw)) > max_depth:
+        return f"expected JSON nested at most {max_depth} deep, but got {found}"
     return None
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from stretto.contracts.ids import parse_run_id
-from stretto.contracts.payload import NULL
+from stretto.contracts.payload import MAX_DEPTH, NULL, payload_problem
 from stretto.history.passage import Fact
 from stretto.payloads.references import references_in
 from stretto.runtime.clock import parse_rfc3339
@@ -24,6 +24,10 @@ FORMAT = 1
 
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
 """A document is held in memory a few times over by who reads it."""
+
+
+MAX_DEPTH_OF_EVENTS = 2 * MAX_DEPTH
+"""A payload, or an expanded definition, and what holds it."""
 
 
 class Damaged(ValueError):
@@ -157,10 +161,22 @@ def read_document(data: bytes) -> RunDocument:
             f"expected a document of format {FORMAT}, but it has {document.format}: "
             "it was written by a newer version"
         )
+    _check_forms(document)
     if document.digest != digest_of(document):
         raise Damaged("expected the digest of what it says, but it has another: it was changed")
     _check(document)
     return document
+
+
+def _check_forms(document: RunDocument) -> None:
+    """Refuse JSON that could be read, or written to a log, only at the cost of a process."""
+    said = [(f"event {each.seq}", each.data) for each in document.events]
+    for each in document.definitions:
+        said += [("a graph", each.graph), ("a definition", each.expanded)]
+    for what, data in said:
+        problem = payload_problem(bytes(data), MAX_DOCUMENT_BYTES, MAX_DEPTH_OF_EVENTS)
+        if problem is not None:
+            raise Damaged(f"{what}: {problem}")
 
 
 def _check(document: RunDocument) -> None:

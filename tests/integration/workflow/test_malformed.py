@@ -62,6 +62,7 @@ MALFORMED = [
     ),
     (f"stretto.control.default.{UNKNOWN[:-2]}--", b'{"command": "signal", "name": "go"}'),
     ("stretto.start.default.one", b'{"run_id": "%b  "}' % UNKNOWN[:-2].encode()),
+    ("stretto.start.default.one", b'{"input": [%b]}' % b",".join([b"1e130000"] * 300)),
 ]
 
 
@@ -74,6 +75,7 @@ async def test_malformed_requests_are_answered_and_go_to_the_dead_letters(world:
     await until(lambda: len(world.dead()) == len(MALFORMED))
     assert [d["subject"] for d in world.dead()] == [subject for subject, _ in MALFORMED]
     told = [a["rejected"]["message"] for a in answers]
+    assert any(each.startswith("expected JSON, but it is none: ") for each in told)
     assert [d["reason"]["message"] for d in world.dead()] == told
     assert world.rejected() == ["message_unreadable"] * len(MALFORMED)
     run = await world.start("one")  # nothing is blocked

@@ -51,6 +51,23 @@ def document(**fields: Any) -> RunDocument:
     return msgspec.structs.replace(made, **fields)
 
 
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (b"[" * 9_000 + b"]" * 9_000, "event 1: expected JSON nested at most 128 deep"),
+        (b"[" + b"1e130000," * 50 + b"0]", "event 1: expected numbers that take at most"),
+    ],
+)
+def test_values_that_no_log_can_give_back_are_refused(value: bytes, why: str) -> None:
+    data = msgspec.Raw(b'{"input": %b}' % value)
+    made = document(
+        events=[EventText(seq=1, type="run.started", at="2030-01-01T00:00:00Z", data=data)]
+    )
+
+    with pytest.raises(Damaged, match=why):
+        read_document(msgspec.json.encode(made))
+
+
 def test_a_document_comes_back_as_it_was_written() -> None:
     found = read_document(sealed(document()))
     assert found.run == document().run
