@@ -5,7 +5,8 @@ import msgspec
 
 from services.workflow.core import Rejection
 from services.workflow.core.commands import Granted, Standing
-from services.workflow.core.state import Place, Run
+from services.workflow.core.nodes import Place
+from services.workflow.core.state import Run
 from stretto.contracts import events as ev
 from stretto.contracts.graph import Graph
 from stretto.contracts.ids import run_id_text

@@ -7,7 +7,8 @@ import msgspec
 from services.testing.covering import coverage_of
 from services.testing.tested_run import TestedRun
 from services.testing.world import World
-from services.workflow.core.state import Node, NodeStatus, Role
+from services.workflow.core.nodes import Node
+from services.workflow.core.statuses import NodeStatus, Role
 from stretto.contracts import events as ev
 from stretto.contracts.codec import json_encode
 from stretto.contracts.failures import Failure

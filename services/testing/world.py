@@ -30,7 +30,7 @@ from services.workflow.core.effects import (
 )
 from services.workflow.core.lines import CancelRun
 from services.workflow.core.places import Turn, standing, turn
-from services.workflow.core.state import RunPhase
+from services.workflow.core.statuses import RunPhase
 from services.workflow.core.values import value_of
 from stretto.contracts import events as ev
 from stretto.contracts.codec import decode_event, json_encode

@@ -6,21 +6,16 @@ from services.workflow.claims import LineKey
 from services.workflow.core import CONTINUE, Rejection, apply, decide, effects, reuse
 from services.workflow.core.commands import Command
 from services.workflow.core.effects import Ask, Effect
+from services.workflow.core.nodes import Place
 from services.workflow.core.places import standing
 from services.workflow.core.reuse import Dropped, Kept
-from services.workflow.core.state import Line, Place, Run
+from services.workflow.core.state import Line, Run
 from services.workflow.placing import Placing
 from services.workflow.reuse.noting import Changes, Whose, note
 from services.workflow.rows import Append
 from services.workflow.slots import Slot, Written, public_status
 from stretto.bus.publisher import Outgoing
-from stretto.contracts.events import (
-    Event,
-    RunAdmitted,
-    RunFailing,
-    RunQueued,
-    RunTerminated,
-)
+from stretto.contracts.events import Event, RunAdmitted, RunFailing, RunQueued, RunTerminated
 from stretto.contracts.failures import Failure, FailureType
 
 MAX_EVENTS_PER_RUN = 100_000

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from services.workflow.core.state import NodeStatus, Run
+from services.workflow.core.state import Run
+from services.workflow.core.statuses import NodeStatus
 from services.workflow.rows import StoredEvent
 from stretto.bus.service import Refusal
 from stretto.contracts import events as ev

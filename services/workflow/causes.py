@@ -6,8 +6,10 @@ import msgspec
 
 from services.workflow.core.decide import total_deadline_us
 from services.workflow.core.effects import rate_key_of
+from services.workflow.core.nodes import Node
 from services.workflow.core.rolling import progress
-from services.workflow.core.state import OUT, Line, Node, NodeStatus, Run, RunPhase
+from services.workflow.core.state import Line, Run
+from services.workflow.core.statuses import OUT, NodeStatus, RunPhase
 from services.workflow.core.waves import Rollout
 from stretto.contracts.ids import run_id_text
 from stretto.runtime.clock import rfc3339

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import msgspec
 
 from services.workflow.core.effects import ask_of
-from services.workflow.core.state import NodeStatus, Run
+from services.workflow.core.state import Run
+from services.workflow.core.statuses import NodeStatus
 from services.workflow.core.values import value_of
 from services.workflow.rows import StoredEvent
 from stretto.bus.service import Refusal

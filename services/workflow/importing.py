@@ -17,7 +17,7 @@ import msgspec
 
 from services.workflow.batch import Touched
 from services.workflow.core import Run
-from services.workflow.core.state import RunPhase
+from services.workflow.core.statuses import RunPhase
 from services.workflow.faults import FAULTS
 from services.workflow.registry import content_hash
 from services.workflow.rows import NEVER_US, RunRow, StoredEvent

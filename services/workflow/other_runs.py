@@ -5,7 +5,7 @@ import msgspec
 from services.workflow.core.commands import RUN_MARK
 from services.workflow.core.effects import CancelChild, StartChild
 from services.workflow.core.lines import CancelRun
-from services.workflow.core.state import RunPhase
+from services.workflow.core.statuses import RunPhase
 from services.workflow.slots import Slot, traceparent_of
 from stretto.bus.publisher import Outgoing
 from stretto.contracts import subjects

@@ -14,7 +14,8 @@ import logging
 
 from services.workflow.core.commands import TimerKind
 from services.workflow.core.effects import Timer, open_effects
-from services.workflow.core.state import NodeStatus, Run, RunPhase
+from services.workflow.core.state import Run
+from services.workflow.core.statuses import NodeStatus, RunPhase
 from services.workflow.engine import Engine
 from services.workflow.rows import NEVER_US
 from services.workflow.slots import Slot

@@ -3,8 +3,9 @@
 from typing import assert_never
 
 from services.workflow.claims import STEP_LINE, LineKey
+from services.workflow.core.nodes import Place
 from services.workflow.core.places import Turn, turn
-from services.workflow.core.state import Place, Run
+from services.workflow.core.state import Run
 from services.workflow.rows import Append
 from stretto.contracts.events import Event
 

@@ -1,6 +1,8 @@
 """How one step of a run stands: from the fold. Pure."""
 
-from services.workflow.core.state import Each, Node, NodeStatus, Role, Run
+from services.workflow.core.nodes import Each, Node
+from services.workflow.core.state import Run
+from services.workflow.core.statuses import NodeStatus, Role
 from stretto.bus.service import Refusal
 from stretto.contracts.events import COMPENSATION_SUFFIX
 from stretto.contracts.ids import run_id_text

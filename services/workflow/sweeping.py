@@ -8,7 +8,8 @@ it and sends it), and a run that waits for nothing is reported: a fault of ours.
 import asyncio
 import logging
 
-from services.workflow.core.state import OUT, NodeStatus, Run, RunPhase
+from services.workflow.core.state import Run
+from services.workflow.core.statuses import OUT, NodeStatus, RunPhase
 from services.workflow.engine import Engine
 from services.workflow.sending import Sender
 from services.workflow.slots import Slot

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from services.workflow.batch import Touched
-from services.workflow.core.state import Role
+from services.workflow.core.statuses import Role
 from services.workflow.frame_sizes import EVENT_BYTES, MAX_FRAME_BYTES, MAX_FRAME_RECORDS
 from services.workflow.slots import Slot, Written, public_status
 from stretto.bus.publisher import Outgoing

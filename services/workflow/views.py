@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import msgspec
 
 from services.workflow.causes import causes
-from services.workflow.core.state import Node, NodeStatus, Role, Run, Scope
+from services.workflow.core.nodes import Node, Scope
+from services.workflow.core.state import Run
+from services.workflow.core.statuses import NodeStatus, Role
 from services.workflow.slots import Slot, public_status
 from stretto.runtime.clock import rfc3339
 

@@ -6,6 +6,7 @@ from services.workflow.core import lines, places, reuse, rolling, signals, undoi
 from services.workflow.core.forking import take_over
 from services.workflow.core.instants import micros
 from services.workflow.core.moving import move
+from services.workflow.core.nodes import Node, Scope
 from services.workflow.core.policy import child_id, turn_of
 from services.workflow.core.rewinding import rewind
 from services.workflow.core.scopes import (
@@ -18,7 +19,8 @@ from services.workflow.core.scopes import (
     stop_scope,
     withdraw,
 )
-from services.workflow.core.state import Node, NodeStatus, Role, Run, RunPhase, Scope
+from services.workflow.core.state import Run
+from services.workflow.core.statuses import NodeStatus, Role, RunPhase
 from stretto.contracts import events as ev
 from stretto.contracts.codec import json_encode
 from stretto.contracts.events import HANDLER_SUFFIX

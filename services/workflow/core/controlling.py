@@ -7,9 +7,11 @@ from services.workflow.core.commands import Rejection
 from services.workflow.core.failing import failed
 from services.workflow.core.following import next_try
 from services.workflow.core.inside import open_inside
+from services.workflow.core.nodes import Node
 from services.workflow.core.rewinding import closure
 from services.workflow.core.signals import MAX_BUFFERED, buffered
-from services.workflow.core.state import OUT, Node, NodeStatus, Role, Run, RunPhase
+from services.workflow.core.state import Run
+from services.workflow.core.statuses import OUT, NodeStatus, Role, RunPhase
 from stretto.contracts import events as ev
 from stretto.contracts.failures import MAX_MESSAGE_CHARS, Failure, FailureType
 from stretto.contracts.public import ControlRequest

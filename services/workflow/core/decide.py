@@ -24,7 +24,9 @@ from services.workflow.core.labelling import labels_of
 from services.workflow.core.limits import limits_of
 from services.workflow.core.lines import granted, stands
 from services.workflow.core.migrating import migrate
-from services.workflow.core.state import OUT, Node, NodeStatus, Role, Run, RunPhase
+from services.workflow.core.nodes import Node
+from services.workflow.core.state import Run
+from services.workflow.core.statuses import OUT, NodeStatus, Role, RunPhase
 from stretto.contracts import events as ev
 from stretto.contracts.failures import Failure, FailureType
 from stretto.contracts.frames import DecidedRecord

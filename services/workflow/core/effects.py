@@ -12,7 +12,9 @@ import msgspec
 from services.workflow.core.commands import TimerKind
 from services.workflow.core.decide import total_deadline_us
 from services.workflow.core.lines import CancelRun, making_room
-from services.workflow.core.state import Node, NodeStatus, Role, Run, RunPhase
+from services.workflow.core.nodes import Node
+from services.workflow.core.state import Run
+from services.workflow.core.statuses import NodeStatus, Role, RunPhase
 from stretto.contracts import events as ev
 from stretto.contracts.admission import DEFAULT_PRIORITY
 from stretto.contracts.failures import FailureType

@@ -3,8 +3,10 @@
 import msgspec
 
 from services.workflow.core.instants import instant
+from services.workflow.core.nodes import Node
 from services.workflow.core.policy import backoff_s, may_retry
-from services.workflow.core.state import OUT, Node, Role, Run
+from services.workflow.core.state import Run
+from services.workflow.core.statuses import OUT, Role
 from stretto.contracts import events as ev
 from stretto.contracts.failures import MAX_MESSAGE_CHARS, Failure, FailureType
 

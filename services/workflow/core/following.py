@@ -7,7 +7,9 @@ from services.workflow.core.failing import failed, failure_of_items
 from services.workflow.core.inside import cancelled_inside
 from services.workflow.core.instants import instant, wait_until
 from services.workflow.core.labelling import labels_of
-from services.workflow.core.state import OUT, Node, NodeStatus, Role, Run, RunPhase, Scope
+from services.workflow.core.nodes import Node, Scope
+from services.workflow.core.state import Run
+from services.workflow.core.statuses import OUT, NodeStatus, Role, RunPhase
 from services.workflow.core.undo_order import compensation_of
 from services.workflow.core.unwinding import Rollback
 from stretto.contracts import events as ev

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from services.workflow.core.nodes import Node
 from services.workflow.core.rewinding import again_anew, closure
 from services.workflow.core.scopes import complete_items, end, withdraw
-from services.workflow.core.state import Node, NodeStatus, Role, Run
+from services.workflow.core.state import Run
+from services.workflow.core.statuses import NodeStatus, Role
 from services.workflow.core.unwinding import root_step
 from stretto.contracts import events as ev
 from stretto.contracts.events import TakenOver

@@ -1,6 +1,7 @@
 """What is open inside a step that ends before its time."""
 
-from services.workflow.core.state import OUT, Node, NodeStatus
+from services.workflow.core.nodes import Node
+from services.workflow.core.statuses import OUT, NodeStatus
 from stretto.contracts import events as ev
 
 

@@ -6,7 +6,8 @@ with the step's input, with `for_each` for each item by itself.
 
 import msgspec
 
-from services.workflow.core.state import Node, Role
+from services.workflow.core.nodes import Node
+from services.workflow.core.statuses import Role
 from stretto.contracts import events as ev
 from stretto.contracts.bounds import MAX_LABEL_CHARS
 from stretto.contracts.failures import Failure, FailureType

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from services.workflow.core.keys import key_text
-from services.workflow.core.state import Node
+from services.workflow.core.nodes import Node
 from stretto.contracts import events as ev
 from stretto.contracts.admission import MAX_PRIORITY
 from stretto.contracts.bounds import (

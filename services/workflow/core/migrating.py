@@ -10,7 +10,9 @@ import msgspec
 
 from services.workflow.core.commands import Migrate, Rejection
 from services.workflow.core.instants import instant
-from services.workflow.core.state import OUT, Node, NodeStatus, Role, Run, RunPhase, Scope
+from services.workflow.core.nodes import Node, Scope
+from services.workflow.core.state import Run
+from services.workflow.core.statuses import OUT, NodeStatus, Role, RunPhase
 from stretto.contracts import events as ev
 from stretto.contracts.events import HANDLER_SUFFIX
 from stretto.contracts.graph import Graph, ScopePlan, StepPlan

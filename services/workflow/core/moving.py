@@ -8,17 +8,12 @@ join.
 from services.workflow.core import rolling, signals
 from services.workflow.core.instants import micros
 from services.workflow.core.migrating import ScopePlans, has_begun, plan_of, scope_plans
+from services.workflow.core.nodes import Node, Scope
 from services.workflow.core.policy import turn_of
 from services.workflow.core.rewinding import count_needs
 from services.workflow.core.scopes import each_todo, scope_ended
-from services.workflow.core.state import (
-    Node,
-    NodeStatus,
-    Role,
-    Run,
-    RunPhase,
-    Scope,
-)
+from services.workflow.core.state import Run
+from services.workflow.core.statuses import NodeStatus, Role, RunPhase
 from stretto.contracts import events as ev
 from stretto.contracts.graph import ScopePlan, StepPlan
 

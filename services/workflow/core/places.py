@@ -17,7 +17,9 @@ from services.workflow.core.commands import Granted, Rejection
 from services.workflow.core.failing import attempt_failed, failed
 from services.workflow.core.inside import cancelled_inside
 from services.workflow.core.keys import key_text
-from services.workflow.core.state import Node, NodeStatus, Place, Role, Run
+from services.workflow.core.nodes import Node, Place
+from services.workflow.core.state import Run
+from services.workflow.core.statuses import NodeStatus, Role
 from stretto.contracts import events as ev
 from stretto.contracts.failures import Failure, FailureType
 from stretto.contracts.payload import NULL

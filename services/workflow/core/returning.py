@@ -2,8 +2,10 @@
 
 from services.workflow.core import lines
 from services.workflow.core.commands import Rejection
+from services.workflow.core.nodes import Node
 from services.workflow.core.rewinding import closure
-from services.workflow.core.state import Node, NodeStatus, Role, Run, RunPhase
+from services.workflow.core.state import Run
+from services.workflow.core.statuses import NodeStatus, Role, RunPhase
 from stretto.contracts import events as ev
 from stretto.contracts.public import ControlRequest
 

@@ -20,7 +20,9 @@ from typing import NamedTuple
 import msgspec
 
 from services.workflow.core.kept import Reuse, Reuses
-from services.workflow.core.state import Node, Role, Run
+from services.workflow.core.nodes import Node
+from services.workflow.core.state import Run
+from services.workflow.core.statuses import Role
 from stretto.contracts import events as ev
 from stretto.contracts.payload import NULL
 

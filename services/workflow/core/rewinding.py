@@ -1,8 +1,10 @@
 """Going back: steps and all that needs them become pending again."""
 
 from services.workflow.core.kept import Reuses
+from services.workflow.core.nodes import Arrivals, Scope
 from services.workflow.core.scopes import scope_ended
-from services.workflow.core.state import Arrivals, NodeStatus, Run, RunPhase, Scope
+from services.workflow.core.state import Run
+from services.workflow.core.statuses import NodeStatus, RunPhase
 from services.workflow.core.unwinding import root_step
 
 _HURTS = {

@@ -7,9 +7,11 @@ import msgspec
 from services.workflow.core import signals
 from services.workflow.core.commands import Rejection
 from services.workflow.core.instants import instant, micros
+from services.workflow.core.nodes import Each, Node
 from services.workflow.core.policy import needed
 from services.workflow.core.scopes import each_todo, settle
-from services.workflow.core.state import Each, Node, NodeStatus, Run
+from services.workflow.core.state import Run
+from services.workflow.core.statuses import NodeStatus
 from services.workflow.core.waves import Rollout, amount_of, share_of
 from stretto.contracts import events as ev
 from stretto.contracts.failures import Failure, FailureType

@@ -8,7 +8,9 @@ stopped once.
 from collections.abc import Iterable
 from typing import assert_never
 
-from services.workflow.core.state import OUT, Each, Node, NodeStatus, Role, Run, Scope
+from services.workflow.core.nodes import Each, Node, Scope
+from services.workflow.core.state import Run
+from services.workflow.core.statuses import OUT, NodeStatus, Role
 
 
 def open_scope(run: Run, scope: Scope) -> None:

@@ -1,6 +1,8 @@
 """Signals: kept until a step takes them; which waiting step looks at which of them."""
 
-from services.workflow.core.state import Node, NodeStatus, Role, Run
+from services.workflow.core.nodes import Node
+from services.workflow.core.state import Run
+from services.workflow.core.statuses import NodeStatus, Role
 
 MAX_BUFFERED = 1_000
 """Signals of one run that no step has taken yet; more are refused, so a run stays bounded."""

@@ -6,7 +6,9 @@ handler did is undone before what it handled, later rounds of a loop before earl
 of a `for_each` at the same time, as many as its `max_parallel` allows.
 """
 
-from services.workflow.core.state import Node, Role, Run, Scope
+from services.workflow.core.nodes import Node, Scope
+from services.workflow.core.state import Run
+from services.workflow.core.statuses import Role
 from stretto.contracts import events as ev
 from stretto.contracts.events import HANDLER_SUFFIX
 

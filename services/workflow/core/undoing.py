@@ -8,9 +8,11 @@ A compensation that has failed for good is *blocked*: it stays open until a pers
 again (`compensation.retried`), gives it up (`step.skipped`), or terminates the run.
 """
 
+from services.workflow.core.nodes import Node
 from services.workflow.core.rewinding import dropped, go_back
 from services.workflow.core.scopes import stop_node, stop_scope
-from services.workflow.core.state import Node, NodeStatus, Run, RunPhase
+from services.workflow.core.state import Run
+from services.workflow.core.statuses import NodeStatus, RunPhase
 from services.workflow.core.unwinding import Rollback, Undoing
 from stretto.contracts import events as ev
 

@@ -6,7 +6,9 @@ from typing import assert_never
 import msgspec
 
 from services.workflow.core.instants import instant
-from services.workflow.core.state import Node, NodeStatus, Role, Run, Scope
+from services.workflow.core.nodes import Node, Scope
+from services.workflow.core.state import Run
+from services.workflow.core.statuses import NodeStatus, Role
 from stretto.contracts.graph import Ref
 from stretto.contracts.ids import run_id_text
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from services.workflow.core import commands as cm
 from services.workflow.core.effects import is_asked, open_effects
-from services.workflow.core.state import OUT, Node, NodeStatus, RunPhase
+from services.workflow.core.nodes import Node
+from services.workflow.core.statuses import OUT, NodeStatus, RunPhase
 from services.workflow.core.values import value_of
 from services.workflow.sweeping import has_cause
 from stretto.contracts.failures import Failure

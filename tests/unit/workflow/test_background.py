@@ -10,8 +10,8 @@ import pytest
 
 from services.workflow import feeding, views
 from services.workflow import rings as rings_module
+from services.workflow.core.nodes import Place
 from services.workflow.core.rings import Link, Waiting
-from services.workflow.core.state import Place
 from services.workflow.lines import RETRY_S, Lines
 from services.workflow.placing import Placing
 from services.workflow.rings import LOOK_S, Rings, _blocked, _Claims, _told, _touches

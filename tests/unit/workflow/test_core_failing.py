@@ -5,7 +5,7 @@ import pytest
 from services.workflow.core import commands as cm
 from services.workflow.core.commands import TimerKind
 from services.workflow.core.effects import Dispatch, Timer, Withdraw, open_effects
-from services.workflow.core.state import NodeStatus, RunPhase
+from services.workflow.core.statuses import NodeStatus, RunPhase
 from stretto.contracts.graph import Compensation
 from stretto.contracts.public import ControlRequest
 from tests.unit.workflow.builders import (

@@ -7,7 +7,7 @@ from services.workflow.core import Run, apply, signals
 from services.workflow.core import commands as cm
 from services.workflow.core.effects import Timer, open_effects
 from services.workflow.core.lines import making_room
-from services.workflow.core.state import NodeStatus
+from services.workflow.core.statuses import NodeStatus
 from stretto.contracts import events as ev
 from stretto.contracts.failures import Failure
 from stretto.contracts.graph import ChildPlan, SignalPlan, StepPlan

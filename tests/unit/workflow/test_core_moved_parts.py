@@ -4,7 +4,7 @@ import pytest
 
 from services.workflow.core import commands as cm
 from services.workflow.core.migrating import changes
-from services.workflow.core.state import NodeStatus
+from services.workflow.core.statuses import NodeStatus
 from stretto.contracts.graph import Case, SomeOf
 from stretto.contracts.public import ControlRequest
 

@@ -7,7 +7,7 @@ from services.workflow.causes import causes
 from services.workflow.core import Run
 from services.workflow.core import commands as cm
 from services.workflow.core.effects import Seek
-from services.workflow.core.state import NodeStatus
+from services.workflow.core.statuses import NodeStatus
 from services.workflow.parking import wakes_at
 from services.workflow.slots import Slot, new_row
 from services.workflow.sweeping import ASK_OVERDUE_S, has_cause, is_overdue

@@ -2,7 +2,7 @@
 
 from services.workflow.core import commands as cm
 from services.workflow.core.effects import Dispatch
-from services.workflow.core.state import NodeStatus
+from services.workflow.core.statuses import NodeStatus
 from services.workflow.slots import public_status
 from services.workflow.sweeping import has_cause, is_stalled
 from stretto.contracts import events as ev

@@ -1,7 +1,7 @@
 """The core: sequences, joins, conditions, switches, output."""
 
 from services.workflow.core.effects import Ask, Dispatch
-from services.workflow.core.state import NodeStatus, RunPhase
+from services.workflow.core.statuses import NodeStatus, RunPhase
 from stretto.contracts.failures import Failure
 from tests.unit.workflow.builders import ASK, Case, StepPlan, Story, facts, graph, task
 

@@ -8,7 +8,7 @@ from services.workflow.core import Run, apply
 from services.workflow.core import commands as cm
 from services.workflow.core.commands import TimerKind
 from services.workflow.core.effects import open_effects
-from services.workflow.core.state import NodeStatus
+from services.workflow.core.statuses import NodeStatus
 from services.workflow.core.unwinding import Undoing
 from services.workflow.parking import wakes_at
 from services.workflow.slots import public_status

@@ -6,8 +6,9 @@ import pytest
 from services.workflow.causes import causes
 from services.workflow.core import Rejection, apply, decide
 from services.workflow.core.commands import Migrate
+from services.workflow.core.nodes import Node, Scope
 from services.workflow.core.rolling import each_of, name_of, progress
-from services.workflow.core.state import Node, Role, Scope
+from services.workflow.core.statuses import Role
 from stretto.contracts import events as ev
 from stretto.contracts.graph import Amount, Ask, ForEach, RolloutPlan, ScopePlan, StepPlan
 from stretto.contracts.public import ControlRequest

@@ -13,7 +13,7 @@ import msgspec
 from services.workflow import foreseeing
 from services.workflow.batch import Batch, Touched
 from services.workflow.core.commands import CONTINUE
-from services.workflow.core.state import NodeStatus
+from services.workflow.core.statuses import NodeStatus
 from services.workflow.engine import Engine
 from services.workflow.foreseeing import Foreseeing
 from services.workflow.inbox import Addressed, Arrival, Inbox

@@ -14,7 +14,7 @@ from services.workflow import payloads as payloads_module
 from services.workflow.causes import causes, place_cause
 from services.workflow.core.commands import CONTINUE, Control, TimerKind
 from services.workflow.core.effects import Ask, Timer
-from services.workflow.core.state import Place
+from services.workflow.core.nodes import Place
 from services.workflow.engine import Engine, give_back
 from services.workflow.feeding import Feeders
 from services.workflow.fields import read_start_request

@@ -15,7 +15,9 @@ from services.workflow.api import Api
 from services.workflow.batch import Touched
 from services.workflow.causes import causes
 from services.workflow.core.effects import Dispatch
-from services.workflow.core.state import Line, NodeStatus, Place
+from services.workflow.core.nodes import Place
+from services.workflow.core.state import Line
+from services.workflow.core.statuses import NodeStatus
 from services.workflow.outgoing import Frames
 from services.workflow.parking import Parking, wakes_at
 from services.workflow.payloads import BadPayload

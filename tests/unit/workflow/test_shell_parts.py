@@ -10,7 +10,8 @@ from services.workflow.answers import may_answer
 from services.workflow.batch import Batch
 from services.workflow.core.commands import CONTINUE, Control, Start, TimerKind
 from services.workflow.core.effects import Ask, Timer
-from services.workflow.core.state import Run, RunPhase
+from services.workflow.core.state import Run
+from services.workflow.core.statuses import RunPhase
 from services.workflow.frame_sizes import MAX_ASK_BYTES, MAX_FRAME_BYTES
 from services.workflow.inbox import Addressed, Arrival, Inbox
 from services.workflow.outgoing import Frames
