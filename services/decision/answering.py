@@ -338,7 +338,7 @@ class Answering:
             # all the same, it is asked for again (the sweep of the workflow service).
             for message in outgoing:
                 await self._context.publisher.publish_core(message.subject, message.data)
-        elif outgoing:
+        else:
             await self._context.publisher.publish_many(outgoing)
 
     async def _explain(self, request: bytes) -> bytes:

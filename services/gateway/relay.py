@@ -53,8 +53,8 @@ class Relay:
 
     async def __aexit__(self, *_: object) -> None:
         self._stop_hearing()
-        if self._subscription is not None:
-            await self._connection.unsubscribe(self._subscription)
+        assert self._subscription is not None, "it was entered"
+        await self._connection.unsubscribe(self._subscription)
 
     async def messages(self) -> AsyncGenerator[bytes, None]:
         """Give messages for ever: `events`, `heads`, `lagged`, and `quiet` after a silence."""

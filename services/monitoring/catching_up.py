@@ -143,7 +143,8 @@ class CatchingUp:
                 self.unwritten = True
                 if self._state.done:
                     self._rebuild = None
-            elif self._recheck_after is not None:
+            else:
+                assert self._recheck_after is not None, "something is being read again"
                 await self._recheck(self._recheck_after)
         except TransientError as error:
             logger.info("waits for the log", extra={LOG_REASON: error.message})

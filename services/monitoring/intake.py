@@ -215,6 +215,8 @@ class Intake:
         try:
             await self._statement(self._store.commit(self._session, rows, state))
         except BadValue as error:
+            if not rows:
+                raise  # what we keep about ourselves
             if len(rows) == 1:
                 run_id = run_id_text(rows[0].run.run_id)
                 logger.warning("row refused", extra={LOG_RUN_ID: run_id, LOG_REASON: error.message})

@@ -60,7 +60,7 @@ def bindings_of(run: Run, step: str, events: Sequence[StoredEvent]) -> Bindings:
             continue
         elif not told or told[-1].attempt != event.attempt:
             told.append(_nowhere(event, stored.at_us, scheduled_us))
-        elif told[-1].ended is None:
+        else:
             told[-1] = _ended(told[-1], event, (stored.at_us - bound_us) / 1_000)
     waits = node.status in _OUT and node.worker is None
     if told and told[-1].queue is not None and told[-1].attempt == node.attempt:

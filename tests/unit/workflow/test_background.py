@@ -15,6 +15,7 @@ from services.workflow.core.rings import Link, Waiting
 from services.workflow.lines import RETRY_S, Lines
 from services.workflow.placing import Placing
 from services.workflow.rings import LOOK_S, Rings, _blocked, _Claims, _told, _touches
+from services.workflow.schedules import keeper as keeper_module
 from services.workflow.schedules import sending
 from services.workflow.schedules.keeper import Keeper
 from services.workflow.schedules.sending import FiringSender
@@ -248,3 +249,18 @@ def test_what_is_sent_on_to_its_owner_is_cut_into_messages_that_fit(
 
     assert [[item for item, _ in part] for part in feeding._parts(items)] == [[0], [1], [2]]
     assert list(feeding._parts(items[:1])) == [items[:1]]
+
+
+async def test_schedules_that_are_gone_when_they_are_due_start_nothing() -> None:
+    class Gone:
+        async def load(self, _keys: object) -> list[object]:
+            return []
+
+        async def held(self, _keys: object) -> dict[object, object]:
+            return {}
+
+    keeper = Keeper(cast(Any, Gone()), cast(Any, None), FakeClock(), Metrics(), 1)
+
+    await keeper.advance([("default", "gone")])
+
+    assert keeper._look_s == keeper_module.LOOK_S

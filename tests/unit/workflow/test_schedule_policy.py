@@ -5,6 +5,7 @@ import json
 import msgspec
 import pytest
 
+from services.workflow.schedules.asking import Asked, applied
 from services.workflow.schedules.policy import MAX_WAITING, ON_TIME_US, Book, advance, aimed
 from services.workflow.schedules.records import (
     OPEN,
@@ -14,7 +15,8 @@ from services.workflow.schedules.records import (
     Schedule,
     shard_of_schedule,
 )
-from stretto.contracts.schedules import ScheduleSpec
+from services.workflow.schedules.store import Decided
+from stretto.contracts.schedules import ScheduleRequest, ScheduleSpec
 from stretto.runtime.clock import US_PER_S, parse_rfc3339, rfc3339
 from stretto.schedule import Timing
 
@@ -309,3 +311,30 @@ def test_a_spent_schedule_is_not_due() -> None:
 
     assert desk.schedule.status == "spent"
     assert desk.schedule.due_us is None
+
+
+def test_a_run_that_is_asked_to_cancel_and_then_to_terminate_is_written_once() -> None:
+    desk = Desk(overlap="cancel")
+    desk.later(MINUTE_US)
+    book = Book(desk.schedule, desk.held, desk.now_us)
+
+    book.fire(desk.now_us + 1, Cause.TIME)
+    book.fire(desk.now_us + 2, Cause.TIME, "terminate")
+
+    [changed] = book.changed
+    assert (changed.ending, changed.was) == ("terminate", FiringStatus.STARTING)
+
+
+def test_a_schedule_that_says_the_same_times_anew_fires_no_instant_twice() -> None:
+    desk = Desk()
+    desk.later(MINUTE_US)
+    before = msgspec.structs.replace(desk.schedule, covered_us=NOON)
+    request = ScheduleRequest(command="apply", name="s")
+    asked = Asked(request=request, key="k", namespace="default", now_us=NOON + MINUTE_US)
+
+    other = msgspec.structs.replace(desk.spec, description="other words")
+    later = msgspec.structs.replace(desk.spec, every_s=7.0)
+
+    kept, moved = (applied(asked, spec, "", before, []) for spec in (other, later))
+    assert isinstance(kept, Decided) and isinstance(moved, Decided)
+    assert (kept.schedule.covered_us, moved.schedule.covered_us) == (NOON, NOON + MINUTE_US)

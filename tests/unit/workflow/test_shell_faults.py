@@ -325,6 +325,18 @@ async def test_a_session_says_that_it_is_there_while_runs_are_taken_over(
     assert said[:3] == ["select"] * 3
 
 
+async def test_a_take_over_that_is_cut_short_is_ended_before_the_session_is_used_again() -> None:
+    owner = Ownership("", 1, cast(Any, None), cast(Any, None))
+    work = asyncio.get_running_loop().create_future()
+    taking = asyncio.create_task(owner._while_alive(cast(Any, None), work))
+    await asyncio.sleep(0)
+
+    taking.cancel()
+    await asyncio.wait([taking])
+
+    assert taking.cancelled() and work.cancelled()
+
+
 # --- what is told
 
 

@@ -114,3 +114,11 @@ def test_what_is_held_is_given_once_and_is_bounded() -> None:
         held.take(frame, DecideRecord(bytes(16), "s", turn, 0, 0))
     turns = [record.turn for _, record in held.all()]
     assert turns == list(range(1, MAX_HELD + 1)) and not list(held.all())
+
+
+def test_too_few_of_any_task_are_told_without_one() -> None:
+    error = ask(fleet(*THREE), DevicesPlan(where="device.slots > 9", at_least=1)).error
+    assert error is not None
+    assert error.message == (
+        "expected at least 1 devices that fit, but none do (3 present, 3: the condition is false)"
+    )

@@ -9,7 +9,7 @@ from services.decision.routing import parts as parts_module
 from services.decision.routing.fleet import Fleet
 from services.decision.routing.matches import Asked
 from services.decision.routing.matching import Matcher
-from services.decision.routing.parts import MEMBERS, TASKS, parts_of
+from services.decision.routing.parts import MEMBERS, TASKS, Parts, parts_of
 from stretto.contracts.public import Presence
 from stretto.expression import compile_expression
 from tests.unit.decision.routing.fleets import NOW_US, ask, hear, names, routes
@@ -178,3 +178,16 @@ def test_two_that_heard_the_same_have_the_same_fingerprint_in_whatever_order() -
     assert one.parts.fingerprint("default", site) == two.parts.fingerprint("default", site)
     whole = (("attributes",),)
     assert one.parts.fingerprint("default", whole) != two.parts.fingerprint("default", whole)
+
+
+def test_what_nobody_says_any_more_leaves_the_fingerprints() -> None:
+    parts, said = Parts(fingerprints=True), Presence(labels={"rack": "a"})
+    rack = (("labels", "rack"),)
+    empty = parts.fingerprint("default", rack)
+
+    parts.changed("default", "d1", None, said)
+    assert parts.fingerprint("default", rack) != empty
+    parts.changed("default", "d1", said, None)
+
+    assert parts.fingerprint("default", rack) == empty
+    assert not parts._prints

@@ -1,0 +1,84 @@
+"""What is asked of every namespace, what Postgres cannot hold, and a schema of somebody else's."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from services.monitoring import service as service_module
+from services.monitoring.intake import Intake
+from services.monitoring.store import Query, _conditions
+from stretto.postgres.errors import BadValue
+
+BAD = BadValue("postgres.bad_value", "expected text without zero bytes, but there is one")
+
+
+def test_a_list_of_all_namespaces_asks_for_none() -> None:
+    assert _conditions(Query(limit=1)) == ([], [])
+    assert _conditions(Query(limit=1, namespace="a"))[1] == ["a"]
+
+
+class Rows:
+    """A store that cannot hold the rows, or the state, of some names."""
+
+    def __init__(self, *bad: bytes) -> None:
+        self.bad = bad
+        self.kept: list[bytes] = []
+        self.state: dict[str, bytes] = {}
+
+    async def commit(self, _session: object, rows: list[Any], state: dict[str, bytes]) -> None:
+        names = [row.run.run_id for row in rows]
+        if any(name in self.bad for name in [*names, *state.values()]):
+            raise BAD
+        self.kept += names
+        self.state |= state
+
+
+def row(name: bytes) -> Any:
+    return SimpleNamespace(run=SimpleNamespace(run_id=name * 16))
+
+
+async def test_a_row_that_cannot_be_held_keeps_back_no_other_and_not_the_position(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = Rows(b"2" * 16)
+    intake = Intake.__new__(Intake)
+    intake._store, intake._session = cast(Any, store), None
+
+    await intake._write([row(b"1"), row(b"2"), row(b"3")], {"position": b"7"})
+
+    assert store.kept == [b"1" * 16, b"3" * 16]
+    assert store.state == {"position": b"7"}
+    assert caplog.messages == ["row refused"]
+
+
+async def test_a_position_that_cannot_be_held_is_a_fault_of_ours() -> None:
+    intake = Intake.__new__(Intake)
+    intake._store, intake._session = cast(Any, Rows(b"odd")), None
+
+    with pytest.raises(BadValue):
+        await intake._write([], {"position": b"odd"})
+
+
+async def test_monitoring_leaves_the_schema_alone_where_it_is_told_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = SimpleNamespace(postgres_dsn="dsn", migrate=False, nice=0)
+
+    async def never(*_: object) -> None:
+        raise AssertionError("migrations are somebody else's here")
+
+    class Opened(Exception):
+        pass
+
+    async def opened(*_: object, **__: object) -> None:
+        raise Opened
+
+    async def wait_for(_what: str, ready: Any) -> Any:
+        return await ready()
+
+    monkeypatch.setattr(service_module, "stand_back", lambda _nice: None)
+    monkeypatch.setattr(service_module, "migrate", never)
+    monkeypatch.setattr(service_module.Database, "open", opened)
+    with pytest.raises(Opened):
+        await service_module.main(cast(Any, SimpleNamespace(settings=settings, wait_for=wait_for)))
