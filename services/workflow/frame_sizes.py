@@ -3,6 +3,10 @@
 SMALL_FRAME_RECORDS = 8
 """Up to so many records a frame is published without acknowledgement."""
 
+SMALL_QUESTIONS = 32
+"""Questions of a few runs in one frame that is asked ahead, and so published: the items of a list
+that is not long are told to begin after one commit instead of two."""
+
 MAX_FRAME_RECORDS = 256
 """Larger frames would only wait: the reader handles a frame in one go."""
 

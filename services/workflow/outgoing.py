@@ -22,6 +22,7 @@ from services.workflow.frame_sizes import (
     MAX_FRAME_RECORDS,
     RECORD_BYTES,
     SMALL_FRAME_RECORDS,
+    SMALL_QUESTIONS,
 )
 from services.workflow.inbox import Addressed
 from services.workflow.other_runs import child_cancel, child_start, run_cancel
@@ -191,7 +192,7 @@ class Frames:
         self._asks.cut()
         found: list[bytes] = []
         frames = self._asks.frames
-        if len(frames) == 1 and self._asks.count <= SMALL_FRAME_RECORDS:
+        if len(frames) == 1 and self._asks.count <= SMALL_QUESTIONS:
             found.append(publish_command(_DECIDE, b"", b"", frames.pop()))
         for lane, records in list(self._dispatches.items()):
             if len(records) <= SMALL_FRAME_RECORDS and lane not in self._withdrawn:
