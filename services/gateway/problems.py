@@ -1,6 +1,7 @@
 """Errors as problems (RFC 9457), with our codes; which code is which HTTP status."""
 
 import logging
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -149,10 +150,20 @@ async def _invalid(_request: Request, error: Exception) -> Response:
     return problem(422, "request_invalid", f"expected valid parameters, but {where}", errors)
 
 
-async def _http(_request: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = _TITLES.get(error.status_code, "error").lower().replace(" ", "_")
-    return problem(error.status_code, code, str(error.detail))
+    detail = _SAID.get(error.status_code)
+    if detail is None or error.detail != HTTPStatus(error.status_code).phrase:
+        return problem(error.status_code, code, str(error.detail))
+    return problem(error.status_code, code, detail.format(request.method, request.url.path))
+
+
+_SAID = {
+    404: "expected a path of the API, but there is no {1}; /docs shows those that there are",
+    405: "expected a method that the path takes, but got {0} {1}; /docs shows which",
+}
+"""What the router says with the bare phrase of the status."""
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -427,5 +427,9 @@ def arrival(message: Message, reader: Reader) -> Arrival | Unreadable:
         return Arrival(items=reader(message), message=message)
     except Unreadable as error:
         return error
+    except msgspec.ValidationError as error:
+        return Unreadable(str(error))
+    except msgspec.DecodeError as error:
+        return Unreadable(f"expected JSON, but it is none: {error}")
     except _UNREADABLE as error:
         return Unreadable(str(error))

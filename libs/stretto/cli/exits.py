@@ -22,6 +22,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -52,6 +53,9 @@ _REMEDIES = {
     "dev.not_started": "The whole log is in the file that is named above.",
     "testkit.not_installed": "Install the local servers: pip install 'stretto[local]'.",
 }
+_NO_TEXT = re.compile(r"expected a string, but got (-?\d[\w.+-]*|true|false|null)\b")
+"""An input that looks like JSON and was meant as text: the commonest slip with `-i`."""
+
 _RUN_IS_OVER = frozenset({"run.failed", "run.cancelled", "run.terminated"})
 
 
@@ -96,6 +100,8 @@ def said_of(error: BaseException) -> Said:
             # Its text without the code in brackets; mistakes of a definition have more lines.
             text = str(error).removesuffix(f" [{error.code}]")
             known = _REMEDIES.get(error.code) or remedy_of(error.code)
+            if error.code == "input_invalid" and (number := _NO_TEXT.search(text)):
+                known = f"-i NAME={number[1]} is no text; -i 'NAME=\"{number[1]}\"' is one."
             remedies = [*([known] if known else []), *getattr(error, "__notes__", ())]
             details = error.details if isinstance(error, Rejected) else ()
             return Said(exit_code_of(error), error.code, text, remedies, details)

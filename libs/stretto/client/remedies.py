@@ -32,7 +32,11 @@ REMEDIES = {
     "schedule_unknown": "`stretto schedules` lists them; each is of one namespace (--namespace).",
     "schedule_paused": "`stretto schedule resume NAME` lets it go on.",
     "backfill_too_large": "Ask for shorter ranges, one after the other.",
-    "workflow_unknown": "Register it with `stretto apply FILE`.",
+    "workflow_unknown": "`stretto definitions` and `stretto versions WORKFLOW` list what there is; "
+    "`stretto apply FILE` registers a definition, `stretto label` points a label to a version.",
+    "template_unknown": "`stretto templates` lists them; `stretto apply FILE` registers one.",
+    "version_unknown": "`stretto versions WORKFLOW` lists them.",
+    "label_unknown": "`stretto versions WORKFLOW` lists them.",
 }
 """The codes are those of docs/errors.md."""
 

@@ -33,7 +33,7 @@ class Duration:
                 path,
                 "out_of_range",
                 f"expected a duration from {self.least_s:g} seconds to ten years, "
-                f"but got {seconds:g} seconds",
+                f"but got {seconds:.15g} seconds",
             )
             return None
         return seconds

@@ -31,7 +31,7 @@ class _HowLong(Duration):
                 path,
                 "out_of_range",
                 f"expected a duration of at most {MAX_REUSE_S / 86_400:g} days, but got "
-                f"{seconds:g} seconds",
+                f"{seconds / 86_400:.15g} days",
                 "what is kept for ever belongs into a store of its own",
             )
             return None

@@ -127,7 +127,7 @@ class Number:
                 node,
                 path,
                 "out_of_range",
-                f"expected {self.what} from {self.least:g} to {self.most:g}, but got {value}",
+                f"expected {self.what} from {self.least:.15g} to {self.most:.15g}, but got {value}",
             )
             return None
         return value if self.whole else float(value)

@@ -51,6 +51,27 @@ _METHODS = (
 )  # fmt: skip
 """Names that a person may have meant."""
 
+_HABITS: Mapping[str, str] = {
+    "len": "size", "length": "size", "count": "size", "str": "string", "float": "double",
+    "number": "double", "integer": "int", "boolean": "bool", "includes": "contains",
+    "lower": "lowerAscii", "toLowerCase": "lowerAscii", "upper": "upperAscii",
+    "toUpperCase": "upperAscii", "strip": "trim", "any": "exists", "every": "all",
+    "coalesce": "default", "and": "&&", "or": "||", "not": "!", "=": "==", "===": "==",
+    "is": "==",
+}  # fmt: skip
+"""What other languages call what is here, too."""
+
+_NOT_HERE: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("now", "today", "time", "date"),
+        "there is no clock; `run.started_at` is when the run began",
+    ),
+    **dict.fromkeys(
+        ("random", "uuid", "rand", "uuid4"), "there is no chance; `run.id` is another in every run"
+    ),
+}
+_IF = re.compile(r"(?:Syntax error: )?reserved identifier: if$")
+
 
 def compile_error(text: str, source: str, *, mixes: bool = False) -> ExpressionError | None:
     """Read the first mistake that the library reports about a source.
@@ -102,22 +123,17 @@ def _mistake(source: str, line: int, column: int, text: str) -> ExpressionError:
 def _said_again(message: str) -> tuple[str, str | None, int]:
     """The message in our words, a name that was probably meant, and how far left it begins."""
     if found := _OVERLOAD.match(message):
-        name, types = found.groups()
+        name, types = found[1], found[2].replace("null_type", "null")
         if name in _OPERATORS:
             return f"expected operands that `{_OPERATORS[name]}` takes, but got {types}", None, 0
         return f"expected arguments that `{name}` takes, but got {types}", None, 0
     if found := _OPERAND.match(message):
-        return f"expected a map to take a field of, but got {found[1]}", None, 0
+        got = found[1].replace("null_type", "null")
+        return f"expected a map to take a field of, but got {got}", None, 0
     if found := _UNDECLARED.match(message):
-        name = found[1].rsplit(".", 1)[-1]
-        if name in _METHODS:
-            return f"expected `{name}` on a value (`value.{name}(...)`)", None, len(name)
-        if name in _GLOBAL:
-            return f"expected arguments that `{name}` takes, but got others", None, len(name)
-        meant = nearest(name, (*_GLOBAL, *_METHODS, *FUNCTIONS))
-        return f"expected a known function, but `{name}` is not", meant, len(name)
+        return _unknown(found[1].rsplit(".", 1)[-1])
     if found := _MISMATCHED.match(message):
-        return f"expected {_wanted(found[2])}, but {_got(found[1])}", None, 0
+        return f"expected {_wanted(found[2])}, but {_got(found[1])}", _HABITS.get(found[1]), 0
     if found := _MISSING.match(message):
         return f"expected `{found[1]}`, but {_got(found[2])}", None, 0
     if found := _WORD.match(message):
@@ -125,8 +141,24 @@ def _said_again(message: str) -> tuple[str, str | None, int]:
     if found := _NOT_VIABLE.match(message):
         return f"expected an expression, but cannot read `{found[1]}`", None, 0
     if found := _TOKEN.match(message):
-        return f"expected an expression, but got `{found[1]}`", None, 0
+        token = found[1].strip()
+        return f"expected an expression, but got `{token}`", _HABITS.get(token), 0
+    if _IF.match(message):
+        return "expected an expression, but `if` is none: write `condition ? this : that`", None, 0
     return f"expected an expression, but {message}", None, 0
+
+
+def _unknown(name: str) -> tuple[str, str | None, int]:
+    """What is said of a name that is declared nowhere, as `_said_again` says it."""
+    if name in _METHODS:
+        return f"expected `{name}` on a value (`value.{name}(...)`)", None, len(name)
+    if name in _GLOBAL:
+        return f"expected arguments that `{name}` takes, but got others", None, len(name)
+    if name in _NOT_HERE:
+        return f"expected a known function, but {_NOT_HERE[name]}", None, len(name)
+    meant = nearest(name, (*_GLOBAL, *_METHODS, *FUNCTIONS, *_HABITS))
+    meant = meant and _HABITS.get(meant, meant)
+    return f"expected a known function, but `{name}` is not", meant, len(name)
 
 
 def _got(token: str) -> str:

@@ -201,6 +201,15 @@ async def test_what_is_not_there_is_a_problem(
     problem(await site.http.get(url), status, code)
 
 
+async def test_a_path_or_method_that_there_is_none_of_is_named(site: Site) -> None:
+    detail = (await site.http.get("/api/v1/run")).json()["detail"]
+    assert detail == (
+        "expected a path of the API, but there is no /api/v1/run; /docs shows those that there are"
+    )
+    detail = (await site.http.get("/api/v1/validate")).json()["detail"]
+    assert detail.startswith("expected a method that the path takes, but got GET /api/v1/validate")
+
+
 async def test_services_that_are_not_there_are_said(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,6 +44,18 @@ def test_an_error_is_said_with_its_remedy(capsys: pytest.CaptureFixture[str]) ->
     assert "stretto dev" in said[1]
 
 
+@pytest.mark.parametrize("value", ["2", "-1.5e3", "true", "null"])
+def test_who_gave_a_number_for_a_text_hears_how_texts_are_given(
+    capsys: pytest.CaptureFixture[str], value: str
+) -> None:
+    message = f"expected the input to fit, but input.version: expected a string, but got {value}"
+    assert ended(Rejected("input_invalid", message)) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said[1] == f"  -i NAME={value} is no text; -i 'NAME=\"{value}\"' is one."
+    ended(Rejected("input_invalid", 'input.total: expected a number, but got "x"'))
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
 def test_a_mistake_of_ours_is_no_traceback_but_can_be(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -140,7 +140,7 @@ steps:
         (
             (
                 "3:25: steps.a.timeout: expected a duration from 0.001 seconds to ten "
-                "years, but got 8.63991e+09 seconds"
+                "years, but got 8639913600 seconds"
             ),
         ),
     ),
