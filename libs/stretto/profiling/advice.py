@@ -40,6 +40,12 @@ _SAYS: dict[Part, tuple[str, str]] = {
     ),
 }
 
+_RUN_OF_ITEMS = (
+    _SAYS["run"][0],
+    "everything after it waits for it: make it faster, let more of its items run at once "
+    "(`max_parallel`, more slots), or let fewer steps need it",
+)
+
 _HELD_RUN = (
     "{took} of {total} nothing was under way",
     "the run was paused, or waited for its place among those of its key",
@@ -62,9 +68,14 @@ def advise(
     """
     if total <= 0:
         return []
+    stretches = list(stretches)
     failures = _failures(stretches)
+    items = {plain(stretch.path) for stretch in stretches if stretch.path.endswith("]")}
     weights = {key: took for key, took in way.items() if key[1] not in _ENGINE}
-    found = [_advice(key, took, total, runs, failures) for key, took in weights.items()]
+    found = [
+        _advice(key, took, total, runs, failures, of_items=key[0] in items)
+        for key, took in weights.items()
+    ]
     engine = {part: sum(t for (_, of), t in way.items() if of == part) for part in _ENGINE}
     found.append(_engine(engine, total, runs))
     found = [advice for advice in found if advice.share >= MIN_SHARE]
@@ -72,10 +83,18 @@ def advise(
 
 
 def _advice(
-    key: tuple[str, Part], took: float, total: float, runs: int, failures: Mapping[str, str]
+    key: tuple[str, Part],
+    took: float,
+    total: float,
+    runs: int,
+    failures: Mapping[str, str],
+    *,
+    of_items: bool,
 ) -> Advice:
     step, part = key
     what, remedy = _SAYS[part] if step else _HELD_RUN
+    if of_items and part == "run":
+        what, remedy = _RUN_OF_ITEMS
     said = what.format(
         step=f"`{step}`",
         much="most of the time is" if took > total / 2 else "a part of the time is",

@@ -193,7 +193,8 @@ class Story:
             stretch.attempt_ended(now, data)
         if kind == "step.failed":
             name = (data.get("failure") or {}).get("type", "")
-            stretch.failures[name] = stretch.failures.get(name, 0) + 1
+            if stretch.attempts:  # a group or list that failed has had none of its own
+                stretch.failures[name] = stretch.failures.get(name, 0) + 1
             if data.get("retry_at"):
                 stretch.until(now, "backoff")
                 return

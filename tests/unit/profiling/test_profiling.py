@@ -101,6 +101,7 @@ def test_attempts_that_failed_and_the_time_between_them_are_on_the_way() -> None
             step(520, "scheduled", "a", attempt=2, task="t"),
             step(560, "completed", "a", attempt=2, worker="ann", started_at="when it began",
                  finished_at=instant(555)),
+            step(560, "failed", "all", failure=failure),
             (560, "run.completed", {}),
         ],
         a=[],
@@ -150,6 +151,8 @@ def test_the_way_goes_inside_groups_items_and_rounds() -> None:
         "poll[0].read", "poll", "poll[1].read",
     ]  # fmt: skip
     assert profile.critical_path[-2].parts == {"decide": 10, "held": 40}
+    assert profile.advice[0].step == "scan"
+    assert "let more of its items run at once (`max_parallel`" in profile.advice[0].sentence
     told = {each.step: each for each in profile.steps}
     assert told["poll.read"].took.count == 2 and told["scan"].took.count == 4
 
