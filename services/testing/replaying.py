@@ -137,6 +137,10 @@ def _counts(difference: Difference, before: Passage, after: Passage, recorded: R
     return ours is not None and (theirs is None or theirs.status == "skipped")
 
 
+_BOUNDS = frozenset({cm.TimerKind.QUEUE, cm.TimerKind.ATTEMPT, cm.TimerKind.STEP, cm.TimerKind.RUN})
+"""The timers that end what takes too long."""
+
+
 class Again(World):
     """A world in which the outside answers as it was recorded."""
 
@@ -145,6 +149,8 @@ class Again(World):
         self._recorded = recorded
         self.now_us = recorded.start_us
         self._unanswered: dict[tuple[str, int], str] = {}
+        self._not_known: set[tuple[str, int]] = set()
+        """Those of them of whose step nothing is recorded: how long they take is not known."""
         self._asked: dict[str, int] = {}
         """How many questions each path has put."""
         self.refused: list[str] = []
@@ -230,9 +236,12 @@ class Again(World):
             return
         if answer is None:
             self._unanswered[path, attempt] = "there was none"
+            if (path, 1) not in self._recorded.answers:
+                self._not_known.add((path, attempt))
             return
         if answer.task != task:
             self._unanswered[path, attempt] = f"it was one of {answer.task}, not of {task}"
+            self._not_known.add((path, attempt))
             return
         if answer.accepted_us is not None:
             accepted = cm.Accepted(path=path, attempt=attempt, worker=answer.worker)
@@ -250,6 +259,18 @@ class Again(World):
         )
         due_us = self._due(answer, answer.result_us)
         self._at(due_us, lambda: self._give(run, result), answer.result_seq)
+
+    def _fire(self, run: TestedRun, fired: cm.TimerFired) -> None:
+        """No time is up while something is out that may have been back long before."""
+        if fired.kind not in _BOUNDS or not self._waits_for_what_is_not_known(fired.path):
+            self._give(run, fired)
+
+    def _waits_for_what_is_not_known(self, path: str) -> bool:
+        return any(
+            (each, node.attempt) in self._not_known
+            and (not path or each == path or each.startswith((f"{path}.", f"{path}[")))
+            for each, node in self.run.run.open.items()
+        )
 
     @property
     def beyond(self) -> list[str]:

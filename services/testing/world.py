@@ -268,13 +268,16 @@ class World:
                 self.emitted.append((effect.path, msgspec.json.decode(effect.data)))
             case Timer():
                 fired = cm.TimerFired(path=effect.path, kind=effect.kind, attempt=effect.attempt)
-                self._at(effect.due_us, lambda: self._give(run, fired))
+                self._at(effect.due_us, lambda: self._fire(run, fired))
             case Seek():
                 self._seek(run, effect)
             case Withdraw():  # its late answer is rejected, as it is in a world with workers
                 self._left(run, effect.path, effect.attempt, failed=False)
             case _:
                 assert_never(effect)
+
+    def _fire(self, run: TestedRun, fired: cm.TimerFired) -> None:
+        self._give(run, fired)
 
     def _ask(self, run: TestedRun, effect: Ask) -> None:
         node = run.run.nodes.get(effect.path)

@@ -196,6 +196,20 @@ def test_steps_that_are_gone_or_new_are_told_and_what_is_not_known_ends_it() -> 
     assert not any(each.startswith("the run") for each in said), "how it would end is not known"
 
 
+@pytest.mark.parametrize("limit", ["timeout: 3h", "defaults: {timeout: {total: 1h}}"])
+def test_no_time_is_up_while_it_is_not_known_how_long_something_takes(limit: str) -> None:
+    # given: a step that has another name now, and nothing recorded of it
+    source = changed("  scan:\n", "  read:\n").replace("steps.scan", "steps.read")
+    source = source.replace("on_failure:", f"{limit}\non_failure:", 1)
+    # when
+    found = again(source, RUNS["small"])
+    # then: neither it nor the run is said to time out, and nothing is said to be undone
+    said = words(source, found)
+    assert found.beyond == [f"attempt 1 of step read[{n}]: there was none" for n in range(3)]
+    assert "step read[0] would run, but the run did not come to it" in " ".join(said)
+    assert not any("cancelled" in each or "failed" in each or "~" in each for each in said), said
+
+
 def test_a_step_that_is_not_in_the_definition_any_more_is_told() -> None:
     source = changed("  pause: {wait: 2h, needs: [paid]}\n", "")
     assert words(source, again(source, RUNS["small"])) == [
