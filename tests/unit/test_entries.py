@@ -54,6 +54,10 @@ def test_a_name_that_the_package_does_not_have_is_told_with_those_that_it_has() 
     with pytest.raises(ImportError, match="cannot import name 'Job' from 'stretto'"):
         from stretto import Job  # type: ignore[attr-defined]  # noqa: F401
     import stretto
+    from stretto import Context, NonRetryable, Worker
 
+    assert {Context.__module__, NonRetryable.__module__, Worker.__module__} == {
+        f"stretto.worker.{home}" for home in ("context", "errors", "worker")
+    }
     with pytest.raises(AttributeError, match="but stretto has no attribute 'Job'"):
         stretto.Job  # noqa: B018

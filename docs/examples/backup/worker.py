@@ -16,8 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypedDict
 
-from stretto import Worker
-from stretto.worker import Context, NonRetryable
+from stretto import Context, NonRetryable, Worker
 
 worker = Worker(queue="backup", slots=32)
 

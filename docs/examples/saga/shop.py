@@ -10,8 +10,7 @@ import json
 import os
 from pathlib import Path
 
-from stretto import Worker
-from stretto.worker import NonRetryable
+from stretto import NonRetryable, Worker
 
 worker = Worker(queue="saga", slots=16)
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from rich.cells import cell_len
@@ -144,11 +145,21 @@ def milliseconds(value: float | None) -> str:
 
 def local_time(text: str | None) -> str:
     """Write an instant (RFC 3339) in the time zone of this machine; the date if not today."""
+    return zoned_time(text).rpartition(" ")[0]
+
+
+def zoned_time(text: str | None, zone: str | None = None) -> str:
+    """Write an instant (RFC 3339) with the name of its time zone: of `zone` where it is known here,
+    else of this machine; the date if not today."""
     if not text:
         return ""
-    instant = datetime.fromisoformat(text).astimezone()
-    today = datetime.now(UTC).astimezone().date()
-    return instant.strftime("%H:%M:%S" if instant.date() == today else "%Y-%m-%d %H:%M:%S")
+    try:
+        place = None if zone is None else ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError):  # this machine does not know it
+        place = None
+    instant = datetime.fromisoformat(text).astimezone(place)
+    today = datetime.now(UTC).astimezone(place).date()
+    return instant.strftime("%H:%M:%S %Z" if instant.date() == today else "%Y-%m-%d %H:%M:%S %Z")
 
 
 def short(value: Any, limit: int = 100) -> str:

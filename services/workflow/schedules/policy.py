@@ -15,6 +15,7 @@ allow        starts
 import msgspec
 
 from services.workflow.schedules.records import (
+    ASKED_FOR,
     OPEN,
     Cause,
     Firing,
@@ -104,9 +105,13 @@ class Book:
         self.added.append(firing)
 
     def release(self) -> None:
-        """Start what waits, when nothing is open any more: the first of it."""
-        if self._waiting and not self._open:
-            firing = self._waiting.pop(0)
+        """Start what waits, when nothing is open any more: the first of it. While the schedule is
+        paused, only what a person asked for."""
+        paused = self._schedule.paused_us is not None
+        free = [f for f in self._waiting if not paused or f.cause in ASKED_FOR]
+        if free and not self._open:
+            firing = free[0]
+            self._waiting.remove(firing)
             self._change(firing)
             self._start(firing)
 
@@ -199,10 +204,10 @@ def aimed(schedule: Schedule, timing: Timing, covered_us: int) -> Schedule:
 
 def advance(schedule: Schedule, timing: Timing, book: Book, now_us: int) -> Schedule:
     """Let the clock come to `now_us`: what is due fires, what waits starts when it can."""
-    if schedule.paused_us is not None or schedule.removed_us is not None:
+    if schedule.removed_us is not None:
         return schedule
     book.release()
-    if now_us <= schedule.covered_us:
+    if schedule.paused_us is not None or now_us <= schedule.covered_us:
         return schedule
     spec, key = schedule.spec, jitter_key(*schedule.key)
     covered_us = now_us

@@ -41,6 +41,10 @@ class Cause(StrEnum):
     BACKFILL = "backfill"
 
 
+ASKED_FOR = (Cause.TRIGGER, Cause.BACKFILL)
+"""A person asked for it: it is carried out also while the schedule is paused."""
+
+
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     """A row of `workflow.schedule`."""
 

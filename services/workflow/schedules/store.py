@@ -79,7 +79,7 @@ _RELEASABLE = """
 select distinct f.namespace, f.name from workflow.schedule_firing f
 join workflow.schedule s using (namespace, name)
 where f.status = 'waiting' and f.shard = any($1::smallint[])
-    and s.paused_at is null and s.removed_at is null
+    and (s.paused_at is null or f.cause in ('trigger', 'backfill')) and s.removed_at is null
     and not exists (select from workflow.schedule_firing o
         where o.namespace = f.namespace and o.name = f.name and o.status in ('starting', 'started'))
 limit $2

@@ -236,6 +236,18 @@ async def test_a_backfill_fills_the_gaps_of_the_past(world: World) -> None:
     assert instants[::-1] == [f"2026-01-01T0{h}" for h in (0, 0, 1, 1, 2, 2, 3, 3)]
 
 
+async def test_a_backfill_does_not_mind_a_pause(world: World) -> None:
+    await world.define(ONE)
+    await ask(world, "apply", source=HOURLY)
+    await ask(world, "pause", name="hourly", by="ada")
+    span = {"start": "2026-01-01T00:00:00Z", "end": "2026-01-01T02:00:00Z"}
+
+    await ask(world, "backfill", name="hourly", by="ada", **span)
+
+    await eventually(lambda: statuses(world, "hourly"), lambda s: s == ["ended"] * 3)
+    assert (await show(world, "hourly"))["schedule"]["status"] == "paused"
+
+
 async def test_a_backfill_takes_the_place_of_what_was_left_out(world: World) -> None:
     await world.define(ONE)
     await ask(world, "apply", source=HOURLY)

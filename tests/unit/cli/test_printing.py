@@ -37,7 +37,15 @@ def test_an_instant_of_another_day_has_its_date() -> None:
     now = datetime.now(UTC)
     assert len(printing.local_time(now.isoformat())) == len("12:00:00")
     assert "-" in printing.local_time((now - timedelta(days=2)).isoformat())
-    assert printing.local_time(None) == ""
+    assert printing.local_time(None) == printing.zoned_time(None) == ""
+
+
+def test_an_instant_can_be_told_with_the_name_of_its_zone() -> None:
+    at = "2026-07-01T12:00:00Z"
+    assert printing.zoned_time(at, "Europe/Zurich") == "2026-07-01 14:00:00 CEST"
+    assert printing.zoned_time(at, "UTC") == "2026-07-01 12:00:00 UTC"
+    here = datetime.fromisoformat(at).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+    assert printing.zoned_time(at) == printing.zoned_time(at, "Nowhere/Atall") == here
 
 
 def test_long_values_are_cut() -> None:

@@ -304,6 +304,26 @@ def test_a_paused_schedule_starts_nothing_and_holds_what_waits() -> None:
     assert aimed(desk.schedule, desk.timing, desk.now_us).due_us is None
 
 
+def test_a_paused_schedule_does_all_that_a_person_asked_for_and_nothing_of_the_clock() -> None:
+    desk = Desk(overlap="queue_all")
+    desk.later(MINUTE_US)
+    desk.later(MINUTE_US)
+    desk.schedule = msgspec.structs.replace(desk.schedule, paused_us=desk.now_us)
+    book = Book(desk.schedule, desk.held, desk.now_us)
+    for minutes in (30, 20):
+        book.fire(NOON - minutes * MINUTE_US, Cause.BACKFILL, "queue_all")
+    desk.keep(book)
+    assert desk.statuses() == ["starting", "waiting", "waiting", "waiting"]
+
+    for _ in range(3):
+        desk.end_runs()
+        desk.later(HOUR_US)
+
+    assert [(str(f.cause), str(f.status)) for f in desk.firings.values()] == [
+        ("time", "ended"), ("time", "waiting"), ("backfill", "ended"), ("backfill", "ended"),
+    ]  # fmt: skip
+
+
 def test_a_spent_schedule_is_not_due() -> None:
     desk = Desk(end="2026-07-01T12:01:30.000000Z")
 

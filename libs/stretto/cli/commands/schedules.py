@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from stretto.cli.calling import Call, bus_command
 from stretto.cli.commands.control import BY_VARIABLE, user
 from stretto.cli.exits import EXIT_USAGE
 from stretto.cli.groups import CommandGroup
-from stretto.cli.printing import local_time, note, out, print_json, status, table
+from stretto.cli.printing import note, out, print_json, status, table, zoned_time
 from stretto.cli.source_files import mistakes_shown, read_source, show_mistakes
 from stretto.client import Client
 from stretto.contracts.schedules import (
@@ -56,8 +57,8 @@ async def schedules_command(call: Call) -> None:
             escape(s.workflow),
             status(s.status),
             escape(s.timing) + ("" if s.timezone == "UTC" else f" [dim]{escape(s.timezone)}[/]"),
-            local_time(s.next),
-            _last(s.last),
+            zoned_time(s.next, s.timezone),
+            _last(s.last, s.timezone),
         )
         for s in found
     ]
@@ -65,8 +66,8 @@ async def schedules_command(call: Call) -> None:
     table(columns, rows, "No schedules. `stretto schedule apply FILE` adds one.")
 
 
-def _last(firing: Firing | None) -> str:
-    return "" if firing is None else f"{local_time(firing.instant)} {_became(firing)}"
+def _last(firing: Firing | None, zone: str) -> str:
+    return "" if firing is None else f"{zoned_time(firing.instant, zone)} {_became(firing)}"
 
 
 def _became(firing: Firing) -> str:
@@ -127,7 +128,7 @@ async def apply_schedule(
     for warning in done.warnings:
         note(f"warning: {file}:{warning['line']}:{warning['column']}: {warning['reason']}")
     kept = "" if done.changed else "  [dim]as before[/]"
-    following = f"  next {local_time(done.next)}" if done.next else "  no instant to come"
+    following = f"  next {zoned_time(done.next)}" if done.next else "  no instant to come"
     out().print(f"schedule {escape(done.schedule)}{following}{kept}")
 
 
@@ -154,6 +155,7 @@ def _document(what: str) -> str | None:
 
 def _print_view(view: ScheduleView) -> None:
     told = view.schedule
+    at = partial(zoned_time, zone=told.timezone)
     screen = out()
     screen.print(f"[bold]{escape(told.schedule)}[/]  starts {escape(told.workflow)}")
     if told.description:
@@ -161,20 +163,24 @@ def _print_view(view: ScheduleView) -> None:
     screen.print(f"status   {status(told.status)}" + _paused(told))
     screen.print(f"when     {escape(told.timing)}  [dim]{escape(told.timezone)}[/]")
     screen.print(f"overlap  {told.overlap}")
-    for number, at in enumerate(view.upcoming):
-        screen.print(f"{'next' if number == 0 else '':<9}{local_time(at)}")
+    for number, instant in enumerate(view.upcoming):
+        screen.print(f"{'next' if number == 0 else '':<9}{at(instant)}")
     if view.firings:
         screen.print()
         rows = [
-            (local_time(f.instant), f.cause, _became(f), f.run_id or escape(f.reason or ""))
+            (
+                at(f.instant),
+                f.cause,
+                _became(f),
+                f.run_id or escape(f.reason or ""),
+            )
             for f in view.firings
         ]
         table(("at", "cause", "status", "run"), rows, "")
     if view.changes:
         screen.print()
         changes = [
-            (local_time(c.at), c.command, escape(c.by or ""), escape(c.reason or ""))
-            for c in view.changes
+            (at(c.at), c.command, escape(c.by or ""), escape(c.reason or "")) for c in view.changes
         ]
         table(("at", "change", "by", "reason"), changes, "")
 
@@ -275,5 +281,5 @@ def _sentence(done: Scheduled) -> str:
         skipped = f", {done.skipped} left out" if done.skipped else ""
         instants = "1 instant" if done.firings == 1 else f"{done.firings} instants"
         return f"{instants} to make up for{skipped}"
-    following = f"; next {local_time(done.next)}" if done.command == "resume" and done.next else ""
+    following = f"; next {zoned_time(done.next)}" if done.command == "resume" and done.next else ""
     return _DONE[done.command] + following

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
 from rich.markup import escape
 from rich.tree import Tree
 
-from stretto.cli.calling import data_option
+from stretto.cli.calling import Call, call_options, data_option
 from stretto.cli.printing import note, out, print_json, seconds
-from stretto.cli.run_ids import MAX_MATCHES, digits_of, may_begin
-from stretto.client import Rejected
+from stretto.cli.run_ids import MAX_MATCHES, digits_of, may_begin, run_of
+from stretto.client import Client, Rejected
 from stretto.client.explaining import OWN_PREFIX
 from stretto.contracts import ids
 from stretto.dev.environment import OTLP_ENDPOINT
+from stretto.dev.ready_file import read_ready
 from stretto.dev.traces import Node, Span, TraceStore, tree_of
 from stretto.runtime.errors import PermanentError
 from stretto.telemetry.names import (
@@ -33,13 +36,13 @@ _SHOWN = (ATTR_TASK, ATTR_WORKER, ATTR_QUEUE)
 @click.command("trace")
 @click.argument("run_id", metavar="RUN")
 @data_option
-@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
-def trace_command(run_id: str, data: Path, as_json: bool) -> None:
+@call_options
+def trace_command(call: Call, run_id: str, data: Path) -> None:
     """Print the trace of a run as a tree of spans, as `stretto dev` of this machine kept it.
 
     The trace id of a run is its run id without dashes: any tracing backend finds it by that.
     """
-    trace_id = _trace_of(run_id, data / "traces")
+    trace_id = _trace_of(call, run_id, data)
     spans = TraceStore.read_from(data / "traces", trace_id)
     if not spans:
         raise PermanentError(
@@ -49,7 +52,7 @@ def trace_command(run_id: str, data: Path, as_json: bool) -> None:
             "sampled, its spans have not arrived yet, or they went to another receiver "
             f"({OTLP_ENDPOINT})",
         )
-    if as_json:
+    if call.json:
         print_json({"trace_id": trace_id, "spans": spans})
         return
     if _lacks_workers(spans):
@@ -66,17 +69,24 @@ def trace_command(run_id: str, data: Path, as_json: bool) -> None:
         out().print(tree)
 
 
-def _trace_of(text: str, directory: Path) -> str:
-    """The id of the trace that is meant: of a whole run id, or of the beginning of one."""
+def _trace_of(call: Call, text: str, data: Path) -> str:
+    """The id of the trace that is meant: of a whole run id, of the beginning of one that has spans
+    here, or of what the bus knows by the text."""
+    directory = data / "traces"
     try:
         return ids.parse_run_id(text).hex()
     except ValueError:
         found = TraceStore.ids_in(directory, digits_of(text)) if may_begin(text) else []
+        ready = read_ready(data)
+        bus = call.url or (ready.nats if ready else None)
+        if not found and bus is not None:
+            return asyncio.run(_run_on_bus(replace(call, url=bus), text)).hex()
         if not found:
             raise Rejected(
                 "run_id_invalid",
                 f"expected the id of a run, or the beginning of one of which {directory} has "
-                f"spans, but got {text[:60]!r}; spans know no keys: `stretto show` tells the id",
+                f"spans, but got {text[:60]!r}; keys are looked up on the bus, and no `stretto "
+                f"dev` runs on {data} (--nats says where another one is)",
             ) from None
     if len(found) == 1:
         return found[0]
@@ -84,6 +94,12 @@ def _trace_of(text: str, directory: Path) -> str:
     raise Rejected(
         "run_ambiguous", f"expected {text!r} to mean one run, but {len(found)} fit:\n  {kept}"
     )
+
+
+async def _run_on_bus(call: Call, text: str) -> bytes:
+    client: Client
+    async with call.client() as client:
+        return ids.parse_run_id((await run_of(client, text)).id)
 
 
 def _lacks_workers(spans: Sequence[Span]) -> bool:
