@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 
 from services.testing.tested_run import TestedRun
 from stretto.contracts import events as ev
+from stretto.contracts.asks import Ask, AskPlan
 from stretto.contracts.codec import decode_ask_plan
 from stretto.contracts.events import COMPENSATION_SUFFIX
-from stretto.contracts.graph import Ask, AskPlan, Graph, StepPlan
+from stretto.contracts.graph import Graph, StepPlan
 from stretto.testing.outline import steps_of
 from stretto.testing.scene import Coverage
 

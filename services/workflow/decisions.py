@@ -11,8 +11,8 @@ from services.workflow.core.values import value_of
 from services.workflow.rows import StoredEvent
 from stretto.bus.service import Refusal
 from stretto.contracts import events as ev
+from stretto.contracts.asks import Ask
 from stretto.contracts.decisions import AskedDecision
-from stretto.contracts.graph import Ask
 from stretto.contracts.ids import run_id_text
 from stretto.contracts.payload import NULL
 from stretto.runtime.clock import rfc3339

@@ -32,6 +32,7 @@ from services.workflow.telling import emitted_message
 from stretto.bus.publisher import Outgoing
 from stretto.bus.wire import publish_command
 from stretto.contracts import subjects
+from stretto.contracts.asks import Ask as AskOf
 from stretto.contracts.codec import pack
 from stretto.contracts.failures import Failure, FailureType
 from stretto.contracts.frames import (
@@ -43,7 +44,6 @@ from stretto.contracts.frames import (
     RateRecord,
     WithdrawRecord,
 )
-from stretto.contracts.graph import Ask as AskOf
 from stretto.contracts.routes import RouteRecord
 from stretto.runtime.topology import CHARGED_LANE, lane_of
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from stretto.contracts.graph import TableInput, TablePlan, TableRule
+from stretto.contracts.asks import TableInput, TablePlan, TableRule
 from stretto.expression import Kind, ProgramCache
 from stretto.table.cells import read_cell
 from stretto.table.compiled import CompiledTable

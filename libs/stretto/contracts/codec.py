@@ -8,7 +8,8 @@ import msgspec
 
 from stretto.contracts import events as ev
 from stretto.contracts import frames, public
-from stretto.contracts.graph import AskPlan, Graph
+from stretto.contracts.asks import AskPlan
+from stretto.contracts.graph import Graph
 from stretto.contracts.reuse import Purged, PurgeRequest
 from stretto.contracts.schedules import Scheduled, ScheduleRequest
 

@@ -2,8 +2,8 @@
 
 import msgspec
 
+from stretto.contracts.asks import Ask, AskPlan, DevicesPlan, Ref, TablePlan
 from stretto.contracts.codec import json_encode
-from stretto.contracts.graph import Ask, AskPlan, DevicesPlan, Ref, TablePlan
 from stretto.contracts.payload import NULL
 
 Place = tuple[str, ...]

@@ -5,8 +5,8 @@ import hashlib
 import msgspec
 
 from stretto.contracts.admission import DEFAULT_PRIORITY
+from stretto.contracts.asks import Ask
 from stretto.contracts.graph import (
-    Ask,
     Case,
     Catch,
     Compensation,

@@ -8,10 +8,10 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from stretto.contracts.asks import HitPolicy
 from stretto.contracts.graph import (
     ApprovalPlan,
     ChildPlan,
-    HitPolicy,
     Join,
     Kind,
     Rate,

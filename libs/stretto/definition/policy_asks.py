@@ -2,7 +2,7 @@
 
 import msgspec
 
-from stretto.contracts.graph import (
+from stretto.contracts.asks import (
     POLICY_ESCALATE,
     POLICY_LABELS,
     POLICY_PRIORITY,

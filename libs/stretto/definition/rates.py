@@ -3,7 +3,8 @@
 import msgspec
 
 from stretto.contracts.admission import MAX_AMOUNT
-from stretto.contracts.graph import POLICY_RATE, KeyRate
+from stretto.contracts.asks import POLICY_RATE
+from stretto.contracts.graph import KeyRate
 from stretto.definition.concurrency import KEY, settled_key
 from stretto.definition.container_shapes import Placed, Record
 from stretto.definition.expressions import Expressions

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection
 from typing import NamedTuple
 
-from stretto.contracts.graph import Ref
+from stretto.contracts.asks import Ref
 from stretto.definition.asks import Place
 from stretto.definition.dependencies import Frame, Need
 from stretto.definition.mistakes import Report

@@ -4,7 +4,8 @@ from typing import Any
 
 import msgspec
 
-from stretto.contracts.graph import POLICY_CACHE, Cache
+from stretto.contracts.asks import POLICY_CACHE
+from stretto.contracts.graph import Cache
 from stretto.definition.concurrency import KEY, settled_key
 from stretto.definition.container_shapes import Placed, Record, Short
 from stretto.definition.durations import Duration

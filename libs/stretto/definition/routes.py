@@ -16,8 +16,8 @@ from typing import Any
 
 import msgspec
 
+from stretto.contracts.asks import Ask, Ref
 from stretto.contracts.codec import json_encode
-from stretto.contracts.graph import Ask, Ref
 from stretto.contracts.routes import STRATEGIES, Otherwise, Preference, RoutePlan, Strategy
 from stretto.definition.asks import Place
 from stretto.definition.container_shapes import ListOf, Placed, Record

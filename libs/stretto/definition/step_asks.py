@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from stretto.contracts.asks import POLICY_CONCURRENCY, DevicesPlan, Ref
 from stretto.contracts.events import COMPENSATION_SUFFIX
-from stretto.contracts.graph import POLICY_CONCURRENCY, DevicesPlan, Ref
 from stretto.contracts.payload import NULL
 from stretto.definition.asks import AskText
 from stretto.definition.drafts import EMPTY_INPUT, OutputDraft, StepDraft, TaskDraft

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
+from stretto.contracts.asks import TablePlan
 from stretto.contracts.codec import json_encode
-from stretto.contracts.graph import TablePlan
 from stretto.definition.mistakes import Report
 from stretto.definition.model import TableText
 from stretto.definition.nodes import Mapping, Node

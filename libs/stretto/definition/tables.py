@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple, cast
 
 import msgspec
 
-from stretto.contracts.graph import TableInput, TablePlan, TableRule
+from stretto.contracts.asks import TableInput, TablePlan, TableRule
 from stretto.definition.expressions import Expressions
 from stretto.definition.mistakes import Report
 from stretto.definition.model import InputText, RuleText, StepText, TableText

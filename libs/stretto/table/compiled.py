@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from time import perf_counter_ns
 from typing import Any, NamedTuple
 
-from stretto.contracts.graph import TablePlan
+from stretto.contracts.asks import TablePlan
 from stretto.expression.cache import ProgramCache
 from stretto.expression.errors import EvaluationError, ExpressionError
 from stretto.expression.kinds import Kind

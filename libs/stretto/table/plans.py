@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from stretto.contracts.graph import TablePlan
+from stretto.contracts.asks import TablePlan
 from stretto.table.cells import expression_in
 
 

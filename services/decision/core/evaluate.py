@@ -7,10 +7,10 @@ import msgspec
 
 from services.decision.core.failures import evaluation_message, expression_failure
 from services.decision.core.plans import BrokenPlan, CompiledPlan
+from stretto.contracts.asks import DevicesPlan
 from stretto.contracts.codec import json_encode
 from stretto.contracts.failures import Failure
 from stretto.contracts.frames import DecidedRecord, DecideRecord
-from stretto.contracts.graph import DevicesPlan
 from stretto.contracts.unreadable import UNREADABLE
 from stretto.expression.errors import EvaluationError
 from stretto.expression.paths import Scope, show_path

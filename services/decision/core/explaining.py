@@ -11,6 +11,7 @@ import msgspec
 
 from services.decision.core.evaluate import ABSENT, FrameValues, evaluate, scope_of
 from services.decision.core.plans import BrokenPlan, CompiledPlan, PlanCache
+from stretto.contracts.asks import AskPlan
 from stretto.contracts.codec import decode_ask_plan, json_encode
 from stretto.contracts.decisions import (
     CaseTold,
@@ -24,7 +25,6 @@ from stretto.contracts.decisions import (
     Told,
 )
 from stretto.contracts.frames import DecidedRecord, DecideRecord
-from stretto.contracts.graph import AskPlan
 from stretto.expression import EvaluationError, Kind, Program
 from stretto.expression.errors import shorten
 from stretto.expression.paths import Scope, look_up, show_path

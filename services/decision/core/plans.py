@@ -4,9 +4,9 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 from services.decision.core.failures import expression_failure, mistake_failure
+from stretto.contracts.asks import AskPlan, DevicesPlan
 from stretto.contracts.codec import decode_ask_plan
 from stretto.contracts.failures import Failure
-from stretto.contracts.graph import AskPlan, DevicesPlan
 from stretto.contracts.payload import NULL
 from stretto.contracts.unreadable import UNREADABLE
 from stretto.expression.cache import CacheStatistics, ProgramCache

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from services.decision.routing.answers import Routes
 from services.decision.routing.matching import Matched, Matcher
+from stretto.contracts.asks import DevicesPlan
 from stretto.contracts.codec import json_encode
 from stretto.contracts.failures import Failure, FailureType
-from stretto.contracts.graph import DevicesPlan
 from stretto.contracts.routes import RoutePlan
 from stretto.expression.cache import ProgramCache
 from stretto.expression.errors import EvaluationError, ExpressionError

@@ -28,9 +28,9 @@ from services.workflow.core.nodes import Node
 from services.workflow.core.state import Run
 from services.workflow.core.statuses import OUT, NodeStatus, Role, RunPhase
 from stretto.contracts import events as ev
+from stretto.contracts.asks import POLICY_CONCURRENCY, POLICY_LABELS
 from stretto.contracts.failures import Failure, FailureType
 from stretto.contracts.frames import DecidedRecord
-from stretto.contracts.graph import POLICY_CONCURRENCY, POLICY_LABELS
 from stretto.contracts.ids import run_id_text
 from stretto.contracts.payload import NULL
 

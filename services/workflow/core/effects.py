@@ -17,8 +17,8 @@ from services.workflow.core.state import Run
 from services.workflow.core.statuses import NodeStatus, Role, RunPhase
 from stretto.contracts import events as ev
 from stretto.contracts.admission import DEFAULT_PRIORITY
+from stretto.contracts.asks import Ask as AskOf
 from stretto.contracts.failures import FailureType
-from stretto.contracts.graph import Ask as AskOf
 from stretto.contracts.graph import ChildPlan, TaskPlan, Timeouts
 
 

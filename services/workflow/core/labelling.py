@@ -9,9 +9,9 @@ import msgspec
 from services.workflow.core.nodes import Node
 from services.workflow.core.statuses import Role
 from stretto.contracts import events as ev
+from stretto.contracts.asks import POLICY_LABELS
 from stretto.contracts.bounds import MAX_LABEL_CHARS
 from stretto.contracts.failures import Failure, FailureType
-from stretto.contracts.graph import POLICY_LABELS
 
 _SHOWN_CHARS = 80
 

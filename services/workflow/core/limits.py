@@ -9,6 +9,14 @@ from services.workflow.core.keys import key_text
 from services.workflow.core.nodes import Node
 from stretto.contracts import events as ev
 from stretto.contracts.admission import MAX_PRIORITY
+from stretto.contracts.asks import (
+    POLICY_CACHE,
+    POLICY_ESCALATE,
+    POLICY_PRIORITY,
+    POLICY_RATE,
+    POLICY_RETRY,
+    POLICY_TIMEOUT,
+)
 from stretto.contracts.bounds import (
     MAX_ATTEMPTS,
     MAX_BACKOFF,
@@ -18,16 +26,7 @@ from stretto.contracts.bounds import (
 )
 from stretto.contracts.durations import parse_duration
 from stretto.contracts.failures import Failure, FailureType
-from stretto.contracts.graph import (
-    POLICY_CACHE,
-    POLICY_ESCALATE,
-    POLICY_PRIORITY,
-    POLICY_RATE,
-    POLICY_RETRY,
-    POLICY_TIMEOUT,
-    Retry,
-    Timeouts,
-)
+from stretto.contracts.graph import Retry, Timeouts
 
 _decode = msgspec.json.Decoder().decode
 _SHOWN_CHARS = 80

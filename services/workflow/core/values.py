@@ -9,7 +9,7 @@ from services.workflow.core.instants import instant
 from services.workflow.core.nodes import Node, Scope
 from services.workflow.core.state import Run
 from services.workflow.core.statuses import NodeStatus, Role
-from stretto.contracts.graph import Ref
+from stretto.contracts.asks import Ref
 from stretto.contracts.ids import run_id_text
 
 _encode = msgspec.json.Encoder().encode

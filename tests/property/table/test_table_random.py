@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stretto.contracts.graph import HitPolicy
+from stretto.contracts.asks import HitPolicy
 from stretto.table.cells import read_cell
 from stretto.table.check import Dimension, check_table
 from stretto.table.domains import domain_of_schema

@@ -14,6 +14,7 @@ from services.workflow.core.nodes import Node
 from services.workflow.core.statuses import OUT, NodeStatus, RunPhase
 from services.workflow.core.values import value_of
 from services.workflow.sweeping import has_cause
+from stretto.contracts.asks import Ref
 from stretto.contracts.failures import Failure
 from stretto.contracts.graph import (
     ApprovalPlan,
@@ -22,7 +23,6 @@ from stretto.contracts.graph import (
     Catch,
     ChildPlan,
     Compensation,
-    Ref,
     Repeat,
     ScopePlan,
     SignalPlan,

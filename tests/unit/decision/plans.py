@@ -6,9 +6,9 @@ import msgspec
 
 from services.decision.core.evaluate import ABSENT, FrameValues, evaluate
 from services.decision.core.plans import PlanCache
+from stretto.contracts.asks import AskPlan
 from stretto.contracts.codec import json_encode, pack
 from stretto.contracts.frames import DecidedRecord, DecideRecord
-from stretto.contracts.graph import AskPlan
 from stretto.contracts.payload import NULL
 
 RUN = bytes(range(16))

@@ -9,9 +9,9 @@ import pytest
 
 from services.decision.core.explaining import MAX_RULES_TOLD, explain
 from services.decision.core.plans import PlanCache
+from stretto.contracts.asks import AskPlan, TableInput, TablePlan, TableRule
 from stretto.contracts.codec import json_encode
 from stretto.contracts.decisions import Explained, ExplainRequest
-from stretto.contracts.graph import AskPlan, TableInput, TablePlan, TableRule
 
 
 def told(plan: AskPlan, *values: Any, absent: tuple[int, ...] = ()) -> Explained:

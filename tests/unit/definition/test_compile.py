@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from stretto.contracts.asks import Ask, AskPlan, Ref
 from stretto.contracts.codec import decode_ask_plan, decode_graph, json_encode
-from stretto.contracts.graph import Ask, AskPlan, Case, Graph, Join, Ref, Retry, StepPlan, Timeouts
+from stretto.contracts.graph import Case, Graph, Join, Retry, StepPlan, Timeouts
 from stretto.definition import canonical, compile_graph, content_hash, load
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "definition"

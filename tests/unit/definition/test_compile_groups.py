@@ -3,12 +3,12 @@
 import msgspec
 import pytest
 
+from stretto.contracts.asks import Ref
 from stretto.contracts.codec import decode_graph, json_encode
 from stretto.contracts.graph import (
     ApprovalPlan,
     CancelPlan,
     ChildPlan,
-    Ref,
     Retry,
     SomeOf,
     StepPlan,

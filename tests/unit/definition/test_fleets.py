@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from stretto.contracts.graph import Amount, AskPlan, Halt, Rate, RolloutPlan, StepPlan
+from stretto.contracts.asks import AskPlan
+from stretto.contracts.graph import Amount, Halt, Rate, RolloutPlan, StepPlan
 from stretto.contracts.routes import RoutePlan
 from stretto.definition import compile_graph, json_schema, load
 

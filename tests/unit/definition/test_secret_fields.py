@@ -4,9 +4,9 @@ import msgspec
 import pytest
 
 from services.decision.routing.answers import Routes
+from stretto.contracts.asks import AskPlan
 from stretto.contracts.codec import json_encode
 from stretto.contracts.failures import Failure
-from stretto.contracts.graph import AskPlan
 from stretto.contracts.public import Presence
 from stretto.contracts.routes import RankQuestion, RoutePlan
 from stretto.definition import compile_graph, load

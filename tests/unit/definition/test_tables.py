@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from services.testing.world import World
+from stretto.contracts.asks import AskPlan
 from stretto.contracts.codec import decode_ask_plan
-from stretto.contracts.graph import AskPlan
 from stretto.definition import compile_graph, load
 from stretto.definition.loading import Loaded
 from stretto.table.limits import MAX_RULES

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from stretto.contracts.graph import HitPolicy, TableInput, TablePlan, TableRule
+from stretto.contracts.asks import HitPolicy, TableInput, TablePlan, TableRule
 from stretto.expression import EvaluationError, ProgramCache
 from stretto.table.compiled import CompiledTable
 from stretto.table.hits import nothing

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from stretto.contracts.graph import HitPolicy
+from stretto.contracts.asks import HitPolicy
 from stretto.expression import ExpressionError
 from stretto.table.limits import MAX_HITS
 from stretto.table.measuring import MAX_COUNTED, SAMPLE_EVERY, Measured

@@ -9,19 +9,17 @@ from services.workflow.core import CONTINUE, Rejection, Run, apply, decide, effe
 from services.workflow.core import commands as cm
 from services.workflow.core.effects import Ask, Dispatch, Effect, Timer
 from stretto.contracts import events as ev
+from stretto.contracts.asks import Ask as AskOf
+from stretto.contracts.asks import Ref
 from stretto.contracts.codec import decode_event, json_encode
 from stretto.contracts.failures import Failure
 from stretto.contracts.frames import DecidedRecord
-from stretto.contracts.graph import (
-    Ask as AskOf,
-)
 from stretto.contracts.graph import (
     Case,
     Compensation,
     ForEach,
     Graph,
     Join,
-    Ref,
     Retry,
     ScopePlan,
     StepPlan,

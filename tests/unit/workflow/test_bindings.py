@@ -9,9 +9,10 @@ from services.workflow.core.effects import Timer
 from services.workflow.rows import StoredEvent
 from stretto.bus.service import Refusal
 from stretto.contracts import events as ev
+from stretto.contracts.asks import Ask
 from stretto.contracts.bindings import Bindings
 from stretto.contracts.codec import json_encode
-from stretto.contracts.graph import Ask, Retry, TaskPlan
+from stretto.contracts.graph import Retry, TaskPlan
 from stretto.contracts.ids import run_id_text
 from stretto.contracts.routes import Candidate, Ranked, RoutePlan
 from tests.unit.workflow.builders import Story, graph, task

@@ -12,9 +12,9 @@ from services.workflow.decisions import asked_decision, asking_seq
 from services.workflow.resolving import uses_of
 from services.workflow.rows import StoredEvent
 from stretto.bus.service import Refusal
+from stretto.contracts.asks import AskPlan, TableInput, TablePlan, TableRule
 from stretto.contracts.codec import json_encode
 from stretto.contracts.decisions import AskedDecision
-from stretto.contracts.graph import AskPlan, TableInput, TablePlan, TableRule
 
 DEFINITION = """\
 workflow: w

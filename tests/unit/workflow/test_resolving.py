@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from services.workflow.resolving import touches, uses_of
+from stretto.contracts.asks import AskPlan
 from stretto.contracts.codec import json_encode
-from stretto.contracts.graph import AskPlan
 
 REF = {"$payload": "0" * 64, "bytes": 9}
 INPUT = {"image": REF, "name": "x", "list": [REF, 1], "plain": {"a": {"b": 1}}}

@@ -10,7 +10,8 @@ from services.workflow.core.nodes import Node, Scope
 from services.workflow.core.rolling import each_of, name_of, progress
 from services.workflow.core.statuses import Role
 from stretto.contracts import events as ev
-from stretto.contracts.graph import Amount, Ask, ForEach, RolloutPlan, ScopePlan, StepPlan
+from stretto.contracts.asks import Ask
+from stretto.contracts.graph import Amount, ForEach, RolloutPlan, ScopePlan, StepPlan
 from stretto.contracts.public import ControlRequest
 
 from .fleets import begun, scheduled, told, update

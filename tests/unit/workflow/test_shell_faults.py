@@ -29,8 +29,8 @@ from services.workflow.registry import Registry
 from services.workflow.republishing import Republisher
 from services.workflow.slots import Slot
 from services.workflow.sweeping import Sweep
+from stretto.contracts.asks import Ask as AskOf
 from stretto.contracts.codec import json_encode
-from stretto.contracts.graph import Ask as AskOf
 from stretto.contracts.public import ControlRequest
 from stretto.payloads.references import reference_to
 from stretto.runtime.errors import TransientError

@@ -22,9 +22,9 @@ from services.workflow.sweeping import has_cause, is_stalled
 from services.workflow.telling import event_commands, log_messages
 from services.workflow.timers import Timers
 from stretto.contracts import events as ev
+from stretto.contracts.asks import Ask as AskOf
+from stretto.contracts.asks import Ref
 from stretto.contracts.codec import unpack_log
-from stretto.contracts.graph import Ask as AskOf
-from stretto.contracts.graph import Ref
 from stretto.contracts.public import ControlRequest
 from stretto.testkit.clock import FakeClock
 from tests.unit.workflow.builders import RUN_ID, START_US, graph, task

@@ -11,8 +11,9 @@ import click
 from stretto.cli.exits import EXIT_USAGE
 from stretto.cli.printing import note, print_json
 from stretto.cli.source_files import read_source
+from stretto.contracts.asks import AskPlan
 from stretto.contracts.codec import decode_ask_plan
-from stretto.contracts.graph import AskPlan, ScopePlan
+from stretto.contracts.graph import ScopePlan
 from stretto.definition import compile_graph, load
 
 

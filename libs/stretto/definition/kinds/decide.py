@@ -7,7 +7,7 @@ the types of the inputs are known (`definition.tables`).
 
 from typing import Any, get_args
 
-from stretto.contracts.graph import HitPolicy
+from stretto.contracts.asks import HitPolicy
 from stretto.definition.container_shapes import ListOf, MapOf, Placed, Record, Short, Value
 from stretto.definition.kinds.spec import ANY_STEP, CATCHING, PER_ITEM, UNDOABLE, KindSpec
 from stretto.definition.limits import MAX_CONSTANT_ITEMS, MAX_TEXT_CHARS

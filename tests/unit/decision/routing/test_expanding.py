@@ -8,10 +8,10 @@ from services.decision.held import MAX_HELD, Held
 from services.decision.routing import expanding
 from services.decision.routing.answers import Routes
 from services.decision.routing.expanding import HEARD_ALL_US, PresentDevices
+from stretto.contracts.asks import AskPlan, DevicesPlan
 from stretto.contracts.codec import json_encode
 from stretto.contracts.failures import Failure
 from stretto.contracts.frames import DecidedRecord, DecideFrame, DecideRecord
-from stretto.contracts.graph import AskPlan, DevicesPlan
 from stretto.contracts.public import Presence
 from stretto.expression.errors import EvaluationError
 
