@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from services.execution.core.admission import Admission, Counts
+from services.execution.core.answered import Answered
 from services.execution.core.attempt import Attempt
 from services.execution.core.effects import Effect, Short, Silent, StopOwn
 from services.execution.core.gate import Gate, Told
@@ -61,6 +62,9 @@ OWN_PATIENCE_S = 3.0
 
 RECONCILE_EVERY_TICKS = 40
 """Every 10 s: attempts whose messages were acknowledged long ago are forgotten."""
+
+ANSWERED_FOR_US = 30_000_000
+"""After so long the workflow service has read the results that came when it was asked."""
 
 RESOURCE_SHORTAGE = "ResourceShortage"
 
@@ -118,12 +122,16 @@ class Desk:
             pool=self._core.pool,
         )
         self._gate = Gate(rates)
+        self._answered = Answered()
+        self._open_since_us = 0
+        """When what is open was sent to us; 0: not yet."""
         self._entrance = Entrance(
             self._core,
             self._gate,
             self.router,
             self._house,
-            context.clock,
+            answered=self._answered,
+            clock=context.clock,
             do=self._do,
             answer=self._answer,
         )
@@ -144,6 +152,7 @@ class Desk:
             self._core,
             self._gate,
             self.router,
+            answered=self._answered,
             measures=measures,
             counts=self._is_counting,
             changed=self._changed,
@@ -271,6 +280,10 @@ class Desk:
         self._core.deaf(self._context.clock.now_us())
         self.router.core.deaf(self._context.clock.now_us())
 
+    def results_lost(self) -> None:
+        """Take note that the stream of results was deleted: what is asked for again is sent."""
+        self._answered.clear()
+
     def store_lost(self) -> None:
         """Take note that the work stream was deleted: everything that is out goes out again."""
         self._sender.forget_queues()
@@ -326,6 +339,8 @@ class Desk:
         """Forget attempts whose messages were acknowledged although we saw no result of them."""
         self._core.forget_idle_lines()
         self._entrance.settle()
+        if 0 < self._open_since_us < now_us - ANSWERED_FOR_US:
+            self._answered.close()
         try:
             bounds = await self._work.bounds()
         except TransientError as error:
@@ -337,7 +352,9 @@ class Desk:
             self._changed.set()
 
     async def _ask_open(self) -> None:
-        """Ask the workflow service for what is open on this lane, until it answers."""
+        """Ask the workflow service for what is open on this lane, until it answers; after the
+        results are read that it may not know yet."""
+        await self._results.caught_up.wait()
         wait_s = OPEN_FIRST_WAIT_S
         request = json_encode({"lane": self.lane})
         while True:
@@ -348,6 +365,7 @@ class Desk:
                 await self._context.clock.sleep(wait_s)
                 wait_s = min(wait_s * 2, OPEN_MAX_WAIT_S)
             else:
+                self._open_since_us = self._context.clock.now_us()
                 return
 
     def _do(self, effects: Iterable[Effect]) -> None:

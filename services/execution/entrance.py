@@ -4,6 +4,7 @@ its route, to a queue, or to the tasks that run here."""
 from collections.abc import Callable, Iterable
 
 from services.execution.core.admission import OWN_PREFIX, Admission
+from services.execution.core.answered import Answered
 from services.execution.core.attempt import Attempt, State
 from services.execution.core.effects import Effect
 from services.execution.core.gate import Gate
@@ -22,6 +23,7 @@ class Entrance:
 
     Args:
         gate: who waits for the rate of a key.
+        answered: whose results came since the lane was taken.
         do: carries out what admission wants.
         answer: answers for an attempt that can be sent nowhere.
     """
@@ -32,8 +34,9 @@ class Entrance:
         gate: Gate,
         router: Router,
         house: House,
-        clock: Clock,
         *,
+        answered: Answered,
+        clock: Clock,
         do: Callable[[Iterable[Effect]], None],
         answer: Callable[[Attempt, Failure], None],
     ) -> None:
@@ -41,6 +44,7 @@ class Entrance:
         self._core = core
         self._router = router
         self._house = house
+        self._answered = answered
         self._clock = clock
         self._do = do
         self._answer = answer
@@ -64,6 +68,8 @@ class Entrance:
                 self._do(core.repeated(known, record.queue, now_us, again=record.again))
                 continue
             if record.rate is not None and id_ in self.gate:
+                continue
+            if record.again and id_ in self._answered:
                 continue
             try:
                 attempt = attempt_of(record, id_)

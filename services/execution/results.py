@@ -6,6 +6,7 @@ from collections.abc import Callable
 import msgspec
 
 from services.execution.core.admission import Admission
+from services.execution.core.answered import Answered
 from services.execution.core.attempt import Attempt
 from services.execution.core.gate import Gate
 from services.execution.measures import Measures
@@ -20,6 +21,9 @@ from stretto.runtime.context import ServiceContext
 from stretto.runtime.topology import CHARGED_LANE, execution_results
 
 RESULTS_BATCH = 500
+
+CATCH_UP_S = 0.25
+"""So long the first results may be on their way."""
 
 RESULTS_LINGER_S = 0.01
 """Nothing waits for what is freed, unless a queue is at its limit of thousands: results of this
@@ -49,6 +53,7 @@ class Results:
     """See the module's docstring; `run` until cancelled, and `overhear` where it `overhears`.
 
     Args:
+        answered: takes the ids of results, while it is open.
         counts: whether results of attempts of other lanes' partitions may matter now.
         changed: set whenever something may go out.
     """
@@ -61,6 +66,7 @@ class Results:
         gate: Gate,
         router: Router,
         *,
+        answered: Answered,
         measures: Measures,
         counts: Callable[[], bool],
         changed: asyncio.Event,
@@ -70,9 +76,12 @@ class Results:
         self._core = core
         self._gate = gate
         self._router = router
+        self._answered = answered
         self._measures = measures
         self._counts = counts
         self._changed = changed
+        self.caught_up = asyncio.Event()
+        """Set when the results are read that were there before us."""
 
     @property
     def overhears(self) -> bool:
@@ -85,7 +94,10 @@ class Results:
         consumer = execution_results(self._lane, settings.lanes, settings.partitions)
         async with self._context.pull(consumer, RESULTS_BATCH) as loop:
             while True:
-                messages = await loop.next_batch()
+                first_s = None if self.caught_up.is_set() else CATCH_UP_S
+                messages = await loop.next_batch(timeout_s=first_s)
+                if len(messages) < RESULTS_BATCH:
+                    self.caught_up.set()
                 for message in messages:
                     self._note(message.data)
                 ack_all(messages)
@@ -116,6 +128,8 @@ class Results:
         except UNREADABLE:
             return  # the workflow service reads it as well, and puts it into the dead letters
         core, now_us = self._core, self._context.clock.now_us()
+        if self._answered.open:
+            self._answered.note([result.id for result in seen.results])
         attempt = None
         for result in seen.results:
             attempt = core.finished(result.id)

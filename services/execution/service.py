@@ -11,7 +11,7 @@ from services.execution.presence import Listener
 from services.execution.scaling import Scaler
 from services.execution.settings import ExecutionSettings
 from stretto.bus.service import Service
-from stretto.contracts.subjects import STREAM_WORK
+from stretto.contracts.subjects import STREAM_RESULTS, STREAM_WORK
 from stretto.runtime.context import ServiceContext
 from stretto.runtime.ending import ended
 
@@ -53,10 +53,11 @@ class Execution:
             await ended(beside)
 
     async def _store_lost(self, streams: list[str]) -> None:
-        if STREAM_WORK in streams:
-            for lane in self.lanes:
-                if lane.desk is not None:
-                    lane.desk.store_lost()
+        for desk in (lane.desk for lane in self.lanes if lane.desk is not None):
+            if STREAM_RESULTS in streams:
+                desk.results_lost()
+            if STREAM_WORK in streams:
+                desk.store_lost()
 
     async def _answer_while_active(self) -> None:
         """Answer questions only while a lane is ours: who stands by knows nothing."""

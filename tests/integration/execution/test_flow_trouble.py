@@ -170,13 +170,14 @@ async def test_what_is_in_the_stream_is_known_after_a_restart(nats_url: str) -> 
             records = [record("t", n=n, queue="q") for n in range(700)]
             await here.dispatch(*records, record("t", n=900, partition=3))
             await here.until_lane(out=701)
+            await here.until_true(lambda: here.open_asked == 1)
         await here.publisher.publish(subjects.work("default", "q"), b"somebody else's")
         foreign = {"tasks": [{"id": "a", "run_id": "r", "step": "s", "attempt": 1, "task": "t"}]}
         foreign["tasks"][0] |= {"input": 1, "reply": "elsewhere"}
         await here.publisher.publish(subjects.work("default", "q"), json_encode(foreign))
         async with execution(nats_url, instance="execution-2"):
             await here.until_lane(out=701, known=701)
-            assert here.open_asked == 2
+            await here.until_true(lambda: here.open_asked == 2)
         assert len(await here.stored_work()) == 703, "nothing was sent again"
 
 
