@@ -79,6 +79,8 @@ def _outcome(told: Explained) -> Iterator[str]:
         yield f"→ it cannot be worked out: {told.error}"
     elif told.kind == "switch":
         yield "→ no case fits" if told.branch < 0 else f"→ case {told.branch}"
+    elif told.of_devices:
+        yield "→ the devices that were present then and fitted: event step.expanded has them"
     elif told.items is not None:
         yield f"→ {told.items} items"
     if told.error is None and bytes(told.output) != b"null":

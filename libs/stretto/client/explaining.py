@@ -277,6 +277,8 @@ _REMEDIES = {
     "paused": "`stretto resume RUN` makes it go on.",
     "signal": "`stretto signal RUN NAME` sends it.",
     "approval": "`stretto approve RUN` or `stretto reject RUN` decides.",
+    "rollout_pause": "`stretto approve RUN --step STEP` lets the next wave begin, `stretto reject "
+    "RUN --step STEP` ends the rollout.",
     "retry": "`stretto retry RUN STEP` tries it at once.",
     "compensation_failed": "`stretto retry RUN STEP` tries it again, `stretto skip RUN STEP` does "
     "without.",
@@ -284,7 +286,10 @@ _REMEDIES = {
 
 
 def _remedy(cause: dict[str, Any]) -> None:
-    remedy = _REMEDIES.get(str(cause.get("cause")))
+    kind = str(cause.get("cause"))
+    if kind == "rollout" and cause.get("owner") == "person":
+        kind = "rollout_pause"
+    remedy = _REMEDIES.get(kind)
     if remedy is not None:
         remedy = remedy.replace("NAME", str(cause.get("signal", "NAME")))
         cause["remedy"] = remedy.replace("STEP", str(cause.get("step", "STEP")))

@@ -195,6 +195,8 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     in_use: list[str] = []
     """How the instance that answered asks the table or switch now, with what it has measured; empty
     where it has not decided it yet."""
+    of_devices: bool = False
+    """Its items were the devices that were present then and fitted: the log has them."""
 
 
 class DecisionStatsRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -11,7 +11,7 @@ import msgspec
 
 from services.decision.core.evaluate import ABSENT, FrameValues, evaluate, scope_of
 from services.decision.core.plans import BrokenPlan, CompiledPlan, PlanCache
-from stretto.contracts.asks import AskPlan
+from stretto.contracts.asks import AskPlan, DevicesPlan
 from stretto.contracts.codec import decode_ask_plan, json_encode
 from stretto.contracts.decisions import (
     CaseTold,
@@ -45,6 +45,16 @@ MAX_SEEN = 20
 _NO_RUN = bytes(16)
 
 
+class _WhoWasThere:
+    """Stands for the devices of then: nobody knows them any more but the log."""
+
+    def that_fit(self, plan: DevicesPlan, scope: Scope) -> list[bytes]:
+        return []
+
+
+_WHO_WAS_THERE = _WhoWasThere()
+
+
 def explain(request: ExplainRequest, cache: PlanCache, clock_ns: Callable[[], int]) -> Explained:
     """Work a question out again and tell how.
 
@@ -59,7 +69,7 @@ def explain(request: ExplainRequest, cache: PlanCache, clock_ns: Callable[[], in
     record = DecideRecord(_NO_RUN, plan.step, 0, 0, 0, indices)
     compiled = cache.get(encoded)
     began = clock_ns()
-    answer = evaluate(compiled, values, record)
+    answer = evaluate(compiled, values, record, _WHO_WAS_THERE)
     took_us = (clock_ns() - began) // 1_000
     if isinstance(compiled, BrokenPlan):
         return Explained(kind=_kind(plan), took_us=took_us, error=compiled.failure.message)
@@ -76,6 +86,7 @@ def _told(
     table = None
     if compiled.table is not None and not answer.skip:
         table = _table(compiled.table, scope, answer.rules or [])
+    of_devices = compiled.devices is not None
     return Explained(
         kind=_kind(plan),
         took_us=took_us,
@@ -86,8 +97,9 @@ def _told(
         table=table,
         rules=answer.rules,
         output=msgspec.Raw(answer.output or b"null"),
-        items=None if answer.items is None else len(answer.items),
+        items=None if answer.items is None or of_devices else len(answer.items),
         error=None if answer.error is None else answer.error.message,
+        of_devices=of_devices,
     )
 
 

@@ -17,6 +17,8 @@ from stretto.expression.paths import Getter, Scope
 from stretto.expression.program import Program
 from stretto.expression.secrets import masked
 
+_NAME = ("name",)
+
 MAX_REASONS = 8
 TASKS = ("tasks",)
 ANY_TASK = ""
@@ -68,11 +70,11 @@ class Matcher:
         knowing = len(sets[0])
         wanted = [(term, _wanted(term, scope)) for term in self.terms.terms]
         narrowing = [
-            (term, fleet.having(namespace, term.key, value))
+            (term, value, fleet.having(namespace, term.key, value))
             for term, value in wanted
             if isinstance(value, str | int | float)  # what is indexed
         ]
-        sets += [named for _, named in narrowing]
+        sets += [named for *_, named in narrowing]
         smallest = min(sets, key=len)
         refused: Counter[str] = Counter()
         examples: dict[str, Member] = {}
@@ -92,10 +94,10 @@ class Matcher:
             else:
                 refused[reason] += 1
                 examples.setdefault(reason, member)
-        for term, named in narrowing:
+        for term, value, named in narrowing:
             missing = knowing - sum(name in named for name in sets[0]) if knowing <= 1000 else 0
             if missing:
-                refused[f"{_shown(term)} is not as asked"] += missing
+                refused[_lacking(term, value, scope)] += missing
         most = {
             _without_secrets(reason, scope, examples.get(reason)): count
             for reason, count in refused.most_common(MAX_REASONS)
@@ -155,6 +157,13 @@ def _refusal(where: Getter, member: Member, scope: Mapping[str, Any]) -> str | N
 def _without_secrets(reason: str, scope: Mapping[str, Any], member: Member | None) -> str:
     """A reason as it is told: values of a device, or of the run, may be in it."""
     return reason if member is None else masked(reason, {**scope, "device": member.doc})
+
+
+def _lacking(term: Term, value: object, scope: Mapping[str, Any]) -> str:
+    """What a device does not have; that which one device alone has, its name, is said."""
+    if term.key == _NAME:
+        return masked(f"{_shown(term)} is not {value!r}", scope)
+    return f"{_shown(term)} is not as asked"
 
 
 def _shown(term: Term) -> str:

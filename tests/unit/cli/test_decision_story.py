@@ -70,6 +70,10 @@ def test_what_cannot_be_worked_out_says_why() -> None:
     ("told", "said"),
     [
         ({"items": 3}, ["→ 3 items"]),
+        (
+            {"of_devices": True},
+            ["→ the devices that were present then and fitted: event step.expanded has them"],
+        ),
         ({"output": msgspec.Raw(b'{"a":1}')}, ['→ output {"a":1}']),
         ({"kind": "switch"}, ["→ no case fits"]),
         ({"kind": "switch", "branch": 1}, ["→ case 1"]),

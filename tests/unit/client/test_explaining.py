@@ -96,3 +96,24 @@ def test_what_bounds_it(more: dict[str, Any], text: str) -> None:
 
 def test_many_names_are_cut() -> None:
     assert explaining._names([str(n) for n in range(10)]).endswith("'7' and 2 more")
+
+
+@pytest.mark.parametrize(
+    ("cause", "remedy"),
+    [
+        (
+            {"cause": "rollout", "owner": "person"},
+            "`stretto approve RUN --step a` lets the next wave begin, "
+            "`stretto reject RUN --step a` ends the rollout.",
+        ),
+        ({"cause": "rollout", "owner": "worker"}, None),
+        ({"cause": "rollout", "owner": "timer"}, None),
+        ({"cause": "signal", "signal": "go"}, "`stretto signal RUN go` sends it."),
+    ],
+)
+def test_what_waits_for_a_person_says_what_the_person_can_do(
+    cause: dict[str, Any], remedy: str | None
+) -> None:
+    cause["step"] = "a"
+    explaining._remedy(cause)
+    assert cause.get("remedy") == remedy

@@ -9,7 +9,7 @@ import pytest
 
 from services.decision.core.explaining import MAX_RULES_TOLD, explain
 from services.decision.core.plans import PlanCache
-from stretto.contracts.asks import AskPlan, TableInput, TablePlan, TableRule
+from stretto.contracts.asks import AskPlan, DevicesPlan, TableInput, TablePlan, TableRule
 from stretto.contracts.codec import json_encode
 from stretto.contracts.decisions import Explained, ExplainRequest
 
@@ -55,6 +55,17 @@ def test_a_switch_tells_every_case_and_what_it_looked_at() -> None:
     assert "input.gone" in (third.condition.error or "")
     assert third.condition.saw[0].error is not None
     assert (last.condition, last.late) == (None, True)
+
+
+def test_who_was_there_is_not_worked_out_again() -> None:
+    devices = DevicesPlan(where="device.attributes.site == input.site", task="t", at_least=1)
+
+    found = told(ask(condition="input.on", devices=devices), {"on": True, "site": "n"})
+    skipped = told(ask(condition="input.on", devices=devices), {"on": False, "site": "n"})
+
+    assert (found.of_devices, found.items, found.error) == (True, None, None)
+    assert found.condition is not None and found.condition.result is True
+    assert skipped.skipped
 
 
 def test_a_false_condition_ends_it() -> None:

@@ -56,6 +56,13 @@ def test_what_does_not_fit_is_told_with_its_reason() -> None:
     assert any("floor" in reason for reason in missing.refused), "why e does not fit"
 
 
+def test_who_is_asked_for_by_name_and_is_away_is_named() -> None:
+    answer = ask(
+        routes(*SITES), where="device.name == input.on", paths=INPUT, values=({"on": "z-9"},)
+    )
+    assert answer.refused == {"device.name is not 'z-9'": 4}
+
+
 def test_true_is_not_one() -> None:
     fleet = routes(("a", {"attributes": {"on": True}}), ("b", {"attributes": {"on": 1}}))
     assert names(ask(fleet, where="device.attributes.on == true")) == ["a"]
