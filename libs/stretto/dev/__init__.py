@@ -12,6 +12,7 @@ It owns the processes and one directory::
     <data>/logs/<name>.log    what each service says
     <data>/traces/            spans, when nobody else takes them (stretto.dev.traces)
     <data>/dev.json           where everything is, while it runs: the same as the ready file
+    <data>/ports.json         the ports that were had: taken again at the next start
     <data>/dev.lock           one stack for a directory
 
 ========== ===================================================================================
@@ -22,6 +23,7 @@ process    one service process: started, watched until it answers, stopped
 keeping    a process that ended is started again, later and later when it keeps ending
 stack      all of it, in order: servers, services, and back
 ready_file where everything is, for programs
+ports      which ports were had, for the next start
 log_view   the logs of all services as they grow
 traces     an OTLP receiver and a small store of spans
 ========== ===================================================================================

@@ -123,6 +123,8 @@ class Endpoints:
     otlp: str | None = None
 
 
-def port_near(usual: int) -> int:
-    """Return the usual port, or a free one when somebody has it."""
-    return usual if is_free(usual) else free_port()
+def port_near(usual: int, before: int | None = None) -> int:
+    """Return the port that was had before, else the usual one, or a free one when somebody has
+    them."""
+    wanted = (port for port in (before, usual) if port is not None)
+    return next((port for port in wanted if is_free(port)), None) or free_port()

@@ -41,8 +41,9 @@ class Server(Protocol):
 class _Either(Generic[S]):
     """A server in a folder of ours, or the one that was given by its address."""
 
-    def __init__(self, data: Path, given: str | None) -> None:
+    def __init__(self, data: Path, given: str | None, port_before: int | None = None) -> None:
         self.embedded = given is None
+        self._port_before = port_before
         self._given = given
         self._data = data
         self._server: S | None = None
@@ -83,7 +84,8 @@ class Nats(_Either[NatsServer]):
         return _without_password(self.url)
 
     async def start(self, timeout_s: float) -> None:
-        """Start the server, on the usual port if it is free; or see that the given one answers.
+        """Start the server, where it was before or on the usual port; or see that the given one
+        answers.
 
         Raises:
             ServerFailed: the embedded one did not come up.
@@ -94,7 +96,9 @@ class Nats(_Either[NatsServer]):
             await connection.close()
             return
         if self._server is None:
-            self._server = await _started(lambda p: NatsServer(self._data, p), USUAL_NATS_PORT)
+            self._server = await _started(
+                lambda p: NatsServer(self._data, p), USUAL_NATS_PORT, self._port_before
+            )
         else:
             await self._server.start()
 
@@ -125,7 +129,8 @@ class Postgres(_Either[PostgresServer]):
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
     async def start(self, timeout_s: float) -> None:
-        """Start the server, on our usual port if it is free; or see that the given one answers.
+        """Start the server, where it was before or on our usual port; or see that the given one
+        answers.
 
         Raises:
             ServerFailed: the embedded one did not come up.
@@ -136,17 +141,17 @@ class Postgres(_Either[PostgresServer]):
             return
         if self._server is None:
             self._server = await _started(
-                lambda p: PostgresServer(self._data, p), USUAL_POSTGRES_PORT
+                lambda p: PostgresServer(self._data, p), USUAL_POSTGRES_PORT, self._port_before
             )
         else:
             await self._server.start()
         await _ensure_database(self._server.dsn, DATABASE)
 
 
-async def _started(make: Callable[[int | None], S], usual: int) -> S:
-    """Start a new server on its usual port if that is free, else on another; and also when
-    somebody takes the usual one between the look and the start."""
-    port = port_near(usual)
+async def _started(make: Callable[[int | None], S], usual: int, before: int | None = None) -> S:
+    """Start a new server on the port that it had before or its usual one if that is free, else on
+    another; and also when somebody takes it between the look and the start."""
+    port = port_near(usual, before)
     server = make(port)
     try:
         await server.start()

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from stretto.dev.environment import KEEP_A_LOG, OTLP_ENDPOINT, service_environment
 from stretto.dev.keeping import Kept, Report, keep
 from stretto.dev.plan import USUAL_HTTP_PORT, DevOptions, Endpoints, ServicePlan, port_near
+from stretto.dev.ports import moved, ports_of, read_ports, write_ports
 from stretto.dev.process import NotStarted, ServiceProcess, keep_small
 from stretto.dev.ready_file import FILE_NAME, read_ready, remove_ready, write_ready
 from stretto.dev.room import check_room, watch_room
@@ -55,8 +56,9 @@ class DevStack:
         self._report = report
         self._address = self.data / FILE_NAME
         self._ready_file = options.ready_file.resolve() if options.ready_file else None
-        self._nats = Nats(self.data / "nats", options.nats)
-        self._postgres = Postgres(self.data / "postgres", options.postgres)
+        self._before = before = read_ports(self.data)
+        self._nats = Nats(self.data / "nats", options.nats, before.nats)
+        self._postgres = Postgres(self.data / "postgres", options.postgres, before.postgres)
         self._receiver: TraceReceiver | None = None
         self._services: list[tuple[str, ServiceProcess]] = []
         self._endpoints: Endpoints | None = None
@@ -111,19 +113,27 @@ class DevStack:
         await self._timed(self._nats)
         if not (self.options.environment.get(OTLP_ENDPOINT) or os.environ.get(OTLP_ENDPOINT)):
             self._receiver = TraceReceiver(self.trace_dir)
-            await self._receiver.start()
+            await self._receiver.start(self._before.otlp)
         instances = self.options.instances()
         has_gateway = any(service.name == GATEWAY for service, _ in instances)
         self._endpoints = Endpoints(
             nats=self._nats.url,
             postgres="",
-            http=_http_url(port_near(USUAL_HTTP_PORT)) if has_gateway else None,
+            http=_http_url(port_near(USUAL_HTTP_PORT, self._before.http)) if has_gateway else None,
             otlp=self._receiver.url if self._receiver else None,
         )
         # Making a cluster takes as long as importing a service: those without tables need not wait.
         without = [each for each in instances if each[0].name not in KEEP_A_LOG]
         await _all([self._start_services(without), self._start_log(instances)])
+        self._keep_ports()
         self._tell()
+
+    def _keep_ports(self) -> None:
+        """Keep the ports for the next start; say which could not be had again."""
+        now = ports_of(self.endpoints, nats=self._nats.embedded, postgres=self._postgres.embedded)
+        for sentence in moved(self._before, now):
+            self._report.note(sentence)
+        write_ports(self.data, now)
 
     async def _start_log(self, instances: list[tuple[ServicePlan, str]]) -> None:
         """Start Postgres, then the services that have tables in it."""

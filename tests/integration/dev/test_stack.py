@@ -143,12 +143,14 @@ async def test_state_is_kept_from_one_start_to_the_next(data_dir: Path) -> None:
         connection = await nats.connect(stack.endpoints.nats)
         await connection.jetstream().add_stream(name="kept", subjects=["kept"])
         await connection.close()
+        before = stack.endpoints
         database = await asyncpg.connect(stack.endpoints.postgres)
         await database.execute("create table kept as select 1 as n")
         await database.close()
 
     async with dev_stack(options(data_dir)) as stack:
         connection = await nats.connect(stack.endpoints.nats)
+        assert stack.endpoints == before, "who knows where it was finds it there"
         await connection.jetstream().stream_info("kept")
         await connection.close()
         database = await asyncpg.connect(stack.endpoints.postgres)
@@ -175,7 +177,7 @@ async def test_a_port_that_is_taken_before_the_gateway_has_it_is_passed_over(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         # As if it had been free when it was looked at.
-        monkeypatch.setattr("stretto.dev.stack.port_near", lambda usual: port)
+        monkeypatch.setattr("stretto.dev.stack.port_near", lambda usual, before: port)
         async with dev_stack(options(data_dir, gateway)) as stack:
             assert stack.endpoints.http is not None
             assert not stack.endpoints.http.endswith(f":{port}")

@@ -24,7 +24,7 @@ class Attempt:
 async def test_a_port_that_was_taken_after_the_look_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(servers, "port_near", lambda usual: usual)
+    monkeypatch.setattr(servers, "port_near", lambda usual, before: usual)
     monkeypatch.setattr(servers, "is_free", lambda port: False)
     make: Any = lambda port: Attempt(port, {4222})  # noqa: E731 - a factory of one line
     started: Any = await _started(make, 4222)
@@ -34,7 +34,7 @@ async def test_a_port_that_was_taken_after_the_look_is_given_up(
 async def test_a_server_that_fails_on_a_free_port_has_failed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(servers, "port_near", lambda usual: usual)
+    monkeypatch.setattr(servers, "port_near", lambda usual, before: usual)
     monkeypatch.setattr(servers, "is_free", lambda port: True)
     make: Any = lambda port: Attempt(port, {4222})  # noqa: E731 - a factory of one line
     with pytest.raises(ServerFailed):

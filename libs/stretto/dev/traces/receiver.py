@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 
-from stretto.dev.plan import USUAL_OTLP_PORT
+from stretto.dev.plan import USUAL_OTLP_PORT, port_near
 from stretto.dev.traces.span import read_request
 from stretto.dev.traces.store import TraceStore
 from stretto.testkit.ports import LOOPBACK
@@ -57,11 +57,12 @@ class TraceReceiver:
         """The value for `OTEL_EXPORTER_OTLP_ENDPOINT`."""
         return f"http://{LOOPBACK}:{self._port}"
 
-    async def start(self) -> None:
-        """Listen on the usual port, or on a free one when somebody has it."""
+    async def start(self, port_before: int | None = None) -> None:
+        """Listen where it was before or on the usual port, or on a free one when somebody has
+        them."""
         try:
-            self._server = await self._listen(USUAL_OTLP_PORT)
-        except OSError:
+            self._server = await self._listen(port_near(USUAL_OTLP_PORT, port_before))
+        except OSError:  # somebody was faster
             self._server = await self._listen(0)
         self._port = self._server.sockets[0].getsockname()[1]
 

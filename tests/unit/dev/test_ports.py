@@ -1,0 +1,60 @@
+"""A stack takes the ports that it had before, and says which it could not have again."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from stretto.dev.plan import Endpoints, port_near
+from stretto.dev.ports import FILE_NAME, Ports, moved, ports_of, read_ports, write_ports
+from stretto.dev.traces import TraceReceiver, receiver
+from stretto.testkit.ports import LOOPBACK, free_port
+
+
+def test_ports_are_kept_for_the_next_start(tmp_path: Path) -> None:
+    there = Endpoints(nats="nats://h:1", postgres="postgresql://u:p@h:2/d", http="http://h:3")
+
+    write_ports(tmp_path, ports_of(there))
+
+    assert read_ports(tmp_path) == Ports(nats=1, postgres=2, http=3)
+    assert ports_of(there, nats=False, postgres=False) == Ports(http=3), "others have theirs"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"[]", b'{"nats": "x"}'])
+def test_what_cannot_be_read_is_not_known(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / FILE_NAME).write_bytes(content)
+
+    assert read_ports(tmp_path) == Ports()
+
+
+def test_the_port_of_before_comes_first_then_the_usual_one_then_any() -> None:
+    before, usual = free_port(), free_port()
+
+    assert port_near(usual, before) == before
+    assert port_near(usual) == usual
+    with socket.create_server((LOOPBACK, before)):
+        assert port_near(usual, before) == usual
+        with socket.create_server((LOOPBACK, usual)):
+            assert port_near(usual, before) not in (usual, before)
+
+
+def test_a_port_that_could_not_be_had_again_is_told() -> None:
+    before = Ports(nats=1, postgres=2, http=3)
+
+    assert moved(before, Ports(nats=1, http=9, otlp=4)) == [
+        "port 3 of http, where it was before, is taken: it is on port 9"
+    ]
+
+
+async def test_spans_are_taken_elsewhere_when_somebody_was_faster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server((LOOPBACK, 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(receiver, "port_near", lambda usual, before: port)
+        traces = TraceReceiver(tmp_path)
+        await traces.start()
+
+        assert not traces.url.endswith(f":{port}")
+        await traces.stop()
