@@ -9,7 +9,15 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from stretto.bench.growing import __main__ as command
-from stretto.bench.growing.cases import CASES, SMALL, Grown, Growth
+from stretto.bench.growing.cases import (
+    CASES,
+    SMALL,
+    Found,
+    Grown,
+    Growth,
+    costs_more,
+    less_done,
+)
 from stretto.bench.growing.filling import COPY_RUNS, batches, closed_run
 from stretto.contracts.ids import shard_of
 
@@ -18,6 +26,16 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 def grown(case: str, dearer: float) -> Grown:
     return Grown(case=case, what="a lot", unit="steps/s", small=100, large=90, dearer=dearer)
+
+
+def test_a_slower_machine_does_not_make_work_dearer() -> None:
+    """Half the throughput at twice the pace is the same work; twice the CPU alike."""
+    done = less_done("open", "a lot", Found(1000, 1.0), Found(500, 2.0))
+    spent = costs_more("items", "a lot", "ms", Found(3, 1.0), Found(9, 2.0))
+    assert (done.dearer, done.note) == (1.0, "pace 1.00, 2.00 ms")
+    assert spent.dearer == 1.5
+    unknown = less_done("open", "a lot", Found(1000, 0.0), Found(500, 2.0))
+    assert unknown.dearer == 2.0
 
 
 def test_a_closed_run_has_its_events_in_order() -> None:

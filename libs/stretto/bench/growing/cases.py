@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -29,12 +29,14 @@ class Growth:
 
     Attributes:
         history_runs, history_events: closed runs, and events of each.
+        warm_up_s: B, before it is measured.
         closed_runs: closed runs of two events.
         items: parallel items of one run, against `few_items`.
         payload_bytes: of one payload, against that of the benchmark.
     """
 
     seconds: float = 8.0
+    warm_up_s: float = 3.0
     in_flight: int = 500
     history_runs: int = 100_000
     history_events: int = 33
@@ -47,12 +49,15 @@ class Growth:
 
     @property
     def sizes(self) -> Sizes:
-        return replace(FULL, seconds=self.seconds, in_flight=self.in_flight, warm_up_s=3.0)
+        return replace(
+            FULL, seconds=self.seconds, in_flight=self.in_flight, warm_up_s=self.warm_up_s
+        )
 
 
 SMALL = Growth(
     seconds=1.0,
-    in_flight=20,
+    warm_up_s=0.5,
+    in_flight=5,
     history_runs=200,
     closed_runs=2_000,
     open_runs=200,
@@ -68,7 +73,8 @@ class Grown(msgspec.Struct, frozen=True, kw_only=True):
     """What one case found.
 
     `small`, `large`: the figure before and after, in `unit`; `dearer`: how much more the work costs
-    (throughput: how much less is done): 1 is no difference.
+    (throughput: how much less is done): 1 is no difference. It is a ratio at the same pace: where a
+    neighbour made the machine slower meanwhile, that is taken out, and `note` says both paces.
     """
 
     case: str
@@ -87,22 +93,62 @@ class Grown(msgspec.Struct, frozen=True, kw_only=True):
 Case = Callable[[Rig, Growth], Awaitable[Grown]]
 
 
-async def _steps_per_s(rig: Rig, growth: Growth) -> float:
+class Found(NamedTuple):
+    """A figure, and the pace of the machine when it was found (ms; 0: not known)."""
+
+    figure: float
+    pace_ms: float
+
+
+async def _b(rig: Rig, growth: Growth) -> Found:
     await rig.settled(growth.sizes.settle_s)
-    return (await throughput(rig, growth.sizes)).steps_per_s
+    figures = await throughput(rig, growth.sizes)
+    return Found(figures.steps_per_s, figures.cost.pace_ms)
 
 
 async def _held_against_b(
     rig: Rig, growth: Growth, case: str, what: str, fill: Callable[[], Awaitable[None]]
 ) -> Grown:
-    small = await _steps_per_s(rig, growth)
+    small = await _b(rig, growth)
     await fill()
-    return _grown(case, what, small, await _steps_per_s(rig, growth))
+    return less_done(case, what, small, await _b(rig, growth))
 
 
-def _grown(case: str, what: str, small: float, large: float) -> Grown:
-    dearer = round(small / large, 3)
-    return Grown(case=case, what=what, unit="steps/s", small=small, large=large, dearer=dearer)
+def less_done(case: str, what: str, small: Found, large: Found) -> Grown:
+    """Two throughputs: the less is done at a pace, the dearer it is."""
+    dearer = small.figure / large.figure / _slower(small, large)
+    return Grown(
+        case=case,
+        what=what,
+        unit="steps/s",
+        small=small.figure,
+        large=large.figure,
+        dearer=round(dearer, 3),
+        note=_paces(small, large),
+    )
+
+
+def costs_more(case: str, what: str, unit: str, small: Found, large: Found) -> Grown:
+    """Two costs in CPU."""
+    dearer = large.figure / small.figure / _slower(small, large)
+    return Grown(
+        case=case,
+        what=what,
+        unit=unit,
+        small=small.figure,
+        large=large.figure,
+        dearer=round(dearer, 3),
+        note=_paces(small, large),
+    )
+
+
+def _slower(small: Found, large: Found) -> float:
+    """How much longer the same work took the machine the second time."""
+    return large.pace_ms / small.pace_ms if small.pace_ms and large.pace_ms else 1.0
+
+
+def _paces(small: Found, large: Found) -> str:
+    return f"pace {small.pace_ms:.2f}, {large.pace_ms:.2f} ms"
 
 
 async def history(rig: Rig, growth: Growth) -> Grown:
@@ -141,10 +187,10 @@ async def open_runs(rig: Rig, growth: Growth) -> Grown:
 
 async def many_devices(rig: Rig, growth: Growth) -> Grown:
     """Many devices that tell of themselves."""
-    small = await _steps_per_s(rig, growth)
+    small = await _b(rig, growth)
     async with devices(rig, growth.devices):
-        large = await _steps_per_s(rig, growth)
-    return _grown("devices", f"{growth.devices:,} devices", small, large)
+        large = await _b(rig, growth)
+    return less_done("devices", f"{growth.devices:,} devices", small, large)
 
 
 async def items(rig: Rig, growth: Growth) -> Grown:
@@ -153,14 +199,7 @@ async def items(rig: Rig, growth: Growth) -> Grown:
     await _fan(rig, few)  # warm
     small = await _cpu_ms(rig, many, lambda: _fans(rig, few, many // few))
     large = await _cpu_ms(rig, many, lambda: _fan(rig, many))
-    return Grown(
-        case="items",
-        what=f"{many:,} items in one run",
-        unit="ms CPU/item",
-        small=small,
-        large=large,
-        dearer=round(large / small, 3),
-    )
+    return costs_more("items", f"{many:,} items in one run", "ms CPU/item", small, large)
 
 
 async def payload(rig: Rig, growth: Growth) -> Grown:
@@ -169,16 +208,12 @@ async def payload(rig: Rig, growth: Growth) -> Grown:
     large_input = {"n": 1, "data": "x" * growth.payload_bytes}
     small = await _cpu_ms(rig, 3 * runs, lambda: _runs(rig, runs, {"n": 1, "data": ""}))
     large = await _cpu_ms(rig, 3 * runs, lambda: _runs(rig, runs, large_input))
-    per_s = growth.payload_bytes / 1e6 / ((large - small) / 1000) if large > small else 0.0
-    return Grown(
-        case="payload",
-        what=f"an input of {growth.payload_bytes / 1e6:g} MB",
-        unit="ms CPU/step",
-        small=small,
-        large=large,
-        dearer=round(large / small, 3),
-        note=f"{per_s:.0f} MB a second of CPU" if per_s else "",
-    )
+    megabytes, more_ms = growth.payload_bytes / 1e6, large.figure - small.figure
+    found = costs_more("payload", f"an input of {megabytes:g} MB", "ms CPU/step", small, large)
+    if more_ms <= 0:
+        return found
+    note = f"{megabytes * 1000 / more_ms:.0f} MB a second of CPU; {found.note}"
+    return msgspec.structs.replace(found, note=note)
 
 
 async def _fan(rig: Rig, count: int) -> None:
@@ -196,12 +231,13 @@ async def _runs(rig: Rig, count: int, value: dict[str, Any]) -> None:
         await ended(await rig.client.start(THREE, value), GIVE_UP_S)
 
 
-async def _cpu_ms(rig: Rig, pieces: int, work: Callable[[], Awaitable[None]]) -> float:
+async def _cpu_ms(rig: Rig, pieces: int, work: Callable[[], Awaitable[None]]) -> Found:
     """Return the CPU of all processes for a piece of some work, in ms."""
     await rig.settled(FULL.settle_s)
     async with measured(rig.parts) as usage:
         await work()
-    return cost(usage, pieces).cpu_ms_per_step
+    found = cost(usage, pieces)
+    return Found(found.cpu_ms_per_step, found.pace_ms)
 
 
 CASES: dict[str, Case] = {
