@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from stretto import Worker
-from stretto.bench.fleets.handlers import mosaic, pass_time
+from stretto.bench.fleets.handlers import pass_time
 
 narrow = Worker(queue="dock", slots=1)
 narrow.task("dock")(pass_time)
-
-__all__ = ["mosaic", "narrow"]
