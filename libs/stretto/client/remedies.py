@@ -2,6 +2,7 @@
 
 REMEDIES = {
     "run_unknown": "Look for it with `stretto list`; a run belongs to one namespace (--namespace).",
+    "run_id_invalid": "`stretto list`, or `GET /api/v1/runs?id=KEY`, finds runs by their keys.",
     "run_closed": "`stretto show RUN` tells how it ended. One that failed or was cancelled goes on "
     "with `stretto retry RUN` or `stretto rewind RUN STEP`; another one has to be started anew.",
     "run_at_fault": "The log of the workflow service tells more; please report it.",
