@@ -19,29 +19,25 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from services.workflow import answers
-from services.workflow.batch import Batch, Touched, lines_moved
-from services.workflow.claims import Claims, LineKey
+from services.workflow.acting import Acting
+from services.workflow.batch import Batch
+from services.workflow.claims import Claims
 from services.workflow.core import Rejection
-from services.workflow.core.commands import TimerKind
-from services.workflow.core.effects import Timer, open_effects
 from services.workflow.deciding import Deciding, go_on
-from services.workflow.faults import FAULTS, Spoiled
-from services.workflow.foreseeing import Foreseeing, unasked
+from services.workflow.doubts import Doubts
+from services.workflow.faults import Spoiled
+from services.workflow.foreseeing import Foreseeing
 from services.workflow.inbox import Arrival, Inbox, Item
 from services.workflow.loading import Loader
 from services.workflow.migrations import Migrations
-from services.workflow.outgoing import Frames
 from services.workflow.payloads import Payloads
 from services.workflow.refusals import refuse_value
 from services.workflow.registry import Registry
-from services.workflow.resolving import Resolving
-from services.workflow.reuse.noting import Changes
-from services.workflow.reuse.seeking import Seeker
 from services.workflow.sending import Sender
-from services.workflow.slots import Slot, Written, public_status
+from services.workflow.slots import Slot, Written
 from services.workflow.starts import Starts
 from services.workflow.store import Store
 from services.workflow.timers import Timers
@@ -73,8 +69,6 @@ answer are refused; the others stay in their stream."""
 RESEND_AT_ONCE = 1_000
 """Runs whose effects are made again in one go: rounds have their turn between."""
 
-_RUN_TIMER = TimerKind.RUN
-
 
 class Abandoned(Exception):
     """A round that cannot be committed belongs to partitions that are not ours any more."""
@@ -101,13 +95,23 @@ class Engine:
     ) -> None:
         self._store = store
         self._sender = sender
-        self._resolving = Resolving(payloads)
         self._timers = timers
         self._inbox = inbox
         self._clock = clock
         self._partitions = partitions
-        self._lanes = lanes
+        self.owned: set[int] = set()
         self.loader = Loader(store, registry, clock, partitions)
+        self.acting = Acting(
+            store=store,
+            loader=self.loader,
+            sender=sender,
+            payloads=payloads,
+            timers=timers,
+            inbox=inbox,
+            clock=clock,
+            owned=self.owned,
+            lanes=lanes,
+        )
         starts = Starts(store, registry, tracer, claims, clock, payloads)
         self._deciding = Deciding(
             loader=self.loader,
@@ -116,21 +120,13 @@ class Engine:
             clock=clock,
             metrics=metrics,
             partitions=partitions,
-            loaded=self._loaded,
+            loaded=self.acting.loaded,
         )
-        timers.wanted = self._wants
-        self.owned: set[int] = set()
-        self.freed: Callable[[list[LineKey]], None] = lambda _lines: None
-        """Told of lines in which a place may be free, or wanted, after a commit."""
-        self.sought: Callable[[list[Seeker]], None] = lambda _seekers: None
-        """Told of steps that look for what equal ones gave."""
-        self.kept: Callable[[Changes], None] = lambda _changes: None
-        """Told of outputs that a commit has kept for equal steps, or dropped."""
+        timers.wanted = self.acting.wants
         self._lock = asyncio.Lock()
         self._foreseeing = Foreseeing(sender, inbox, self._deciding, clock, lanes)
         self._held: list[Arrival] = []
-        self._forgotten: set[bytes] = set()
-        self._repairs: dict[bytes, int] = {}
+        self._doubts = Doubts(store, self.loader, self.acting.loaded)
         self._unfinished: list[bytes] = []
         self._commits = metrics.counter("workflow_commits_total")
         self._rows = metrics.counter("workflow_events_total")
@@ -199,25 +195,25 @@ class Engine:
             batch = Batch()
             began = self._clock.monotonic()
             try:
-                await self._recall()
+                await self._doubts.recall()
                 await self._deciding.decide(batch, items)
                 if batch.touched and not tries:
                     foreseen = None if alone else items
                     await self._foreseeing.foresee(batch, self._held, foreseen)
-                await self._verify(batch)
+                await self._doubts.verify(batch)
                 if batch.touched:
                     await self._append(batch)
                 break
             except (BadValue, Spoiled):
-                self._forget(batch)
+                self._doubts.forget(batch)
                 raise
             except TransientError as error:
                 logger.warning("commit failed", extra={"reason": error.message, "tries": tries})
                 if isinstance(error, Conflict):
-                    self._to_repair(batch)
+                    self._doubts.to_repair(batch)
                 elif batch.touched and is_unsure(error):
                     tried.append(batch)
-                self._forget(batch)
+                self._doubts.forget(batch)
                 await self._pause(tries)
                 tries += 1
                 found = await self._in_log(tried)
@@ -246,21 +242,11 @@ class Engine:
         await self._clock.sleep(RETRY_S[min(tries, len(RETRY_S) - 1)])
 
     async def _in_log(self, tried: list[Batch]) -> Batch | None:
-        """Of appends whose answer was lost, the one whose rows are in; its runs are held again."""
+        """Of appends whose answer was lost, the one whose rows are in, as soon as the log says."""
         tries = 0
         while tried:
             try:
-                for batch in tried:
-                    first = next(iter(batch.touched.values()))
-                    event = first.written[0]
-                    run_id = first.slot.run.id
-                    if await self._store.holds(run_id, event.seq, event.type, event.at_us):
-                        for touched in batch.touched.values():
-                            self.loader.adopt(touched.slot)
-                        self._forgotten -= batch.touched.keys()
-                        logger.info("commit found in the log", extra={"runs": len(batch.touched)})
-                        return batch
-                return None
+                return await self._doubts.in_log(tried)
             except TransientError as error:
                 logger.warning("commit in doubt", extra={"reason": error.message, "tries": tries})
                 await self._pause(tries)
@@ -280,125 +266,35 @@ class Engine:
         ack_all([a.message for a in later if a.message is not None])
         return [item for item in items if not is_waited_for(item)]
 
-    def _forget(self, batch: Batch) -> None:
-        """Nothing in memory of a batch that is not committed may be believed."""
-        for run_id in batch.touched:
-            self.loader.forget(run_id)
-        self._forgotten.update(batch.touched)
-
-    def _to_repair(self, batch: Batch) -> None:
-        """Another writer was first: what it has committed may be untold and unsent."""
-        for run_id, touched in batch.touched.items():
-            if touched.slot.stored:
-                self._repairs.setdefault(run_id, touched.slot.committed_seq)
-
-    async def _recall(self) -> None:
-        """Fold again what was forgotten."""
-        if self._forgotten:
-            self._loaded(await self.loader.load(self._forgotten))
-            self._forgotten.clear()
-
-    async def _verify(self, batch: Batch) -> None:
-        """Raise Conflict when a run that has refused a command is behind the log."""
-        held = self.loader.slots
-        doubted = [i for i in batch.refused if i not in batch.touched and i in held]
-        if not doubted:
-            return
-        heads = await self._store.heads(doubted)
-        behind = [i for i in doubted if heads[i] != held[i].run.seq]
-        for run_id in behind:
-            self._repairs.setdefault(run_id, held[run_id].committed_seq)
-            self.loader.forget(run_id)
-        if behind:
-            self._forgotten.update(behind)
-            raise Conflict(
-                "workflow.behind",
-                f"expected {len(behind)} runs to be as in the log, but others have written",
-            )
-
     # --- after a commit
 
     async def _committed(self, batch: Batch) -> None:
         if batch.touched:
             self._commits.add()
             self._rows.add(batch.events)
-            frames = Frames(batch.now_us, self._lanes)
-            for touched in batch.touched.values():
-                self._add(frames, touched.slot, unasked(touched.effects, batch))
-            await self._send(frames)
-            await self._sender.told(batch.touched.values(), batch.now_us)
-            for touched in batch.touched.values():
-                self._settle(touched)
-            if batch.kept:
-                self.kept(batch.kept)
-            moved = [line for t in batch.touched.values() for line in lines_moved(t)]
-            if moved:
-                self.freed(moved)
-        await self._sender.answers(batch.answers)
+        await self.acting.committed(batch)
         self._unfinished += batch.unfinished
         if batch.ended_children:
-            await self._tell_parents(batch.ended_children)
-        if self._repairs:
+            await self.acting.tell_parents(batch.ended_children)
+        if self._doubts.repairs:
             await self._repair()
-
-    def _add(
-        self, frames: Frames, slot: Slot, effects: Iterable[object], *, again: bool = False
-    ) -> None:
-        try:
-            frames.add(slot, effects, again=again)
-        except FAULTS:
-            logger.exception("run at fault", extra={"run_id": slot.text, "command": "effects"})
-            self.loader.set_aside(slot)
-
-    async def _send(self, frames: Frames) -> None:
-        for run_id, timer in frames.timers:
-            self._timers.add(run_id, timer)
-        if frames.seekers:
-            self.sought(frames.seekers)
-        if frames.referring:
-            await self._resolving.resolve(frames)
-        if frames.too_large:
-            self._inbox.put_now([Arrival(items=frames.too_large)])
-        await self._sender.effects(frames)
-
-    def _settle(self, touched: Touched) -> None:
-        slot = touched.slot
-        slot.stored = True
-        slot.committed_seq = slot.run.seq
-        slot.row.status = public_status(slot.run)
-        slot.row.closed_us = slot.run.touched_us if slot.run.closed else None
-        slot.row.parked = False
-        if slot.run.closed:
-            self.loader.closed(slot)
-        elif slot.partition not in self.owned:
-            self.loader.forget(slot.run.id)
-
-    async def _tell_parents(self, run_ids: list[bytes]) -> None:
-        """A parent has asked for a child that has ended: it has not heard of its end."""
-        try:
-            async for slot, _ in self.loader.folded(await self._store.runs(run_ids)):
-                if slot.run.closed:
-                    await self._sender.told_parent(slot)
-        except TransientError as error:
-            # The parent's owner asks again at its next sweep.
-            logger.warning("parents not told", extra={"reason": error.message})
 
     async def _repair(self) -> None:
         """Send again what another writer's commits may have left unsent."""
-        after, self._repairs = self._repairs, {}
+        after, self._doubts.repairs = self._doubts.repairs, {}
         try:
             async for slot, events in self.loader.folded(await self._store.runs(list(after))):
                 later = [Written.of_log(e) for e in events if e.seq > after[slot.run.id]]
                 if later:
                     await self._sender.told_from_log(slot, later)
-            await self._recall()
+            await self._doubts.recall()
         except TransientError as error:
             logger.warning("repair put off", extra={"reason": error.message})
-            self._repairs = after | self._repairs
+            self._doubts.repairs = after | self._doubts.repairs
             self._sender.must_resend.set()
             return
         held = self.loader.slots
-        await self._resend([held[i] for i in after if i in held], timers=True)
+        await self.acting.again([held[i] for i in after if i in held], timers=True)
 
     # --- again
 
@@ -411,47 +307,15 @@ class Engine:
             async with self._lock:
                 part = wanted[start : start + RESEND_AT_ONCE]
                 held = [s for s in part if self.loader.slots.get(s.run.id) is s]
-                await self._resend(held, timers=timers)
+                await self.acting.again(held, timers=timers)
                 count += len(held)
         return count
-
-    async def _resend(self, slots: list[Slot], *, timers: bool) -> None:
-        frames = Frames(self._clock.now_us(), self._lanes)
-        for slot in slots:
-            self._add(frames, slot, open_effects(slot.run), again=True)
-        if not timers:
-            frames.timers.clear()
-        await self._send(frames)
 
     async def repair(self) -> None:
         """Repair what had to be put off."""
         async with self._lock:
-            if self._repairs:
+            if self._doubts.repairs:
                 await self._repair()
-
-    def _loaded(self, slots: list[Slot]) -> None:
-        """Runs came into memory: their timers run from here on, and what was put off goes on."""
-        for slot in slots:
-            run = slot.run
-            try:
-                for effect in open_effects(run):
-                    if isinstance(effect, Timer):
-                        self._timers.add(run.id, effect)
-            except FAULTS:
-                logger.exception("run at fault", extra={"run_id": slot.text, "command": "load"})
-                self.loader.set_aside(slot)
-            if run.todo and not run.paused:
-                self._inbox.put_now([Arrival(items=[go_on(run.id)])])
-
-    def _wants(self, run_id: bytes, timer: Timer) -> bool:
-        """Whether a run in memory still waits for a timer, as far as can be told cheaply."""
-        slot = self.loader.slots.get(run_id)
-        if slot is None:
-            return False
-        if timer.kind is _RUN_TIMER:
-            return timer.due_us == slot.run.deadline_us
-        node = slot.run.open.get(timer.path)
-        return node is not None and (node.attempt == timer.attempt or not timer.kind.is_attempts)
 
     # --- who owns what
 
@@ -460,7 +324,7 @@ class Engine:
         async with self._lock:
             slots = await self.loader.take_over(partitions)
             self.owned |= partitions
-            self._loaded(slots)
+            self.acting.loaded(slots)
             return slots
 
     async def lost(self, partitions: set[int]) -> None:
@@ -492,16 +356,16 @@ class Engine:
             parked = await self._store.park([(s.run.id, s.run.seq, at) for s, at in same])
             for slot, _ in same:
                 self.loader.forget(slot.run.id)
-            self._forgotten.update({slot.run.id for slot, _ in same} - parked)
-            await self._recall()
+            self._doubts.fold_again({slot.run.id for slot, _ in same} - parked)
+            await self._doubts.recall()
             return len(parked)
 
     async def hold(self, run_ids: Iterable[bytes]) -> int:
         """Bring open runs into memory that are not; how many."""
         async with self._lock:
             loaded = await self.loader.load(run_ids)
-            self._loaded(loaded)
-            await self._resend(loaded, timers=False)
+            self.acting.loaded(loaded)
+            await self.acting.again(loaded, timers=False)
             return len(loaded)
 
 

@@ -104,10 +104,10 @@ class WorkflowService:
             partitions=settings.partitions,
             owned=lambda: self._engine.owned,
         )
-        self._engine.freed = self._lines.freed
+        self._engine.acting.freed = self._lines.freed
         self._reusing = Reusing(context, reading, inbox, lambda: 0 in self._engine.owned)
-        self._engine.sought = self._reusing.seeking.ask
-        self._engine.kept = self._reusing.committed
+        self._engine.acting.sought = self._reusing.seeking.ask
+        self._engine.acting.kept = self._reusing.committed
         self._feeders = Feeders(
             pull=context.pull,
             publisher=context.publisher,

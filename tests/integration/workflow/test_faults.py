@@ -5,8 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from services.workflow import engine as engine_module
-from services.workflow import outgoing, registry, service
+from services.workflow import acting, outgoing, registry, service
 from services.workflow.core.effects import open_effects
 from services.workflow.core.state import Run
 from services.workflow.engine import Engine
@@ -83,7 +82,7 @@ async def test_a_run_whose_timers_cannot_be_told_is_set_aside_at_a_take_over(
             raise LookupError("a bug")
         return open_effects(run)
 
-    monkeypatch.setattr(engine_module, "open_effects", broken)
+    monkeypatch.setattr(acting, "open_effects", broken)
     async with alone.service():
         answers = [await alone.control(run, "signal", name="go") for run in (sick, sound)]
 

@@ -11,9 +11,11 @@ from typing import Any, cast
 import msgspec
 
 from services.workflow import foreseeing
+from services.workflow.acting import Acting
 from services.workflow.batch import Batch, Touched
 from services.workflow.core.commands import CONTINUE
 from services.workflow.core.statuses import NodeStatus
+from services.workflow.doubts import Doubts
 from services.workflow.engine import Engine
 from services.workflow.foreseeing import Foreseeing
 from services.workflow.inbox import Addressed, Arrival, Inbox
@@ -74,17 +76,26 @@ def open_and_ended() -> tuple[Story, Story]:
 # --- the engine
 
 
+def acting_of(folds: Folds, told: Told) -> Acting:
+    acting = Acting.__new__(Acting)
+    acting._loader, acting._store = cast(Any, folds), cast(Any, folds)
+    acting._sender = cast(Any, told)
+    return acting
+
+
 def engine_of(folds: Folds) -> tuple[Engine, Told]:
     engine, told = Engine.__new__(Engine), Told()
     engine.loader, engine._store = cast(Any, folds), cast(Any, folds)
     engine._sender = cast(Any, told)
+    engine.acting = acting_of(folds, told)
+    engine._doubts = Doubts(engine._store, engine.loader, engine.acting.loaded)
     return engine, told
 
 
 async def test_a_parent_is_told_of_a_child_that_has_ended_and_of_no_other() -> None:
-    engine, told = engine_of(Folds(*open_and_ended()))
+    told = Told()
 
-    await engine._tell_parents([RUN_ID])
+    await acting_of(Folds(*open_and_ended()), told).tell_parents([RUN_ID])
 
     assert told.parents == ["completed"]
 
@@ -96,11 +107,10 @@ async def test_a_repair_tells_only_what_came_after_what_was_told() -> None:
     async def nothing(*_: object, **__: object) -> None:
         return None
 
-    engine._recall = nothing  # type: ignore[method-assign]
-    engine._resend = nothing  # type: ignore[assignment, method-assign]
+    engine.acting.again = nothing  # type: ignore[assignment, method-assign]
 
     for seq in (story.run.seq, 0):
-        engine._repairs = {RUN_ID: seq}
+        engine._doubts.repairs = {RUN_ID: seq}
         await engine._repair()
 
     assert told.events == [story.run.seq]
@@ -108,11 +118,11 @@ async def test_a_repair_tells_only_what_came_after_what_was_told() -> None:
 
 def test_a_run_of_a_partition_that_was_given_up_is_forgotten_with_its_commit() -> None:
     forgotten: list[bytes] = []
-    engine = Engine.__new__(Engine)
-    engine.loader = cast(Any, SimpleNamespace(forget=forgotten.append))
-    engine.owned = set()
+    acting = Acting.__new__(Acting)
+    acting._loader = cast(Any, SimpleNamespace(forget=forgotten.append))
+    acting._owned = set()
 
-    engine._settle(Touched(slot_of(Story(graph(task("a"))))))
+    acting._settle(Touched(slot_of(Story(graph(task("a"))))))
 
     assert forgotten == [RUN_ID]
 

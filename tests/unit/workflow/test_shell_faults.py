@@ -11,6 +11,7 @@ import pytest
 
 from services.workflow import loading, ownership, registry, sweeping
 from services.workflow import payloads as payloads_module
+from services.workflow.acting import Acting
 from services.workflow.causes import causes, place_cause
 from services.workflow.core.commands import CONTINUE, Control, TimerKind
 from services.workflow.core.effects import Ask, Timer
@@ -238,10 +239,10 @@ def test_definitions_are_held_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> 
 )
 def test_a_timer_is_wanted_while_somebody_waits_for_it(timer: Timer, wanted: bool) -> None:
     loader = SimpleNamespace(slots={RUN_ID: slot_of(Story(graph(task("a"))))})
-    engine = cast(Engine, SimpleNamespace(loader=loader))
+    acting = cast(Acting, SimpleNamespace(_loader=loader))
 
-    assert Engine._wants(engine, RUN_ID, timer) is wanted
-    assert Engine._wants(engine, b"gone", timer) is False
+    assert Acting.wants(acting, RUN_ID, timer) is wanted
+    assert Acting.wants(acting, b"gone", timer) is False
 
 
 async def test_a_run_that_cannot_end_its_round_goes_on_in_the_next_before_it_is_acknowledged(
