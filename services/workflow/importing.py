@@ -19,6 +19,7 @@ from services.workflow.batch import Touched
 from services.workflow.core import Run
 from services.workflow.core.statuses import RunPhase
 from services.workflow.faults import FAULTS
+from services.workflow.import_limits import check_origin, check_times, check_versions
 from services.workflow.registry import content_hash
 from services.workflow.rows import NEVER_US, RunRow, StoredEvent
 from services.workflow.slots import Slot, Written, new_row
@@ -144,6 +145,9 @@ class Importing:
         try:
             began = events[0].decoded()
             assert isinstance(began, ev.RunStarted)
+            check_origin(began)
+            check_versions(document.definitions)
+            check_times(events, self._clock.now_us())
             graphs = {each.version: _graph(each) for each in document.definitions}
             strange = [
                 g.name for v, g in graphs.items() if (g.name, g.version) != (began.workflow, v)
@@ -156,7 +160,8 @@ class Importing:
         except UnknownEvent as error:
             raise Refusal("import_newer", str(error)) from error
         except (*FAULTS, msgspec.MsgspecError) as error:
-            text = f"expected events that fold to a run, but {type(error).__name__}: {error}"
+            said = error if type(error) is ValueError else f"{type(error).__name__}: {error}"
+            text = f"expected events that fold to a run, but {said}"
             raise Refusal("import_damaged", text) from error
         if (slot.run.namespace, slot.run.workflow) != (
             document.run.namespace,

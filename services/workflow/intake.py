@@ -153,7 +153,7 @@ def _start(message: Message, where: subjects.StartSubject, request: StartRequest
         raise Unreadable(f"depth: expected 0 to {MAX_DEPTH_TOLD}, but got {_digits(request.depth)}")
     if request.id is not None and not 0 < len(request.id) <= MAX_ID_CHARS:
         raise Unreadable(f"id: expected 1 to {MAX_ID_CHARS} characters, but got {len(request.id)}")
-    _check_labels(request.labels)
+    check_labels(request.labels)
     headers = message.headers
     return StartRecord(
         run_id=parse_run_id(request.run_id) if request.run_id else _new_run_id(message),
@@ -210,7 +210,8 @@ def _check_size(message: Message) -> None:
         )
 
 
-def _check_labels(labels: dict[str, str]) -> None:
+def check_labels(labels: dict[str, str]) -> None:
+    """Raise ValueError where there are too many labels, or too long ones."""
     if len(labels) > MAX_LABELS:
         raise Unreadable(f"labels: expected at most {MAX_LABELS}, but got {len(labels)}")
     for key, value in labels.items():

@@ -166,7 +166,7 @@ async def test_what_is_here_with_other_content_is_refused(alone: World, elsewher
         assert (await client.import_run(early)).status == "paused"
         for other in (
             document,
-            changed(document, events=[*events[:1], {**events[1], "at": "2030-01-01T00:00:00Z"}]),
+            changed(document, events=[*events[:1], {**events[1], "at": "2020-01-01T00:00:00Z"}]),
         ):
             with pytest.raises(Rejected) as refused:
                 await client.import_run(other)
@@ -220,3 +220,46 @@ async def test_what_is_damaged_newer_or_too_open_is_refused(alone: World, elsewh
         with pytest.raises(Rejected) as told:
             await client.import_run(changed(document, events=zeros))
         assert told.value.code == "value_invalid"
+
+
+async def test_what_no_start_could_have_begun_is_refused(alone: World, elsewhere: str) -> None:
+    document = await exported(alone, TWO, {"n": 4}, "completed")
+    whole = json.loads(document)
+    first, *rest = whole["events"]
+    alone.dsn = elsewhere
+
+    def begun(**data: Any) -> bytes:
+        said = first["data"] | data
+        run = whole["run"] | {key: data[key] for key in ("namespace", "workflow") if key in data}
+        graph = whole["definitions"][0]["graph"] | {"name": said["workflow"]}
+        known = whole["definitions"][0] | {"workflow": said["workflow"], "graph": graph}
+        events = [{**first, "data": said}, *rest]
+        return changed(document, run=run, definitions=[known], events=events)
+
+    def numbered(version: int) -> bytes:
+        known = whole["definitions"][0]
+        known = known | {"version": version, "graph": known["graph"] | {"version": version}}
+        events = [{**first, "data": first["data"] | {"version": version}}, *rest]
+        return changed(document, definitions=[known], events=events)
+
+    def told_at(at: str) -> bytes:
+        return changed(document, events=[{**each, "at": at} for each in whole["events"]])
+
+    async with alone.service():
+        for data, what in (
+            (begun(namespace="a\r\nPUB x 0"), "expected a namespace"),
+            (begun(workflow="a.b"), "expected a workflow"),
+            (begun(id="x" * 257), "expected an id of 1 to 256"),
+            (begun(labels={"k" * 300: "v"}), "labels: expected at most"),
+            (begun(parent="nobody"), "expected an attempt id"),
+            (begun(depth=-1), "expected a depth"),
+            (numbered(0), "expected versions from 1"),
+            (numbered(2**31 - 1), "expected versions from 1"),
+            (told_at("9999-12-31T23:59:59Z"), "expected event 1 to be of the years"),
+            (told_at("1969-01-01T00:00:00Z"), "expected event 1 to be of the years"),
+        ):
+            with pytest.raises(RemoteError) as refused:
+                await ask(alone, data)
+            assert refused.value.code == "import_damaged", what
+            assert what in refused.value.message
+        assert await alone.sql("select from workflow.run") == []
