@@ -269,7 +269,7 @@ class Publisher(Closing):
             try:
                 await turn
             except asyncio.CancelledError:
-                if turn.done():
+                if not turn.cancelled():
                     self._let_in()  # the turn was ours and we cannot use it
                 raise
 
@@ -343,8 +343,8 @@ class Publisher(Closing):
         out.reason = reason
         wait_s = min(_BACKOFF_FIRST_S * 2 ** min(out.tries, 10), _BACKOFF_MAX_S)
         out.due = self._loop.time() + wait_s
-        if self._timer is not None:
-            self._timer.cancel()
+        assert self._timer is not None, "it is set while something is out"
+        self._timer.cancel()
         self._timer = self._loop.call_later(_TICK_S, self._tick)
 
     # --- again

@@ -165,20 +165,20 @@ class Ledger:
                     done.append(delivery)
         return done
 
-    def withdraw(self, ids: Iterable[str]) -> list[Attempt]:
+    def withdraw(self, ids: Iterable[str]) -> list[Stoppable]:
         """Note that nobody wants these attempts any more.
 
         Returns:
-            Those that run here: to be stopped.
+            What runs those that run here: to be stopped.
         """
-        running = []
+        running: list[Stoppable] = []
         for id_ in ids:
             self._withdrawn[id_] = None
             attempt = self._here.get(id_)
             if attempt is not None and not attempt.finished:
                 attempt.withdrawn = True
                 if attempt.runner is not None:
-                    running.append(attempt)
+                    running.append(attempt.runner)
         while len(self._withdrawn) > MAX_WITHDRAWN:
             self._withdrawn.popitem(last=False)
         return running

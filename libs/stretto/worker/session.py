@@ -275,9 +275,8 @@ class Session:
         except UNREADABLE as error:
             logger.warning("withdrawal not understood", extra={names.LOG_REASON: str(error)})
             return
-        for attempt in self._ledger.withdraw(ids):
-            if attempt.runner is not None:
-                attempt.runner.stop(WITHDRAWN)
+        for runner in self._ledger.withdraw(ids):
+            runner.stop(WITHDRAWN)
 
     # --- beside the work
 

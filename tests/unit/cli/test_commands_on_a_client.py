@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from stretto.cli import template_files
 from stretto.cli.calling import Call
+from stretto.cli.commands import check_worker as check_module
 from stretto.cli.commands import worker as worker_module
 from stretto.cli.commands.definitions import show_defined
 from stretto.cli.commands.replay import _Player
@@ -320,3 +321,32 @@ def test_a_worker_that_is_begun_anew_when_its_files_change_is_told_where_they_ar
     assert done.exit_code == 0, done.output
     assert kept == [("mine.py", tmp_path, False)]
     assert "looking at the files in" in done.stderr
+
+
+def test_a_worker_that_runs_already_is_tried_on_its_own_bus(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reached: list[Any] = []
+
+    @asynccontextmanager
+    async def bus() -> AsyncIterator[str]:
+        yield "connection"
+
+    async def connect(url: str, _name: str) -> Any:
+        reached.append(url)
+        return bus()
+
+    async def check(_connection: object, target: Any, _say: object) -> Any:
+        reached.append(target.queue)
+        return SimpleNamespace(conforms=True)
+
+    monkeypatch.setattr(check_module, "connect", connect)
+    monkeypatch.setattr(check_module, "check_worker", check)
+    monkeypatch.setattr(check_module, "_conclude", lambda _report: None)
+
+    done = CliRunner().invoke(
+        commands, ["check-worker", "--queue", "payments", "--nats", "nats://there:1"]
+    )
+
+    assert done.exit_code == 0, done.output
+    assert reached == ["nats://there:1", "payments"]

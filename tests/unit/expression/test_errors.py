@@ -41,3 +41,12 @@ def test_texts_are_cut_with_an_ellipsis() -> None:
 
 def test_a_name_that_is_like_none_has_no_nearest() -> None:
     assert nearest("zzz", ["input", "steps"]) is None
+
+
+def test_the_first_who_knows_where_an_error_arose_is_believed() -> None:
+    error = EvaluationError("missing_path", "expected a key")
+
+    error.arose(lambda _error, scope: scope, "inner")
+    error.arose(lambda _error, scope: scope, "outer")
+
+    assert error.spot == "inner"

@@ -138,7 +138,7 @@ def test_withdrawn_attempts_are_stopped_marked_or_remembered() -> None:
     take(ledger, "running", "queued", "finished")
     running, runs = begin(ledger), Runs()
     running.runner = runs
-    assert ledger.withdraw(["running", "queued", "later"]) == [running]
+    assert ledger.withdraw(["running", "queued", "later"]) == [runs]
     assert begin(ledger).withdrawn
     finished = begin(ledger)
     ledger.finish(finished, result("finished"))

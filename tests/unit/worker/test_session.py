@@ -142,3 +142,15 @@ async def test_results_that_cannot_be_stored_at_the_end_are_told(
 
     assert caplog.messages == ["results not stored at the end", "presence not sent"]
     assert given_back == ["message"]
+
+
+async def test_an_attempt_that_runs_is_stopped_when_it_is_withdrawn() -> None:
+    of, stopped = session(Bus()), list[str]()
+    of._ledger.take(Delivery(None), [task(1)])
+    attempt = of._ledger.next()
+    assert attempt is not None
+    attempt.runner = cast(Any, SimpleNamespace(stop=stopped.append))
+
+    of._withdrawn(b"", b"", b"", json_encode({"ids": ["r:a:1"]}))
+
+    assert stopped == ["withdrawn"]
