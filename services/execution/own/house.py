@@ -67,9 +67,8 @@ class House:
 
     def stop(self, ids: list[str]) -> None:
         """Stop attempts that nobody wants."""
-        for attempt in self._ledger.withdraw(ids):
-            if attempt.runner is not None:
-                attempt.runner.stop(WITHDRAWN)
+        for runner in self._ledger.withdraw(ids):
+            runner.stop(WITHDRAWN)
 
     def stored(self, ids: list[str]) -> None:
         """Note that results are safe; called by the outbox."""
