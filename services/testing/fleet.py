@@ -61,15 +61,19 @@ class Routed:
 
 
 class VirtualFleet:
-    """The devices of the namespace `default`."""
+    """The devices of the namespace `default`. One that names no tasks knows all `tasks`."""
 
-    def __init__(self, devices: Iterable[Presence], now_us: Callable[[], int]) -> None:
+    def __init__(
+        self, devices: Iterable[Presence], tasks: Iterable[str], now_us: Callable[[], int]
+    ) -> None:
         self._routes = Routes(explore=0.0)
         self._now_us = now_us
         self._free: dict[str, int] = {}
         self.routed: dict[tuple[bytes, str, int], Routed] = {}
         """Those that look for a device or are on one: run, path, number."""
-        for presence in devices:
+        known = sorted(tasks)
+        for device in devices:
+            presence = device if device.tasks else msgspec.structs.replace(device, tasks=known)
             self._routes.heard(NAMESPACE, presence.device, presence, now_us=0)
             self._free[presence.device] = presence.slots
         self.present = PresentDevices(self._routes, lambda: 0)

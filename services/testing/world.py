@@ -1,15 +1,15 @@
 """A world of runs: definitions, runs, their children, mocked tasks, and a clock that is moved."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
-from heapq import heappop, heappush
 from typing import Any, assert_never
 
 import msgspec
 
 from services.decision.core.evaluate import ABSENT, FrameValues, evaluate
 from services.decision.core.plans import PlanCache
+from services.testing.agenda import Agenda
 from services.testing.builtin import builtin_reply
 from services.testing.fleet import Elsewhere, Later, Routed, ToDevice, VirtualFleet
 from services.testing.lines import VirtualLines, Waiter, scope_of
@@ -44,9 +44,6 @@ from stretto.definition.run_timeout import TimeoutProblem, compile_timeout
 from stretto.testing.outline import tasks_in
 from stretto.testing.replies import Attempt, Fails, Held, Reply, Reused, Takes, reply_to
 
-BEGIN_US = 1_900_000_000_000_000
-"""When a world begins: in March 2030."""
-
 MAX_EVENTS = 200_000
 """Of one world: a workflow that never comes to an end is told so, not waited for."""
 
@@ -60,7 +57,7 @@ MAX_CHILD_DEPTH = 32
 """Runs inside one another, as in the service."""
 
 
-class World:
+class World(Agenda):
     """Definitions, runs and a clock. `tasks`: task → what it answers (default: `{}` at once);
     `steps`: the same by step, without the indices of items and rounds; it goes first. `devices`:
     who is present."""
@@ -72,30 +69,24 @@ class World:
         steps: Mapping[str, Reply] | None = None,
         devices: Iterable[Presence] = (),
     ) -> None:
+        super().__init__()
         self.graphs: dict[str, Graph] = {}
         self.tasks = dict(tasks or {})
         self.steps = dict(steps or {})
         self._calls: dict[str, int] = {}
-        self.now_us = BEGIN_US
         self.runs: dict[bytes, TestedRun] = {}
         self.emitted: list[tuple[str, Any]] = []
         """Step and data of what steps of kind `emit` have said."""
         self.attempts: list[Attempt] = []
         """Every attempt that was sent out, in order."""
-        self._queue: list[tuple[int, int, int, Callable[[], None]]] = []
-        self._count = 0
         self._events = 0
         self._plans = PlanCache()
         self._lines = VirtualLines()
         self._outputs = VirtualOutputs()
         for text in definitions:
             self.define(text)
-        self._fleet = VirtualFleet([self._knowing(each) for each in devices], lambda: self.now_us)
-
-    def _knowing(self, device: Presence) -> Presence:
-        """A device that names no tasks knows all."""
         tasks = {task for graph in self.graphs.values() for task in tasks_in(graph)}
-        return device if device.tasks else msgspec.structs.replace(device, tasks=sorted(tasks))
+        self._fleet = VirtualFleet(devices, tasks, lambda: self.now_us)
 
     def define(self, text: str) -> Graph:
         """Register a definition; an AssertionError names its mistakes."""
@@ -121,20 +112,14 @@ class World:
         run = self.runs[run_id] = TestedRun(Run(run_id, graph))
         place = self._lines.enter(run_id, graph, value)
         if isinstance(place, Rejection):
-            run.rejections.append(place)
-            if parent is not None:
-                self._child_refused(parse_attempt_id(parent), place.message)
-            return run
+            return self._refused(run, parent, place)
         timeout_s = None
         if bytes(graph.timeout) != b"null":
             try:
                 timeout_s = compile_timeout(graph.timeout)(scope_of(run_id, graph, value))
             except TimeoutProblem as problem:
-                text = str(problem)
-                run.rejections.append(Rejection(code="timeout_invalid", message=text))
-                if parent is not None:
-                    self._child_refused(parse_attempt_id(parent), text)
-                return run
+                why = Rejection(code="timeout_invalid", message=str(problem))
+                return self._refused(run, parent, why)
         start = cm.Start(
             namespace="default",
             input=value,
@@ -144,6 +129,12 @@ class World:
             timeout_s=timeout_s,
         )
         self._give(run, start)
+        return run
+
+    def _refused(self, run: TestedRun, parent: str | None, why: Rejection) -> TestedRun:
+        run.rejections.append(why)
+        if parent is not None:
+            self._child_refused(parse_attempt_id(parent), why.message)
         return run
 
     def children(self, run: TestedRun) -> list[TestedRun]:
@@ -174,31 +165,13 @@ class World:
 
     # --- the clock
 
-    def settle(self) -> None:
-        """Let everything happen that is due now."""
-        self.advance(0)
-
-    def advance(self, seconds: float) -> None:
-        """Move the clock on, stopping at each instant at which something is due."""
-        until_us = self.now_us + round(seconds * 1_000_000)
-        while self._queue and self._queue[0][0] <= until_us:
-            self.now_us = max(self.now_us, self._queue[0][0])
-            heappop(self._queue)[3]()
-        self.now_us = until_us
-
     def finish(self, run: TestedRun | None = None) -> TestedRun:
         """Move the clock on until a run (the first one) has ended or nothing is due any more."""
         wanted = next(iter(self.runs.values())) if run is None else run
         while self._queue and not wanted.run.closed:
-            self.now_us = max(self.now_us, self._queue[0][0])
-            heappop(self._queue)[3]()
+            self._next()
         self.settle()
         return wanted
-
-    def _at(self, due_us: int, act: Callable[[], None], rank: int = 0) -> None:
-        """Let something happen at an instant; of one instant, what has a lower rank first."""
-        self._count += 1
-        heappush(self._queue, (max(due_us, self.now_us), rank, self._count, act))
 
     # --- the shell around the core
 
