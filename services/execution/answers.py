@@ -11,10 +11,11 @@ from services.execution.parts import Part, Parts, Question
 from stretto.bus.service import Handler, Refusal
 from stretto.contracts.bindings import MAX_ASKED, RoutedAttempts, RoutedQuery
 from stretto.contracts.codec import json_encode
+from stretto.contracts.scaling import whole_workers
 from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.clock import rfc3339
 
-COUNTS = ("waiting", "in_flight", "wanted")
+COUNTS = ("waiting", "in_flight")
 """Of a queue, what each instance counts for its own lanes."""
 
 
@@ -104,11 +105,16 @@ class Answers:
     def _rows(self, parts: Sequence[Part]) -> list[dict[str, Any]]:
         """Every queue that somebody serves or that there is or was something for, by name."""
         rows = {place: self._row(*place) for place in self._roster.queues}
+        shares: dict[tuple[str, str], list[float]] = {}
         for queue in (queue for part in parts for queue in part.queues):
             place = (queue.namespace, queue.queue)
             row = rows.setdefault(place, self._row(*place))
             for count in COUNTS:
                 row[count] += getattr(queue, count)
+            # An instance of before says whole workers only.
+            shares.setdefault(place, []).append(queue.share or queue.wanted)
+        for place, some in shares.items():
+            rows[place]["wanted"] = whole_workers(some)
         return [rows[place] for place in sorted(rows)]
 
     def _row(self, namespace: str, queue: str) -> dict[str, Any]:
@@ -116,7 +122,7 @@ class Answers:
         return {
             "namespace": namespace,
             "queue": queue,
-            **dict.fromkeys(COUNTS, 0),
+            **dict.fromkeys((*COUNTS, "wanted"), 0),
             "workers": crew.workers,
             "slots": crew.slots,
             "busy": self._roster.busy(namespace, queue),

@@ -24,6 +24,7 @@ from stretto.contracts import subjects
 from stretto.contracts.answers import QueueView, ResourceView
 from stretto.contracts.bindings import RoutedAttempt
 from stretto.contracts.codec import json_encode
+from stretto.contracts.scaling import whole_workers
 from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.clock import rfc3339
 from stretto.runtime.errors import StrettoError
@@ -35,8 +36,8 @@ GATHER_S = 0.5
 
 logger = logging.getLogger(__name__)
 
-Wanted = Mapping[tuple[str, str], int]
-"""Workers that each queue wants, by namespace and queue."""
+Shares = Mapping[tuple[str, str], float]
+"""Workers that our part of each queue wants, not rounded, by namespace and queue."""
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -64,7 +65,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     instance: str
     lanes: list[LaneCounts]
     queues: list[QueueView] = []
-    """Of each only `waiting`, `in_flight` and `wanted`: who is present all instances hear."""
+    """Of each only what we count: who is present all instances hear."""
     unknown: list[Unknown] = []
     resources: list[ResourceView] = []
     routed: list[RoutedAttempt] = []
@@ -79,7 +80,7 @@ class Parts:
 
     Args:
         instance: our name.
-        wanted: workers that the queues want, as we see it.
+        shares: workers that our parts of the queues want.
     """
 
     def __init__(
@@ -88,13 +89,13 @@ class Parts:
         connection: Connection,
         roster: Roster,
         lanes: Sequence[Lane],
-        wanted: Wanted,
+        shares: Shares,
     ) -> None:
         self._instance = instance
         self._connection = connection
         self._roster = roster
         self._lanes = lanes
-        self._wanted = wanted
+        self._shares = shares
 
     async def run(self) -> None:
         """Answer the other instances until cancelled."""
@@ -205,9 +206,11 @@ class Parts:
                 queue=place[1],
                 waiting=waiting,
                 in_flight=out,
-                wanted=self._wanted.get(place, 0),
+                wanted=whole_workers((share,)),
+                share=share,
             )
             for place, (waiting, out) in counts.items()
+            for share in [self._shares.get(place, 0.0)]
         ]
 
     def _routed(self, ids: Sequence[str]) -> list[RoutedAttempt]:

@@ -11,7 +11,7 @@ from services.execution.lane import Lane
 from services.execution.settings import ExecutionSettings
 from stretto.contracts import subjects
 from stretto.contracts.codec import json_encode
-from stretto.contracts.scaling import Scaling
+from stretto.contracts.scaling import Scaling, whole_workers
 from stretto.runtime.context import ServiceContext
 from stretto.runtime.errors import TransientError
 from stretto.telemetry import names
@@ -36,7 +36,7 @@ class Scaler:
         self._lanes = lanes
         self._advisors: dict[tuple[str, str], Advisor] = {}
         self._gauges: dict[tuple[str, str], Gauge] = {}
-        self.wanted: dict[tuple[str, str], int] = {}
+        self.shares: dict[tuple[str, str], float] = {}
         """What was said last, by namespace and queue."""
 
     async def run(self) -> None:
@@ -66,12 +66,14 @@ class Scaler:
                 self._gauges[place] = self._context.metrics.gauge(
                     names.METRIC_SCALING_WANTED, namespace=place[0], queue=place[1]
                 )
-            wanted = advisor.advise(load, now_us)
+            share = advisor.advise(load, now_us)
+            wanted = whole_workers((share,))
             self._gauges[place].set(wanted)
-            self.wanted[place] = wanted
+            self.shares[place] = share
             said[place] = Scaling(
                 instance=self._context.instance,
                 wanted=wanted,
+                share=round(share, 6),
                 waiting=load.waiting,
                 in_flight=load.out,
                 workers=load.workers,

@@ -31,7 +31,7 @@ class Execution:
         self._listener = Listener(context, roster, self.lanes, measures)
         self._scaler = Scaler(context, roster, self.lanes)
         self._parts = Parts(
-            context.instance, context.connection, roster, self.lanes, self._scaler.wanted
+            context.instance, context.connection, roster, self.lanes, self._scaler.shares
         )
         self.answers = Answers(context.instance, roster, self._parts)
 

@@ -149,6 +149,8 @@ class QueueView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Slots that are taken, as the workers say."""
     wanted: int = 0
     """Workers that the queue wants."""
+    share: float = 0.0
+    """The same, not rounded: what one instance says of its part to another."""
 
 
 class UnknownTask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

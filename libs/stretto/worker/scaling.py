@@ -23,7 +23,7 @@ import msgspec
 
 from stretto.bus.connection import Connection
 from stretto.contracts import subjects
-from stretto.contracts.scaling import Scaling
+from stretto.contracts.scaling import Scaling, whole_workers
 from stretto.telemetry import names
 from stretto.worker.children import all_ended, begun, told_to_end
 
@@ -71,7 +71,7 @@ class Advised:
     """What the queues of a module want, as it was heard last."""
 
     def __init__(self) -> None:
-        self._said: dict[tuple[str, str], tuple[int, float]] = {}
+        self._said: dict[tuple[str, str], tuple[float, float]] = {}
 
     def hear(self, place: str, data: bytes, now: float) -> None:
         """Take what an instance says of a queue; `place` is the subject."""
@@ -80,15 +80,16 @@ class Advised:
         except (msgspec.DecodeError, RecursionError) as error:
             logger.warning("advice not understood", extra={names.LOG_REASON: str(error)})
             return
-        self._said[place, said.instance] = (said.wanted, now)
+        share = said.wanted if said.share is None else said.share
+        self._said[place, said.instance] = (share, now)
 
     def wanted(self, now: float) -> int | None:
         """How many workers: the most that a queue wants; None: nobody has said anything lately."""
-        sums: dict[str, int] = {}
-        for (place, _), (wanted, at) in self._said.items():
+        shares: dict[str, list[float]] = {}
+        for (place, _), (share, at) in self._said.items():
             if now - at <= STALE_S:
-                sums[place] = sums.get(place, 0) + wanted
-        return max(sums.values(), default=None)
+                shares.setdefault(place, []).append(share)
+        return max(map(whole_workers, shares.values()), default=None)
 
 
 class _Member(NamedTuple):

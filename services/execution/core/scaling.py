@@ -8,7 +8,6 @@ a short lull stops nobody, and who was started is not stopped a moment later.
 """
 
 from collections import deque
-from math import ceil
 from typing import NamedTuple
 
 UNKNOWN_MEAN_S = 1.0
@@ -34,17 +33,19 @@ class Load(NamedTuple):
     """How long an attempt takes; 0: not known."""
 
 
-def wanted_now(load: Load, target_s: float, slots_a_worker: int) -> int:
-    """Workers that would be done with all there is in `target_s`; 0 when there is nothing."""
+def needed_now(load: Load, target_s: float, slots_a_worker: int) -> float:
+    """Workers that would be done with all there is in `target_s`, and parts of one; 0 when there is
+    nothing."""
     attempts = load.waiting + load.out
-    if not attempts:
-        return 0
     slots = min(attempts, attempts * (load.mean_s or UNKNOWN_MEAN_S) / target_s)
-    return min(MAX_WANTED, max(1, ceil(slots / slots_a_worker)))
+    return min(MAX_WANTED, slots / slots_a_worker)
 
 
 class Advisor:
-    """The advice for one queue: `advise` now and then, in the order of time.
+    """What one queue needs: `advise` now and then, in the order of time.
+
+    Parts of a worker are not rounded here: each instance of the service speaks for a part of the
+    queue's attempts, and what they need is rounded up once, together (`whole_workers`).
 
     Args:
         target_s: what is there should be done in so long.
@@ -55,18 +56,18 @@ class Advisor:
         self._target_s = target_s
         self._down_after_us = round(down_after_s * 1e6)
         self._slots = UNKNOWN_SLOTS
-        self._said: deque[tuple[int, int]] = deque()
-        """When how many were wanted; falling, as what a larger one follows never counts again."""
+        self._said: deque[tuple[int, float]] = deque()
+        """When how many were needed; falling, as what a larger one follows never counts again."""
 
-    def advise(self, load: Load, now_us: int) -> int:
-        """How many workers the queue wants."""
+    def advise(self, load: Load, now_us: int) -> float:
+        """How many workers the queue needs, and parts of one."""
         if load.workers:
             self._slots = max(1, load.slots // load.workers)
-        wanted = wanted_now(load, self._target_s, self._slots)
+        needed = needed_now(load, self._target_s, self._slots)
         said = self._said
-        while said and said[-1][1] <= wanted:
+        while said and said[-1][1] <= needed:
             said.pop()
-        said.append((now_us, wanted))
+        said.append((now_us, needed))
         while said[0][0] < now_us - self._down_after_us:
             said.popleft()
         return said[0][1]

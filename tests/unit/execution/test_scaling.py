@@ -7,10 +7,21 @@ from itertools import pairwise
 
 import pytest
 
-from services.execution.core.scaling import MAX_WANTED, Advisor, Load, wanted_now
+from services.execution.core.scaling import MAX_WANTED, Advisor, Load, needed_now
+from stretto.contracts.scaling import whole_workers
 
 S = 1_000_000
+
+
+def wanted_now(load: Load, target_s: float, slots: int) -> int:
+    return whole_workers((needed_now(load, target_s, slots),))
+
+
 SLOTS = 20
+
+
+def advised(advisor: Advisor, load: Load, now_us: int) -> int:
+    return whole_workers((advisor.advise(load, now_us),))
 
 
 def test_a_queue_with_nothing_to_do_wants_nobody() -> None:
@@ -35,18 +46,18 @@ def test_as_many_are_wanted_as_are_done_with_it_in_time(load: Load, wanted: int)
 
 def test_a_queue_that_nobody_serves_wants_somebody() -> None:
     advisor = Advisor(10, 30)
-    assert advisor.advise(Load(waiting=1), 0) == 1
-    assert advisor.advise(Load(waiting=1_000, mean_s=1), S) == 10
+    assert advised(advisor, Load(waiting=1), 0) == 1
+    assert advised(advisor, Load(waiting=1_000, mean_s=1), S) == 10
 
 
 def test_a_short_lull_stops_nobody() -> None:
     advisor = Advisor(10, 30)
     busy, idle = Load(waiting=1_000, mean_s=1, workers=5, slots=100), Load(workers=5, slots=100)
-    assert advisor.advise(busy, 0) == 5
-    assert [advisor.advise(idle, s * S) for s in range(1, 31)] == [5] * 30
-    assert advisor.advise(idle, 31 * S) == 0
+    assert advised(advisor, busy, 0) == 5
+    assert [advised(advisor, idle, s * S) for s in range(1, 31)] == [5] * 30
+    assert advised(advisor, idle, 31 * S) == 0
     # Upwards at once.
-    assert advisor.advise(busy, 32 * S) == 5
+    assert advised(advisor, busy, 32 * S) == 5
 
 
 def drained(backlog: int, low: int, high: int, *, seed: int | None = None) -> list[int]:
@@ -62,7 +73,7 @@ def drained(backlog: int, low: int, high: int, *, seed: int | None = None) -> li
         if seed is not None:  # ends come unevenly, the mean is a guess
             out -= chance.randint(0, out // 2)
             load = load._replace(mean_s=chance.uniform(0.7, 1.4))
-        wanted = min(max(advisor.advise(load, second * S), low), high)
+        wanted = min(max(advised(advisor, load, second * S), low), high)
         while len(ready) < wanted:
             ready.append(second + 2)
         del ready[wanted:]
@@ -89,3 +100,12 @@ def test_a_backlog_of_5000_is_drained_with_one_to_eight_workers_and_back() -> No
 def test_uneven_loads_do_not_make_it_flap(seed: int) -> None:
     seen = drained(3_000, 1, 8, seed=seed)
     assert seen[-1] == 1 and turns(seen) == 0, (seed, seen)
+
+
+@pytest.mark.parametrize(("attempts", "parts", "wanted"), [(4, 4, 1), (200, 2, 1), (1_000, 4, 5)])
+def test_parts_of_a_queue_want_together_what_one_would(
+    attempts: int, parts: int, wanted: int
+) -> None:
+    shares = [Advisor(10, 30).advise(Load(attempts // parts, 0, 1, SLOTS, 1.0), 0)] * parts
+    assert whole_workers(shares) == wanted
+    assert advised(Advisor(10, 30), Load(attempts, 0, 1, SLOTS, 1.0), 0) == wanted

@@ -101,3 +101,11 @@ async def test_one_that_does_not_drain_is_killed(
             await asyncio.sleep(0.01)
     await crew.end()
     assert process.returncode == -signal.SIGKILL and drains.returncode is not None
+
+
+def test_parts_of_a_worker_are_added_up_before_they_are_rounded() -> None:
+    advised = Advised()
+    for instance, share in (("a", 0.4), ("b", 0.4), ("c", 0.5)):
+        scaling = Scaling(instance=instance, wanted=1, share=share)
+        advised.hear("q", json_encode(scaling), 0)
+    assert advised.wanted(0) == 2
