@@ -85,8 +85,8 @@ class World(Agenda):
         self._outputs = VirtualOutputs()
         for text in definitions:
             self.define(text)
-        tasks = {task for graph in self.graphs.values() for task in tasks_in(graph)}
-        self._fleet = VirtualFleet(devices, tasks, lambda: self.now_us)
+        known = {task for graph in self.graphs.values() for task in tasks_in(graph)}
+        self._fleet = VirtualFleet(devices, known, lambda: self.now_us)
 
     def define(self, text: str) -> Graph:
         """Register a definition; an AssertionError names its mistakes."""
