@@ -17,7 +17,9 @@ GROWTH = replace(SMALL, history_events=3, payload_bytes=20_000)
 
 async def test_all_cases_are_measured_before_and_after(tmp_path: Path) -> None:
     async with rig(RigOptions(logs=tmp_path)) as running:
-        even = await steady(running, replace(SHORT, in_flight=20, seconds=1.0, steady_s=1.0))
+        even = await steady(
+            running, replace(SHORT, in_flight=5, warm_up_s=0.5, seconds=1.0, steady_s=1.0)
+        )
         found = {name: await case(running, GROWTH) for name, case in CASES.items()}
         stats = await running.client.stats()
         devices = await running.client.devices()

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 
 import asyncpg
-import pytest
+import pytest_asyncio
 
 from stretto.bench.rig import Rig, RigOptions, rig
 
@@ -92,8 +92,11 @@ class World:
         raise AssertionError("expected Postgres to come back, but it did not")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world() -> AsyncIterator[World]:
-    """Give a stack of the product's defaults, without the gateway, and one worker."""
+    """Give a stack of the product's defaults, without the gateway, and one worker.
+
+    It is the same for all tests of a module: what was complete must stay so, whatever comes next.
+    """
     async with rig(RigOptions(scale={"gateway": 0})) as built:
         yield World(built)

@@ -8,8 +8,9 @@ from tests.chaos.conftest import World
 
 RUNS = 60
 
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
-@pytest.mark.slow
+
 async def test_every_service_killed_in_turn_loses_and_doubles_nothing(world: World) -> None:
     for part in ("workflow", "decision", "execution", "monitoring"):
         await world.start(RUNS // 2)
@@ -18,7 +19,6 @@ async def test_every_service_killed_in_turn_loses_and_doubles_nothing(world: Wor
     await world.all_complete_once()
 
 
-@pytest.mark.slow
 async def test_the_bus_killed_under_load_loses_nothing(world: World) -> None:
     await world.start(RUNS)
     world.kill("nats")
@@ -26,7 +26,6 @@ async def test_the_bus_killed_under_load_loses_nothing(world: World) -> None:
     await world.all_complete_once()
 
 
-@pytest.mark.slow
 async def test_postgres_killed_under_load_loses_nothing(world: World) -> None:
     await world.start(RUNS)
     world.kill("postgres")
@@ -34,7 +33,6 @@ async def test_postgres_killed_under_load_loses_nothing(world: World) -> None:
     await world.all_complete_once()
 
 
-@pytest.mark.slow
 async def test_the_whole_message_store_deleted_under_load_loses_no_accepted_run(
     world: World,
 ) -> None:

@@ -1,4 +1,8 @@
-"""One `stretto dev` for all tests that want the whole product."""
+"""One `stretto dev` for all tests that want the whole product.
+
+A stack that nobody asks costs a tenth of a core all the same. So these tests come first, one after
+the other, and what follows them is in other folders: then the stack is gone.
+"""
 
 import shutil
 import subprocess
@@ -11,7 +15,12 @@ import pytest
 from .running import COMMAND, EXAMPLES, Dev, end, wait_for
 
 
-@pytest.fixture(scope="session")
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: "dev" not in getattr(item, "fixturenames", ()))
+
+
+@pytest.fixture(scope="package")
 def dev() -> Iterator[Dev]:
     data = Path(tempfile.mkdtemp(prefix="stretto-cli-"))
     ready_file = data / "ready.json"
