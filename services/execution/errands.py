@@ -7,6 +7,7 @@ what cannot be found out now is asked for again by the workflow service's sweep.
 import asyncio
 import logging
 from collections import deque
+from typing import assert_never
 
 from services.execution.core.admission import Admission
 from services.execution.core.effects import Move, Stop, Verify
@@ -75,6 +76,8 @@ class Errands:
                 if seq > claimed and await self._work.take_out(seq):
                     self._core.moved(attempt, seq)
                     self._changed.set()
+            case _:
+                assert_never(errand)
 
     async def _stop(self, stop: Stop) -> None:
         """Tell the queue's workers, then delete messages that hold nothing else."""

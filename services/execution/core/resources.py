@@ -159,8 +159,8 @@ class Pool:
         queue: list[tuple[int, int, _Group]] = []
         for number, group in enumerate(self._groups.values()):
             rank = group.order.rank()
-            if rank is not None:
-                queue.append((rank, number, group))
+            assert rank is not None, "a group is kept while somebody waits in it"
+            queue.append((rank, number, group))
         heapq.heapify(queue)
         granted: list[tuple[Line, Attempt]] = []
         while queue:

@@ -97,8 +97,9 @@ async def test_a_process_that_was_never_started_is_stopped_already() -> None:
     assert process._process is None
 
 
-async def test_a_cluster_of_whoever_runs_it_lets_nobody_else_in(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("account", "mode"), [(None, 0o700), ("another", 0o711)])
+async def test_a_folder_is_opened_for_the_account_that_the_cluster_needs_and_else_for_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, account: str | None, mode: int
 ) -> None:
     class Stop(Exception):
         pass
@@ -106,7 +107,7 @@ async def test_a_cluster_of_whoever_runs_it_lets_nobody_else_in(
     async def stop(*_: object) -> None:
         raise Stop
 
-    monkeypatch.setattr(postgres_server, "account_for", lambda *_: None)
+    monkeypatch.setattr(postgres_server, "account_for", lambda *_: account)
     tmp_path.chmod(0o700)
     server = PostgresServer(tmp_path)
     server._make_cluster = stop  # type: ignore[method-assign]
@@ -114,4 +115,4 @@ async def test_a_cluster_of_whoever_runs_it_lets_nobody_else_in(
     with pytest.raises(Stop):
         await server._start_on_a_port()
 
-    assert tmp_path.stat().st_mode & 0o777 == 0o700
+    assert tmp_path.stat().st_mode & 0o777 == mode

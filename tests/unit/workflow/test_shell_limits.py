@@ -257,3 +257,38 @@ def test_the_round_of_a_loop_is_shown_with_what_is_inside_it() -> None:
     shown = [step["step"] for step in steps(Story(graph(loop)).run)]
 
     assert shown == ["l", "l[0]", "l[0].x"]
+
+
+@pytest.mark.parametrize(
+    ("plan", "overdue_s"),
+    [
+        (task("a"), sweeping.ATTEMPT_OVERDUE_S),
+        (task("a", ask=ASK), sweeping.ASK_OVERDUE_S),
+    ],
+)
+async def test_what_should_have_come_is_asked_for_again_and_then_waited_for_as_long(
+    monkeypatch: pytest.MonkeyPatch, plan: StepPlan, overdue_s: float
+) -> None:
+    monkeypatch.setattr(sweeping, "SWEEP_SLICE", 1)
+    slot = slot_of(Story(graph(plan)))
+    again: list[list[Slot]] = []
+
+    async def resend(slots: list[Slot]) -> None:
+        again.append(slots)
+
+    engine = SimpleNamespace(loader=SimpleNamespace(slots={RUN_ID: slot}), resend=resend)
+    clock = SimpleNamespace(now_us=lambda: now_us)
+    sweep = Sweep(cast(Any, engine), cast(Any, None), cast(Any, clock), Metrics())
+    swept = []
+    for waited_s in (overdue_s, overdue_s + 0.1, overdue_s + 0.2, 2 * overdue_s + 0.3):
+        now_us = START_US + int(waited_s * 1e6)
+        swept.append(await sweep.sweep())
+
+    assert swept == [0, 1, 0, 1]
+    assert again == [[slot], [slot]]
+
+
+def test_a_run_that_makes_room_or_works_out_its_output_is_overdue_after_a_time() -> None:
+    waits = slot_of(Story(graph(task("a"), output=ASK)).complete("a"))
+    assert not sweeping.is_overdue(waits, START_US + 1)
+    assert sweeping.is_overdue(waits, START_US + int(sweeping.ASK_OVERDUE_S * 1e6) + 1)
