@@ -69,7 +69,7 @@ def labels_with(text: Shape[T]) -> MapOf[T]:
     return MapOf("labels (a mapping of strings)", LABEL_NAME, text, MAX_LABELS)
 
 
-LABELS = labels_with(LABEL_TEXT)
+LABELS = labels_with(Text("a string", MAX_LABEL_CHARS, empty=True, constant=True))
 
 FAILURE_TYPES = ListOf("a list of types of failure", FAILURE_TYPE, MAX_CONSTANT_ITEMS, lone=True)
 

@@ -25,7 +25,7 @@ from stretto.definition.durations import Duration
 from stretto.definition.expressions import Expressions
 from stretto.definition.mistakes import Report
 from stretto.definition.model import PreferText, RouteText
-from stretto.definition.nodes import Mapping, Node, Path, Scalar, Sequence, quoted
+from stretto.definition.nodes import Mapping, Node, Path, Scalar, Sequence, describe, quoted
 from stretto.definition.policies import QUEUE_NAME
 from stretto.definition.references import Gathering
 from stretto.definition.scalar_shapes import Text
@@ -169,8 +169,8 @@ class _Prefer:
         report.mistake(
             node, path, "bad_value",
             "expected sticky or weighted with an expression, or learned with a scorer, but got "
-            "something else",
-            "write {sticky: ${{ input.customer }}}",
+            + ", ".join(f"{name}: {describe(value)}" for name, value in node.entries.items()),
+            'write {sticky: "${{ input.customer }}"}',
         )  # fmt: skip
         return None
 
@@ -247,7 +247,7 @@ _OTHERWISE = Record(
     {
         "wait": Field(Duration(0.0), "Wait so long for one that fits."),
         "queue": Field(QUEUE_NAME, "Go to the workers of this queue."),
-        "fail": Field(Text("a reason", MAX_REASON_CHARS), "Fail with this reason."),
+        "fail": Field(Text("a reason", MAX_REASON_CHARS, constant=True), "Fail with this reason."),
     },
     _one_of,
 )

@@ -12,12 +12,16 @@ from stretto.definition.shapes import Schema, constant_hint, wrong_type
 
 
 class Text:
-    """A string of at most `max_chars`, not empty unless allowed."""
+    """A string of at most `max_chars`, not empty unless allowed. `constant`: something is compared
+    with it, or it is told as it stands, so that an expression in it would not be noticed."""
 
-    def __init__(self, what: str, max_chars: int, *, empty: bool = False) -> None:
+    def __init__(
+        self, what: str, max_chars: int, *, empty: bool = False, constant: bool = False
+    ) -> None:
         self.what = what
         self.max_chars = max_chars
         self.empty = empty
+        self.constant = constant
 
     def read(self, node: Node, path: Path, report: Report) -> str | None:
         value = node.value if isinstance(node, Scalar) else None
@@ -35,6 +39,10 @@ class Text:
             return None
         if not value and not self.empty:
             report.mistake(node, path, "bad_value", f"expected {self.what}, but it is empty")
+            return None
+        if self.constant and (hint := constant_hint(node)):
+            message = f"expected {self.what}, but got {quoted(value)}"
+            report.mistake(node, path, "bad_value", message, hint)
             return None
         return value
 
@@ -75,6 +83,7 @@ class Name:
         if self._matches(value) is None:
             repaired = self.repair(value)
             hint = f"write {quoted(repaired)}" if self._matches(repaired) else ""
+            hint = constant_hint(node) or hint
             report.mistake(
                 node,
                 path,

@@ -7,6 +7,42 @@ from tests.unit.definition.broken import Broken
 
 EXPRESSIONS = (
     Broken(
+        "expressions where only constants can stand",
+        """\
+workflow: w
+labels: {site: "${{ input.site }}"}
+steps:
+  a: {approval: {by: ["${{ input.boss }}"]}}
+  b: {task: t, queue: "q-${{ input.site }}"}
+  c: {task: t, route: {otherwise: [{fail: "nobody at ${{ input.site }}"}]}}
+  d: {task: t, route: {prefer: {weighted: 3}}}
+""",
+        (
+            (
+                '2:16: labels.site: expected a string, but got "${{ input.site }}"; write a '
+                "constant: no expression can stand here"
+            ),
+            (
+                '4:23: steps.a.approval.by[0]: expected a name, but got "${{ input.boss }}"; '
+                "write a constant: no expression can stand here"
+            ),
+            (
+                "5:23: steps.b.queue: expected the name of a queue (a–z, 0–9, - and _, not "
+                'beginning with - or _), but got "q-${{ input.site }}"; write a constant: no '
+                "expression can stand here"
+            ),
+            (
+                '6:43: steps.c.route.otherwise[0].fail: expected a reason, but got "nobody at '
+                '${{ input.site }}"; write a constant: no expression can stand here'
+            ),
+            (
+                "7:32: steps.d.route.prefer: expected sticky or weighted with an expression, or "
+                "learned with a scorer, but got weighted: the integer 3; write {sticky: "
+                '"${{ input.customer }}"}'
+            ),
+        ),
+    ),
+    Broken(
         "for_each on switch",
         """\
 workflow: w

@@ -17,7 +17,12 @@ from stretto.definition.retry_timeout import OrExpression
 from stretto.definition.scalar_shapes import Text
 from stretto.definition.shapes import Field, Located
 
-PEOPLE = ListOf("a name or a list of names", Text("a name", MAX_NAME_CHARS), MAX_PEOPLE, lone=True)
+PEOPLE = ListOf(
+    "a name or a list of names",
+    Text("a name", MAX_NAME_CHARS, constant=True),
+    MAX_PEOPLE,
+    lone=True,
+)
 
 
 class _Escalation:
