@@ -7,6 +7,7 @@ import { json, labelled } from "./json.js";
 
 const FOLD_FROM = 8; // a step with more parts than this shows them only when asked
 const MAX_LANES = 400;
+const PENDING = "pending"; // the run went back over it: it begins anew
 const TALL_FROM = 30; // more lanes scroll in their own box: what comes below stays in reach
 
 export class Timeline {
@@ -77,7 +78,7 @@ export class Timeline {
       class: "lane", type: "button", "aria-expanded": String(open), "aria-label": label, "data-step": step.step, onclick: toggle,
     },
       h("span", { class: "name", "data-tone": toneOf(step.status), style: { paddingLeft: `${18 + depth * 16}px` } },
-        h("i", { class: "dot" }), h("b", { title: step.step }, name.replace(/^\./, "")), h("small", {}, note)),
+        h("i", { class: "dot" }), h("b", { title: step.step }, name.replace(/^\./, "").replace(/^~compensate$/, "undo")), h("small", {}, note)),
       h("span", { class: "track" }, this.lines(), this.bars(step), this.text(step)));
     return open ? [button, detail(step, this.view.run, this.done, this.commandsOf(step))] : button;
   }
@@ -109,6 +110,7 @@ export class Timeline {
 
   bars(step) {
     const now = this.scale.start + this.scale.total;
+    if (step.status === PENDING && !(step.attempts || []).length) return [];
     const end = step.ended_at ? Date.parse(step.ended_at) : now;
     const attempts = step.attempts || [];
     if (!attempts.length) {
@@ -133,6 +135,7 @@ export class Timeline {
   text(step) {
     const { start, total } = this.scale;
     const from = Date.parse(step.activated_at);
+    if (step.status === PENDING) return h("span", { class: "bar-text", style: { left: "0" } }, "runs again");
     const to = step.ended_at ? Date.parse(step.ended_at) : start + total;
     const ms = step.duration_ms ?? to - from;
     const wide = 0.09;

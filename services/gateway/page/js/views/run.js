@@ -133,7 +133,7 @@ function explain(place, run, pending, done) {
   const line = (cause) => {
     const able = remedies(cause);
     return h("li", {},
-      h("span", {}, cause.sentence || `${cause.step} waits: ${cause.cause}.`,
+      h("span", {}, (cause.sentence || `${cause.step} waits: ${cause.cause}.`).replaceAll("`", ""),
         h("small", {}, `since ${moment(cause.since)}`, cause.until ? `, until ${moment(cause.until)}` : "", !able.length && cause.remedy ? ` · ${cause.remedy.replaceAll("`", "")}` : "")),
       h("span", { class: "row" }, able.map(([command, fixed]) => controlButton(command, run, done, fixed))));
   };

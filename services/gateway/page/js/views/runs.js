@@ -1,16 +1,18 @@
 // The list of runs, live.
 
 import { api, namespace, watch } from "../api.js";
-import { h, pill, replace, throttled, toneOf } from "../dom.js";
+import { h, pill, replace, throttled, toast, toneOf } from "../dom.js";
 import { ago, count, duration, moment, short } from "../format.js";
 import { startDialog } from "../starting.js";
 
 const PAGE = 50;
 const FILTERS = [["", "All"], ["open", "Open"], ["completed", "Completed"], ["failed", "Failed"], ["cancelled,terminated", "Ended early"]];
+// What the search looks at: the parameter of the API, what it is called, an example.
+const SEARCHES = [["search", "Id or key", "Run id or key"], ["label", "Label", "name=value"], ["step_label", "Step label", "name=value"]];
 const ORDER = ["completed", "failed", "cancelled", "skipped", "open"];
 
 export async function runsView(place, _match, query) {
-  const state = { status: query.get("status") || "", workflow: query.get("workflow") || "", search: "", runs: [], next: null, seen: new Set() };
+  const state = { status: query.get("status") || "", workflow: query.get("workflow") || "", by: "search", search: "", runs: [], next: null, seen: new Set() };
   const body = h("tbody");
   const more = h("div", { class: "more", hidden: true }, h("button", { onclick: () => load(true) }, "Older runs"));
   const empty = h("div");
@@ -19,7 +21,8 @@ export async function runsView(place, _match, query) {
     h("thead", {}, h("tr", {}, h("th", {}, "Status"), h("th", {}, "Workflow"), h("th", {}, "Run"), h("th", {}, "Steps"),
       h("th", {}, "Started"), h("th", { class: "right" }, "Took"))), body);
   const chips = h("div", { class: "chips", role: "group", "aria-label": "Status" });
-  const search = h("input", { type: "search", placeholder: "Run id or key", "aria-label": "Search by run id or key", maxlength: 100 });
+  const search = h("input", { type: "search", "aria-label": "Search", maxlength: 200 });
+  const by = h("select", { "aria-label": "Search by" }, SEARCHES.map(([value, label]) => h("option", { value }, label)));
   const workflows = h("select", { "aria-label": "Workflow" }, h("option", { value: "" }, "All workflows"));
 
   const drawChips = () => replace(chips, FILTERS.map(([value, label]) => h("button", {
@@ -37,7 +40,7 @@ export async function runsView(place, _match, query) {
 
   const load = async (older = false) => {
     const page = await api("/runs", { query: {
-      namespace: namespace.get(), status: state.status, workflow: state.workflow, search: state.search,
+      namespace: namespace.get(), status: state.status, workflow: state.workflow, [state.by]: wanted(state),
       limit: older ? PAGE : Math.min(500, Math.max(PAGE, state.runs.length)), before: older ? state.next : null,
     } });
     state.runs = older ? [...state.runs, ...page.runs] : page.runs;
@@ -57,10 +60,21 @@ export async function runsView(place, _match, query) {
 
   const refresh = throttled(() => { load().catch(() => {}); loadFigures().catch(() => {}); }, 900);
   let typing = 0;
-  search.addEventListener("input", () => {
+  const look = () => {
     clearTimeout(typing);
-    typing = setTimeout(() => { state.search = search.value.trim(); load(); }, 250);
-  });
+    typing = setTimeout(() => {
+      const before = wanted(state);
+      Object.assign(state, { by: by.value, search: search.value.trim() });
+      if (before || wanted(state)) load().catch((error) => toast(error.message, true));
+    }, 250);
+  };
+  const chooseBy = () => {
+    search.placeholder = SEARCHES.find(([value]) => value === by.value)[2];
+    look();
+  };
+  search.addEventListener("input", look);
+  by.addEventListener("change", chooseBy);
+  search.placeholder = SEARCHES[0][2];
   workflows.addEventListener("change", () => { state.workflow = workflows.value; load(); loadFigures(); });
   drawChips();
   await Promise.all([load(), loadFigures()]);
@@ -68,7 +82,7 @@ export async function runsView(place, _match, query) {
   replace(place,
     h("div", { class: "row" }, h("h1", {}, "Runs"), h("button", { class: "primary end", onclick: () => startDialog(state.workflow || undefined) }, "Start a run")),
     figures,
-    h("div", { class: "row" }, chips, workflows, h("span", { class: "end" }, search)),
+    h("div", { class: "row" }, chips, workflows, h("span", { class: "end row search" }, by, search)),
     h("section", { class: "panel", "aria-label": "Runs" }, h("div", { class: "scroll" }, table), empty, more));
 
   const heads = (message) => {
@@ -87,6 +101,11 @@ export async function runsView(place, _match, query) {
     if (state.runs.some((run) => !run.closed_at)) refresh();
   }, 5000);
   return () => { stop(); refresh.cancel(); clearInterval(clock); };
+}
+
+// What is asked for now: a label that is not written whole yet asks for nothing.
+function wanted({ by, search }) {
+  return by === "search" || /^[^=]+=/.test(search) ? search : "";
 }
 
 function row(run, fresh) {
@@ -126,7 +145,7 @@ function figuresOf(stats) {
 }
 
 function nothing(state) {
-  if (state.status || state.search || state.workflow) return h("div", { class: "empty" }, h("strong", {}, "No run is like that"), "Choose another status, or search for something else.");
+  if (state.status || wanted(state) || state.workflow) return h("div", { class: "empty" }, h("strong", {}, "No run is like that"), "Choose another status, or search for something else.");
   return h("div", { class: "empty" }, h("strong", {}, "No runs yet"), "Start one here, or by a message on the bus:",
     h("pre", {}, `nats pub stretto.start.${namespace.get()}.<workflow> '{"input": {}}'`));
 }
