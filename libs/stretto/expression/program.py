@@ -163,10 +163,11 @@ def _compile_path(source: str, uses: list[Use], scope: ScopeTypes, expect: Kind 
 def _compile(source: str, scope: ScopeTypes, expect: Kind | None) -> Program:
     # Only here is the native library loaded: many a process meets nothing but plain paths.
     from stretto.expression import native, type_check
+    from stretto.expression.status_check import check_statuses
 
     tree = native.parse(source)
     rewritten, found = rewrite(tree, source, scope)
-    warnings = tuple(check_paths(found.uses, scope, source))
+    warnings = (*check_paths(found.uses, scope, source), *check_statuses(tree, source))
     result = type_check.check_types(source, found, scope)
     kinds = kinds_of_result(result)
     _check_expected(expect, kinds, source)
