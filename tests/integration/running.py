@@ -46,7 +46,7 @@ class Dev:
         In a thread: a test that awaits may call it too.
         """
         with ThreadPoolExecutor(1) as thread:
-            done = thread.submit(_commanded, arguments, self.ready["nats"]).result()
+            done = thread.submit(commanded, arguments, self.ready["nats"]).result()
         assert done.returncode == expect, (arguments, done.returncode, done.stdout, done.stderr)
         assert "Traceback" not in done.stderr
         return done
@@ -88,8 +88,9 @@ class Dev:
         )
 
 
-def _commanded(arguments: tuple[str, ...], url: str) -> subprocess.CompletedProcess[str]:
-    """What the command `stretto` does with these arguments, from its entry on."""
+def commanded(arguments: tuple[str, ...], url: str | None) -> subprocess.CompletedProcess[str]:
+    """What the command `stretto` does with these arguments, from its entry on; None: no URL is told
+    by the environment."""
     with (
         CliRunner().isolation(env={"STRETTO_NATS_URL": url}) as (output, errors, _),
         pytest.MonkeyPatch.context() as patch,
