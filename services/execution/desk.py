@@ -60,6 +60,10 @@ OPEN_MAX_WAIT_S = 5.0
 OWN_PATIENCE_S = 3.0
 """At the end, `std.*` tasks have so long; then they are given up and run again elsewhere."""
 
+HAND_OVER_S = 1.0
+"""The workflow service reads results within milliseconds; those that we were the last to read it
+has read after so long."""
+
 RECONCILE_EVERY_TICKS = 40
 """Every 10 s: attempts whose messages were acknowledged long ago are forgotten."""
 
@@ -209,6 +213,17 @@ class Desk:
             *((self._results.overhear(),) if self._results.overhears else ()),
         ):
             self._tasks.append(self._group.create_task(work))
+
+    async def hand_over(self) -> None:
+        """Stop, so that another instance can go on without doing anything twice: what is sent is
+        stored, and what became of it the workflow service has heard."""
+        await self.end()
+        try:
+            async with asyncio.timeout(OWN_PATIENCE_S):
+                await self._sender.wait_stored()
+        except TimeoutError:
+            logger.warning("work not stored at the end", extra={names.LOG_LANE: self.lane})
+        await self._context.clock.sleep(HAND_OVER_S)
 
     async def end(self) -> None:
         """Finish what is begun, and stop."""

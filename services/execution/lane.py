@@ -7,7 +7,8 @@
          ▲  │ knocks: an empty frame, which comes to whoever      │ says so all the time
          └──┘ is pinned; unpins who has been silent for a while   │
          ▲        not pinned any more, and somebody else says     │
-         └──────── that it is active ─────────────────────────────┘
+         ├──────── that it is active ─────────────────────────────┤
+         └──────── given away (`sharing`), to whoever asks next ──┘
 
 Whatever two instances do that both believe to be active is done twice at most, and fenced.
 
@@ -46,6 +47,9 @@ SAY_S = 0.25
 SILENCE_S = 1.25
 """Who was active and has said nothing for so long is dead, or so busy that another should do it."""
 
+REST_S = 5.0
+"""Who has given a lane away takes it again when nobody else has for so long."""
+
 UNPIN_TIMEOUT_S = 1.0
 KEEP_S = FRAME_ACK_WAIT_S / 3
 RETRY_S = 0.5
@@ -73,6 +77,7 @@ class Lane:
         self._measures = measures
         self._backlog: deque[Message] = deque()
         self._displaced = False
+        self._giving = False
         self._heard_at = context.clock.monotonic()
 
     async def run(self) -> None:
@@ -81,17 +86,34 @@ class Lane:
         said = await context.connection.subscribe(subjects.active(self.number), self._heard)
         try:
             batch = context.settings.execution_batch
-            async with context.pull(execution_dispatch(self.number), batch) as loop:
-                while not context.stopping.is_set():
-                    frames = await self._stand_by(loop)
-                    if frames:
-                        self._backlog.extend(frames)
-                        await self._work(loop)
-                pinned = loop.is_pinned
-            if pinned:
-                await self._unpin()  # the next one need not wait until we are missed
+            while not context.stopping.is_set():
+                async with context.pull(execution_dispatch(self.number), batch) as loop:
+                    while not context.stopping.is_set() and not self._giving:
+                        frames = await self._stand_by(loop)
+                        if frames:
+                            self._backlog.extend(frames)
+                            await self._work(loop)
+                    pinned = loop.is_pinned
+                if pinned:
+                    await self._unpin()  # the next one need not wait until we are missed
+                await self._rest()
         finally:
             await context.connection.unsubscribe(said)
+
+    def give(self) -> None:
+        """Let another instance have the lane, soon; it is ours now."""
+        self._giving = True
+
+    async def _rest(self) -> None:
+        """Having given the lane away, do not ask for it until somebody has it."""
+        if not self._giving:
+            return
+        self._giving = self._displaced = False
+        until = self._context.clock.monotonic() + REST_S
+        while not (self._displaced or self._context.stopping.is_set()):
+            if self._context.clock.monotonic() >= until:
+                return
+            await self._context.clock.sleep(LOOK_S)
 
     async def _stand_by(self, loop: PullLoop) -> list[Message]:
         """Knock until a frame comes; empty when the service stops."""
@@ -138,10 +160,15 @@ class Lane:
                 self.desk = desk
                 await self._serve(loop, desk)
                 self.desk = None
-                await desk.end()
+                if self._giving:
+                    await desk.hand_over()
+                else:
+                    await desk.end()
             await ended([saying])
         if not context.stopping.is_set():
             logger.info("lane given up", extra={names.LOG_LANE: self.number})
+        for message in self._backlog if self._giving else ():
+            message.give_back()
         self._backlog.clear()
 
     async def _begin(self, desk: Desk) -> bool:
@@ -164,6 +191,8 @@ class Lane:
             while self._backlog and not desk.full:
                 await self._take(desk, self._backlog.popleft())
             self._backlog.extend(await loop.next_batch(timeout_s=LOOK_S))
+            if self._giving:
+                return
             if self._displaced and not loop.is_pinned:
                 return
             self._displaced = False

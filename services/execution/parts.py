@@ -7,7 +7,7 @@ lane that is changing hands is not heard of: after `GATHER_S` the answer goes ou
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -45,6 +45,9 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     routed: list[str] | None = None
     """Where these attempts are; None: what waits in the queues."""
+    here: str | None = None
+    """No question, but what an instance says: its name, and the `lanes` that it works on."""
+    lanes: list[int] = []
 
 
 class LaneCounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,12 +78,17 @@ _decode_question = msgspec.json.Decoder(Question).decode
 _decode_part = msgspec.json.Decoder(Part).decode
 
 
+def _nobody(_instance: str, _lanes: list[int]) -> None:
+    """Nobody wants to know who works on which lanes."""
+
+
 class Parts:
     """Gives our own part and gathers those of the others.
 
     Args:
         instance: our name.
         shares: workers that our parts of the queues want.
+        hear: takes which lanes an instance works on.
     """
 
     def __init__(
@@ -90,12 +98,15 @@ class Parts:
         roster: Roster,
         lanes: Sequence[Lane],
         shares: Shares,
+        *,
+        hear: Callable[[str, list[int]], None] = _nobody,
     ) -> None:
         self._instance = instance
         self._connection = connection
         self._roster = roster
         self._lanes = lanes
         self._shares = shares
+        self._hear = hear
 
     async def run(self) -> None:
         """Answer the other instances until cancelled."""
@@ -152,6 +163,9 @@ class Parts:
         """Another instance asks (or we do: that answer is passed over)."""
         try:
             question = _decode_question(data)
+            if question.here is not None:
+                self._hear(question.here, question.lanes)
+                return
             part = self._own(question)
             if not part.lanes or not reply:
                 return

@@ -72,11 +72,20 @@ class Sender:
         self._queues: set[tuple[str, str]] = set()
         self._sent = 0
         self._token = secrets.token_hex(TOKEN_BYTES)
+        self._unstored = 0
+        """Messages whose acknowledgement has not come yet."""
+        self._all_stored = asyncio.Event()
         self._wake: asyncio.TimerHandle | None = None
 
     def forget_queues(self) -> None:
         """Take note that the consumers of the work stream are gone."""
         self._queues.clear()
+
+    async def wait_stored(self) -> None:
+        """Wait until what was sent is stored, or was not."""
+        while self._unstored:
+            self._all_stored.clear()
+            await self._all_stored.wait()
 
     async def run(self) -> None:
         """Put what may go out into the work stream, for ever."""
@@ -101,6 +110,7 @@ class Sender:
                 except StrettoError as error:
                     self._not_sent(sending, error)
                     continue
+                self._unstored += 1
                 future.add_done_callback(partial(self._was_sent, sending))
             self._wake_for_rates(clock.now_us())
 
@@ -117,6 +127,9 @@ class Sender:
 
     def _was_sent(self, sending: Sending, future: asyncio.Future[list[PubAck]]) -> None:
         """Handle the acknowledgement of a work message, or that there will be none."""
+        self._unstored -= 1
+        if not self._unstored:
+            self._all_stored.set()
         if future.cancelled():
             return
         error = future.exception()

@@ -4,12 +4,14 @@ import asyncio
 
 from services.execution.answers import Answers
 from services.execution.core.roster import Roster
+from services.execution.core.shares import Shares
 from services.execution.lane import Lane
 from services.execution.measures import Measures
 from services.execution.parts import Parts
 from services.execution.presence import Listener
 from services.execution.scaling import Scaler
 from services.execution.settings import ExecutionSettings
+from services.execution.sharing import Sharing
 from stretto.bus.service import Service
 from stretto.contracts.subjects import STREAM_RESULTS, STREAM_WORK
 from stretto.runtime.context import ServiceContext
@@ -30,8 +32,15 @@ class Execution:
         ]
         self._listener = Listener(context, roster, self.lanes, measures)
         self._scaler = Scaler(context, roster, self.lanes)
+        shares = Shares(context.instance, context.settings.lanes)
+        self._sharing = Sharing(context, self.lanes, shares)
         self._parts = Parts(
-            context.instance, context.connection, roster, self.lanes, self._scaler.shares
+            context.instance,
+            context.connection,
+            roster,
+            self.lanes,
+            self._scaler.shares,
+            hear=lambda instance, lanes: shares.hear(instance, lanes, context.clock.now_us()),
         )
         self.answers = Answers(context.instance, roster, self._parts)
 
@@ -47,6 +56,8 @@ class Execution:
                 group.create_task(self._scaler.run()),
                 group.create_task(self._parts.run()),
             ]
+            if len(self.lanes) > 1:
+                beside.append(group.create_task(self._sharing.run()))
             async with asyncio.TaskGroup() as lanes:
                 for lane in self.lanes:
                     lanes.create_task(lane.run())

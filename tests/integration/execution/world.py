@@ -32,7 +32,7 @@ from stretto.contracts.ids import run_id_text, uuid7
 from stretto.contracts.public import TaskResult
 from stretto.runtime.context import ServiceContext
 from stretto.runtime.errors import TransientError
-from stretto.runtime.topology import topology_for, workflow_partition_consumers
+from stretto.runtime.topology import lane_of, topology_for, workflow_partition_consumers
 from stretto.telemetry.tracing import Tracer
 from stretto.testkit.service_host import hosted
 from stretto.worker import Worker
@@ -72,6 +72,7 @@ class World:
         self.accepted: list[str] = []
         self.open: dict[str, DispatchRecord] = {}
         self.open_asked = 0
+        self.lanes = 1
         self._changed = asyncio.Condition()
 
     async def dispatch(self, *records: DispatchRecord) -> None:
@@ -79,6 +80,11 @@ class World:
         for one in records:
             self.open[id_of(one)] = one
         await self.send_frame(records)
+
+    async def dispatch_to(self, lane: int, one: DispatchRecord) -> None:
+        """Send a record on a lane; it is open until its result has come."""
+        self.open[id_of(one)] = one
+        await self.send_frame([one], lane=lane)
 
     async def send_frame(
         self,
@@ -94,12 +100,17 @@ class World:
         )
         await self.publisher.publish(subjects.dispatch(lane), pack(frame))
 
-    async def answer_open(self, _request: bytes) -> bytes:
-        """`workflow.open`: what is open is dispatched again."""
+    async def answer_open(self, request: bytes) -> bytes:
+        """`workflow.open`: what is open on a lane is dispatched again."""
         self.open_asked += 1
-        again = [msgspec.structs.replace(one, again=True) for one in self.open.values()]
+        lane = msgspec.json.decode(request)["lane"]
+        again = [
+            msgspec.structs.replace(one, again=True)
+            for one in self.open.values()
+            if lane_of(one.partition, self.lanes) == lane
+        ]
         if again:
-            await self.send_frame(again)
+            await self.send_frame(again, lane=lane)
         return json_encode({"sent": len(again)})
 
     @asynccontextmanager
@@ -203,9 +214,11 @@ async def world(
             await ensure(connection, topology.streams, topology.consumers)
 
         here = World(url, connection, publisher)
+        here.lanes = lanes
 
         async def made_again(_names: list[str]) -> None:
-            await here.answer_open(b"")
+            for lane in range(lanes):
+                await here.answer_open(json_encode({"lane": lane}))
 
         await make()
         streams = [stream.name for stream in topology.streams]

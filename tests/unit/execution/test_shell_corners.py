@@ -100,9 +100,11 @@ async def test_an_end_does_not_wait_for_ever_for_results_to_be_stored(
 def sender(*finished: str) -> tuple[Any, list[str]]:
     answered: list[str] = []
     core = SimpleNamespace(finished=lambda id_: None if id_ in finished else "attempt")
-    made = Sender.__new__(Sender)
-    made._core = cast(Any, core)
-    made._answer = cast(Any, lambda attempt, _failure: answered.append(attempt.id))
+    none = cast(Any, None)
+    made = Sender(
+        none, 0, cast(Any, core), none, none, entrance=none, changed=asyncio.Event(), do=none,
+        answer=lambda attempt, _failure: answered.append(attempt.id),
+    )  # fmt: skip
     return made, answered
 
 
