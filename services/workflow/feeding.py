@@ -14,18 +14,17 @@ from services.workflow.engine import give_back
 from services.workflow.frame_sizes import MAX_FRAME_BYTES
 from services.workflow.inbox import Arrival, Inbox, Item
 from services.workflow.intake import (
-    Child,
     Reader,
-    Unreadable,
     arrival,
     forwarded,
     read_control,
     read_decided,
     read_inbox,
     read_results,
-    read_start,
 )
 from services.workflow.other_runs import refused_child
+from services.workflow.readable import Child, Unreadable
+from services.workflow.reading_starts import read_start
 from services.workflow.referring import Referring, concerns
 from stretto.bus.deadletter import DeadLetters
 from stretto.bus.message import Message, ack_all

@@ -7,7 +7,7 @@ have written would end a service each time that the log is read.
 
 from collections.abc import Iterable
 
-from services.workflow.intake import MAX_DEPTH_TOLD, MAX_ID_CHARS, check_labels
+from services.workflow.reading_starts import MAX_DEPTH_TOLD, MAX_ID_CHARS, check_labels
 from services.workflow.rows import StoredEvent
 from stretto.contracts import events as ev
 from stretto.contracts import subjects

@@ -1,37 +1,33 @@
-"""From messages to commands: starts, controls, results, decisions, forwarded frames.
+"""From messages to commands: controls, results, decisions, forwarded frames.
 
 What cannot be understood goes to the dead letters and is acknowledged; it never blocks a partition.
 """
 
 import logging
-import zlib
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
 
 import msgspec
 
 from services.workflow.answers import may_answer
 from services.workflow.core.commands import Accepted, Bound, Control, Decided, Result
-from services.workflow.fields import read_control_request, read_start_request
+from services.workflow.fields import read_control_request
 from services.workflow.inbox import Addressed, Arrival, Item
 from services.workflow.lines import granted_by
+from services.workflow.readable import (
+    MAX_NAME_CHARS,
+    MAX_STEP_CHARS,
+    NOT_READ,
+    Unreadable,
+    check_length,
+    check_size,
+    check_version,
+)
 from stretto.bus.message import Message
-from stretto.contracts import subjects, versions
-from stretto.contracts.codec import (
-    decode_results,
-    json_encode,
-    unpack_decided,
-    unpack_inbox,
-)
+from stretto.contracts import subjects
+from stretto.contracts.codec import decode_results, json_encode, unpack_decided, unpack_inbox
 from stretto.contracts.failures import MAX_MESSAGE_CHARS, Failure, FailureType
-from stretto.contracts.frames import (
-    ControlRecord,
-    DecidedRecord,
-    ForkRecord,
-    InboxFrame,
-    StartRecord,
-)
-from stretto.contracts.ids import RUN_ID_BYTES, parse_attempt_id, parse_run_id, uuid7
+from stretto.contracts.frames import ControlRecord, DecidedRecord, InboxFrame, StartRecord
+from stretto.contracts.ids import RUN_ID_BYTES, parse_attempt_id, parse_run_id
 from stretto.contracts.payload import (
     MAX_DETAILS_BYTES,
     MAX_PAYLOAD_BYTES,
@@ -39,201 +35,22 @@ from stretto.contracts.payload import (
     payload_problem,
     read_deep,
 )
-from stretto.contracts.public import ForkRequest, StartRequest, TaskResult
+from stretto.contracts.public import TaskResult
 
 logger = logging.getLogger(__name__)
 
-MAX_ID_CHARS = 256
-MAX_DEPTH_TOLD = 1_000
-"""Far above what is carried out: how deep runs may start runs has a limit of its own."""
-
-MAX_REQUEST_BYTES = 2 * MAX_PAYLOAD_BYTES
-"""A start or control: its payload and as much beside it. It must fit into a frame."""
-
-MAX_LABELS = 32
-MAX_LABEL_CHARS = 256
-MAX_NAME_CHARS = 256
-"""Names of signals, steps, people, workers and failure types: they are shown in lists."""
-
 MAX_TYPE_CHARS = 200
-MAX_STEP_CHARS = 2_000
-"""A path: names of at most 100 characters, nested a few deep, with indices."""
-
 MAX_PROBLEMS = 5
 """Bad ids of one message that the dead letter names."""
 
 MAX_INSTANT_CHARS = 40
-MAX_SEQ = 2**31 - 1
-"""Of an event: what the log can hold."""
-
-_NULL = bytes(NULL)
-
-
-class Child(NamedTuple):
-    """A run that was to be started for an attempt, if what the start says is true."""
-
-    run_id: bytes
-    parent: str
-    """The id of the attempt."""
-
-
-class Unreadable(ValueError):
-    """A message that cannot be understood; the text says why.
-
-    `items`: the parts that can, where there are several. `child`: the run that this was to start,
-    where an attempt waits for it.
-    """
-
-    def __init__(self, why: str, *, items: Sequence[Item] = (), child: Child | None = None) -> None:
-        super().__init__(why)
-        self.items = items
-        self.child = child
-
 
 Reader = Callable[[Message], list[Item]]
-
-_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
-
-
-def read_start(message: Message) -> list[Item]:
-    """A start as it came from the outside; the run id is settled here."""
-    _check_size(message)
-    where = subjects.parse_start(message.subject)
-    request = read_start_request(message.data or b"{}")
-    child = _child(request)
-    if versions.MARK in where.workflow or request.version_label is not None:
-        where, request = _versioned(where, request, child)
-    if not (subjects.is_name(where.namespace) and subjects.is_name(where.workflow)):
-        raise Unreadable(f"expected names {subjects.NAME_PATTERN}, but got {message.subject!r}")
-    try:
-        return [_start(message, where, request)]
-    except _UNREADABLE as error:
-        raise Unreadable(str(error), child=child) from error
-
-
-def _child(request: StartRequest) -> Child | None:
-    """Read whom a start names as its parent, before anything else is said about the start."""
-    if request.parent is None:
-        return None
-    parse_attempt_id(request.parent)
-    return None if request.run_id is None else Child(parse_run_id(request.run_id), request.parent)
-
-
-def _versioned(
-    where: subjects.StartSubject, request: StartRequest, child: Child | None
-) -> tuple[subjects.StartSubject, StartRequest]:
-    """Settle which version is meant: by the subject (`order@stable`), or by the request."""
-    try:
-        name, number, label = versions.parse_ref(where.workflow)
-        if request.version_label is not None:
-            if request.version is not None or number is not None or label is not None:
-                raise ValueError("expected one version, but got several")
-            number, label = versions.parse_version(request.version_label)
-    except ValueError as error:
-        raise Unreadable(str(error), child=child) from error
-    if number is not None and request.version not in (None, number):
-        raise Unreadable("expected one version, but got several", child=child)
-    if label is not None and request.version is not None:
-        raise Unreadable("expected one version, but got several", child=child)
-    version = request.version if number is None else number
-    settled = msgspec.structs.replace(request, version=version, version_label=label)
-    return where._replace(workflow=name), settled
-
-
-def _start(message: Message, where: subjects.StartSubject, request: StartRequest) -> StartRecord:
-    value = bytes(request.input)
-    fork = _fork(request.fork)
-    if value == _NULL:
-        value = b"{}" if fork is None else b""
-    problem = payload_problem(value)
-    if problem is not None:
-        raise Unreadable(f"input: {problem}")
-    _check_version(request.version)
-    if not 0 <= request.depth <= MAX_DEPTH_TOLD:
-        raise Unreadable(f"depth: expected 0 to {MAX_DEPTH_TOLD}, but got {_digits(request.depth)}")
-    if request.id is not None and not 0 < len(request.id) <= MAX_ID_CHARS:
-        raise Unreadable(f"id: expected 1 to {MAX_ID_CHARS} characters, but got {len(request.id)}")
-    check_labels(request.labels)
-    headers = message.headers
-    return StartRecord(
-        run_id=parse_run_id(request.run_id) if request.run_id else _new_run_id(message),
-        namespace=where.namespace,
-        workflow=where.workflow,
-        version=request.version,
-        id=request.id,
-        input=value,
-        labels=request.labels,
-        received_us=message.timestamp_ns // 1_000,
-        reply=may_answer(headers.get(subjects.HEADER_REPLY)),
-        traceparent=headers.get(subjects.HEADER_TRACEPARENT),
-        parent=request.parent,
-        depth=request.depth,
-        version_label=request.version_label,
-        fork=fork,
-    )
-
-
-def _fork(request: ForkRequest | None) -> ForkRecord | None:
-    if request is None:
-        return None
-    run_id = parse_run_id(request.run_id)
-    if request.at_seq is not None and not 0 < request.at_seq <= MAX_SEQ:
-        told = _digits(request.at_seq)
-        raise Unreadable(f"fork: expected `at_seq` from 1 on, to {MAX_SEQ}, but got {told}")
-    for field, limit in _FORK_LIMITS:
-        _check_length(f"fork.{field}", getattr(request, field), limit)
-    return ForkRecord(run_id, request.at_seq or 0, request.step, request.by, request.reason)
-
-
-def _check_version(version: int | None) -> None:
-    if version is not None and not 0 < version <= versions.MAX_VERSION:
-        told = _digits(version)
-        raise Unreadable(f"version: expected 1 to {versions.MAX_VERSION}, but got {told}")
-
-
-def _check_length(what: str, text: str | None, limit: int) -> None:
-    if text is not None and len(text) > limit:
-        raise Unreadable(f"{what}: expected at most {limit} characters, but got {len(text)}")
-
-
-def _digits(number: int) -> str:
-    """A number as text, cut: JSON allows any length."""
-    return str(number)[:24]
-
-
-def _check_size(message: Message) -> None:
-    size = len(message.data)
-    if size > MAX_REQUEST_BYTES:
-        raise Unreadable(
-            f"expected a message of at most {MAX_REQUEST_BYTES} bytes, of which the payload is at "
-            f"most {MAX_PAYLOAD_BYTES}, but got {size}"
-        )
-
-
-def check_labels(labels: dict[str, str]) -> None:
-    """Raise ValueError where there are too many labels, or too long ones."""
-    if len(labels) > MAX_LABELS:
-        raise Unreadable(f"labels: expected at most {MAX_LABELS}, but got {len(labels)}")
-    for key, value in labels.items():
-        if not 0 < len(key) <= MAX_LABEL_CHARS or len(value) > MAX_LABEL_CHARS:
-            raise Unreadable(
-                f"labels: expected at most {MAX_LABEL_CHARS} characters, but {key[:40]!r} has more"
-            )
-
-
-def _new_run_id(message: Message) -> bytes:
-    """The same message makes the same run, however often it is delivered."""
-    seed = b"%d:%d:%d" % (
-        message.stream_seq,
-        message.timestamp_ns,
-        zlib.crc32(message.data),
-    )
-    return uuid7(message.timestamp_ns // 1_000_000, seed)
 
 
 def read_control(message: Message) -> list[Item]:
     """A control as it came from the outside."""
-    _check_size(message)
+    check_size(message)
     namespace, run_text = subjects.parse_control(message.subject)
     run_id = parse_run_id(run_text)
     reply = may_answer(message.headers.get(subjects.HEADER_REPLY))
@@ -246,8 +63,8 @@ def _control(run_id: bytes, namespace: str, data: bytes, reply: str | None) -> A
     if problem is not None:
         raise Unreadable(f"payload: {problem}")
     for field, limit in _CONTROL_LIMITS:
-        _check_length(field, getattr(request, field), limit)
-    _check_version(request.version)
+        check_length(field, getattr(request, field), limit)
+    check_version(request.version)
     return Addressed(run_id, Control(request=request), namespace, reply)
 
 
@@ -260,7 +77,6 @@ _CONTROL_LIMITS = (
     ("to", MAX_STEP_CHARS),
     ("version_label", MAX_NAME_CHARS),
 )
-_FORK_LIMITS = (("step", MAX_STEP_CHARS), ("by", MAX_NAME_CHARS), ("reason", MAX_MESSAGE_CHARS))
 
 
 def read_results(message: Message) -> list[Item]:
@@ -432,5 +248,5 @@ def arrival(message: Message, reader: Reader) -> Arrival | Unreadable:
         return Unreadable(str(error))
     except msgspec.DecodeError as error:
         return Unreadable(f"expected JSON, but it is none: {error}")
-    except _UNREADABLE as error:
+    except NOT_READ as error:
         return Unreadable(str(error))
