@@ -9,9 +9,11 @@ import pytest
 
 from services.monitoring.core.decided import Decided
 from services.monitoring.core.projection import MAX_STEP_LABELS, NEVER, RunProjection, Step, Took
+from services.monitoring.views import Payloads, view
 from stretto.contracts import events as ev
 from stretto.contracts.codec import json_encode
 from stretto.contracts.failures import Failure
+from stretto.runtime.clock import US_PER_S
 
 START_US = 1_000_000
 FAILURE = Failure(type="Broken", message="m")
@@ -237,6 +239,9 @@ def test_a_step_that_a_rollback_went_back_over_begins_anew() -> None:
         ev.StepCompleted(step="c", attempt=2),
     )
     assert again.steps["c"].began > back.steps["c"].began
+    at_us = back.started_us + 10 * US_PER_S
+    took = {step.step: step.duration_ms for step in view(back, Payloads(), at_us).steps}
+    assert took["c"] is None, "it has not begun again"
     assert again.steps["c"].ended > again.steps["c"].began
 
 
