@@ -91,6 +91,7 @@ async def test_a_run_appears_by_itself_is_steered_and_its_undoing_is_told(
     ]
     assert -1 not in places and places == sorted(places), told
     assert "Steps\n3 of 4" in await page.text()
+    await page.reads(f"What was done is undone; stretto fork {run} begins another run")
 
 
 async def test_runs_are_found_by_the_labels_of_their_steps(

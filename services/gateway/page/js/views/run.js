@@ -1,7 +1,7 @@
 // One run: how it stands, its steps over time, its story.
 
 import { api, namespace, watch } from "../api.js";
-import { commandsOfRun, controlButton, offeredBy } from "../controls.js";
+import { commandsOfRun, controlButton } from "../controls.js";
 import { h, pill, replace, throttled, toast } from "../dom.js";
 import { duration, moment } from "../format.js";
 import { graph } from "../graph.js";
@@ -21,13 +21,13 @@ export async function runView(place, [runId]) {
   const far = new ProgressBar(runId);
   const picture = h("div");
   const story = h("ol", { class: "story", tabindex: 0 });
-  let view = null, lastSeq = 0, plan = null, offered = [];
+  let view = null, lastSeq = 0, plan = null, offered = [], reasons = null;
 
   const load = async () => {
     view = await api(`/runs/${runId}`);
     const closed = CLOSED.has(view.run.status);
-    const reasons = closed ? null : await api(`/runs/${runId}/explain`).catch(() => null);
-    offered = closed ? await offeredBy(runId).catch(() => []) : reasons?.controls || [];
+    reasons = await api(`/runs/${runId}/explain`).catch(() => null);
+    offered = reasons?.controls || [];
     showHead();
     timeline.show(view);
     drawData(data, view);
@@ -36,7 +36,7 @@ export async function runView(place, [runId]) {
     explain(why, view.run, reasons?.pending || [], refresh);
   };
 
-  const showHead = () => drawHead(head, view, plan?.root?.steps?.length || 0, commandsOfRun(offered), refresh);
+  const showHead = () => drawHead(head, view, plan?.root?.steps?.length || 0, commandsOfRun(offered), refresh, reasons?.remedy);
 
   const drawGraph = () => {
     if (!plan?.root?.steps || plan.root.steps.length > 60) return replace(picture);
@@ -95,7 +95,7 @@ function section(title, content, aside) {
   return h("section", { class: "panel" }, h("header", {}, h("h2", {}, title), aside && h("span", { class: "end" }, aside)), content);
 }
 
-function drawHead(head, { run, steps }, planned, commands, done) {
+function drawHead(head, { run, steps }, planned, commands, done, remedy) {
   const open = !CLOSED.has(run.status);
   const fact = (label, ...value) => h("div", {}, h("dt", {}, label), h("dd", {}, value));
   const copy = () => navigator.clipboard?.writeText(run.run_id).then(() => toast("Run id copied"));
@@ -113,7 +113,8 @@ function drawHead(head, { run, steps }, planned, commands, done) {
       fact("Steps", h("span", { class: "num" }, `${completed} of ${CLOSED.has(run.status) ? steps.length : Math.max(steps.length, planned)}`)),
       Object.entries(run.labels || {}).map(([k, v]) => h("span", { class: "tag" }, `${k}: ${v}`))),
     run.failure && h("div", { class: "note bad" }, h("b", {}, run.failure.type), run.failure.message ? `: ${run.failure.message}` : "",
-      run.failure.step ? h("span", {}, " (in step ", h("b", {}, run.failure.step), ")") : ""));
+      run.failure.step ? h("span", {}, " (in step ", h("b", {}, run.failure.step), ")") : "",
+      remedy && h("small", { class: "remedy" }, remedy.replaceAll("`", "").replaceAll("RUN", run.run_id))));
 }
 
 function drawData(place, view) {
