@@ -45,4 +45,5 @@ def wait_until(value: bytes, now_us: int) -> datetime:
         length = wait.for_s
         return instant(now_us, parse_duration(length) if isinstance(length, str) else length)
     until = wait.until if wait.until.tzinfo is not None else wait.until.replace(tzinfo=UTC)
-    return max(until, _LONG_PAST)  # in a run, 0 stands for no instant at all
+    # In a run, 0 stands for no instant at all; past the year 9999 of UTC nobody could write it.
+    return max(until, _LONG_PAST).astimezone(UTC)

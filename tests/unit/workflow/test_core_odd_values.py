@@ -43,6 +43,13 @@ def test_a_wait_for_what_is_no_time_fails_with_what_was_given(given: Any, said: 
     assert said in why(run)
 
 
+@pytest.mark.parametrize("until", ["9999-12-31T23:59:59-23:59", "99999-01-01T00:00:00Z", True])
+def test_a_wait_until_what_no_calendar_has_fails(until: Any) -> None:
+    run = ran('steps: {a: {wait: {until: "${{ input.until }}"}}}\n', {"until": until})
+
+    assert "expected an instant or a number of seconds to wait for" in why(run)
+
+
 def test_to_fail_with_what_is_no_failure_fails_with_what_was_given() -> None:
     run = ran('steps: {a: {fail: {type: Odd, message: "${{ input.m }}"}}}\n', {"m": [1]})
 
