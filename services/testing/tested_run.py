@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from services.workflow.core import Rejection, Run
+from services.workflow.core import Rejection, Run, apply
 from stretto.contracts import events as ev
 from stretto.contracts.failures import Failure
 from stretto.contracts.graph import StepPlan
@@ -50,6 +50,17 @@ class TestedRun:
     def steps(self) -> dict[str, str]:
         """The status of every step that the run has come to."""
         return {path: node.status.word for path, node in self.run.nodes.items()}
+
+    def check_fold(self) -> None:
+        """Fold the log again: an AssertionError where the state is not that of the run."""
+        again = Run(self.run.id, self.began_with)
+        again.graphs = self.run.graphs
+        for seq, (at_us, event) in enumerate(self.log, 1):
+            apply(again, event, seq, at_us)
+        assert again.phase is self.run.phase
+        assert {p: n.status for p, n in again.nodes.items()} == {
+            p: n.status for p, n in self.run.nodes.items()
+        }
 
     def story(self, *types: str) -> list[str]:
         """The events of some types (all) with their steps: `completed a`, `started` …"""

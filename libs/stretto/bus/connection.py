@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 from nats import errors as nats_errors
 from nats.aio.subscription import Subscription
@@ -17,6 +15,7 @@ from stretto.telemetry.names import LOG_CONNECTION, LOG_GENERATION, LOG_REASON
 
 from . import websocket
 from .closing import Closing
+from .credentials import Credentials
 from .nats_core import CoreClient, Sink
 from .request import REQUEST_TIMEOUT_S, Reply, Requests
 from .servers import RECONNECT_FIRST_WAIT_S, next_server, without_password
@@ -31,20 +30,6 @@ _DIAL_TIMEOUT_S = 5
 # A peer that vanished without a word (power, network) is noticed after two of these.
 PING_INTERVAL_S = 15
 _CLOSE_TIMEOUT_S = 5.0
-
-
-class Credentials(NamedTuple):
-    """How we prove who we are; all None for a server that asks nothing (or the URL says it).
-
-    ``creds_file`` and ``nkey_seed_file`` are paths; ``tls`` brings client certificates.
-    """
-
-    user: str | None = None
-    password: str | None = None
-    token: str | None = None
-    creds_file: str | None = None
-    nkey_seed_file: str | None = None
-    tls: ssl.SSLContext | None = None
 
 
 class Connection(Closing):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from stretto.bus.closing import Closing
-from stretto.bus.connection import Connection, Credentials
+from stretto.bus.connection import Connection
+from stretto.bus.credentials import Credentials
 from stretto.client.catalogue import Catalogue
 from stretto.client.connecting import Connecting
 from stretto.client.definition_questions import DefinitionQuestions

@@ -6,7 +6,8 @@ from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
 
-from stretto.bus.connection import Connection, Credentials, connect
+from stretto.bus.connection import Connection, connect
+from stretto.bus.credentials import Credentials
 
 
 class Closes(Protocol):

@@ -28,7 +28,8 @@ from contextlib import AsyncExitStack
 from secrets import token_hex
 from typing import Any, Generic, TypeVar
 
-from stretto.bus.connection import Connection, Credentials, connect
+from stretto.bus.connection import Connection, connect
+from stretto.bus.credentials import Credentials
 from stretto.bus.ensure import ensure
 from stretto.bus.publisher import Publisher
 from stretto.bus.store_watch import StoreWatch

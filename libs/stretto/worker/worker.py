@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from stretto.bus.connection import Connection, Credentials, connect
+from stretto.bus.connection import Connection, connect
+from stretto.bus.credentials import Credentials
 from stretto.bus.publisher import Publisher
 from stretto.contracts.ids import run_id_text, uuid7
 from stretto.contracts.public import Task

@@ -21,6 +21,7 @@ from services.workflow.core.scopes import (
 )
 from services.workflow.core.state import Run
 from services.workflow.core.statuses import NodeStatus, Role, RunPhase
+from services.workflow.core.values import derived_output
 from stretto.contracts import events as ev
 from stretto.contracts.codec import json_encode
 from stretto.contracts.events import HANDLER_SUFFIX
@@ -275,7 +276,7 @@ def _completed(run: Run, event: ev.StepCompleted, at_us: int) -> None:
         outputs += [b"null"] * (len(node.each.items) - len(outputs))
         node.output = b"[" + b",".join(outputs) + b"]"
     elif event.derived:
-        node.output = _derived(node)
+        node.output = derived_output(node)
     else:
         node.output = bytes(event.output)
     if node.reuse is not None and node.handler < 0:
@@ -289,21 +290,6 @@ def _completed(run: Run, event: ev.StepCompleted, at_us: int) -> None:
     if cancel is not None:
         stop = complete_items if cancel.complete else withdraw
         stop(run, node.scope, cancel.steps)
-
-
-def _derived(node: Node) -> bytes:
-    """What a group gives that does not say: an object of the outputs of its steps. A loop: that of
-    its
-    last round."""
-    if node.body is None:
-        assert node.round is not None
-        return node.round.output or b"null"
-    parts = [
-        b'"%b":%b' % (inner.plan.name.encode(), inner.output)
-        for inner in node.body.nodes
-        if inner is not None and inner.output is not None
-    ]
-    return b"{" + b",".join(parts) + b"}"
 
 
 def _placed(node: Node, event: ev.StepBound | ev.StepDiverted) -> None:

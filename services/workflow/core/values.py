@@ -146,3 +146,17 @@ def _outcome(run: Run, node: Node | None) -> bytes:
             "succeeded": hurt is None and not failing,
         }
     )
+
+
+def derived_output(node: Node) -> bytes:
+    """The JSON that a group gives that does not say: an object of the outputs of its steps. A
+    loop: that of its last round."""
+    if node.body is None:
+        assert node.round is not None
+        return node.round.output or b"null"
+    parts = [
+        b'"%b":%b' % (inner.plan.name.encode(), inner.output)
+        for inner in node.body.nodes
+        if inner is not None and inner.output is not None
+    ]
+    return b"{" + b",".join(parts) + b"}"

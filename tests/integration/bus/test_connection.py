@@ -11,7 +11,8 @@ import nats.errors
 import pytest
 from nats.aio.client import Client
 
-from stretto.bus.connection import Connection, Credentials, connect
+from stretto.bus.connection import Connection, connect
+from stretto.bus.credentials import Credentials
 from stretto.bus.wire import publish_command
 from stretto.runtime.errors import NotReachable, PermanentError, TransientError
 from stretto.testkit.ports import free_port
