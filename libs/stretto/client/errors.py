@@ -50,10 +50,19 @@ class DefinitionMistakes(Rejected):
         return self.details
 
     def __str__(self) -> str:
-        shown = [f"line {m.get('line', '?')}: {m.get('message', m)}" for m in self.details]
+        # The message tells the first one itself.
+        told = [m for m in self.details if str(m.get("reason", m)) not in self.message]
+        shown = [_mistake_told(m) for m in told]
         more = len(shown) - _SHOWN_MISTAKES
         lines = [self.message, *shown[:_SHOWN_MISTAKES], *([f"… and {more} more"] * (more > 0))]
         return "\n  ".join(lines)
+
+
+def _mistake_told(mistake: dict[str, Any]) -> str:
+    place = f"{mistake['path']}: " if mistake.get("path") else ""
+    hint = f"; {mistake['suggestion']}" if mistake.get("suggestion") else ""
+    reason = mistake.get("message") or mistake.get("reason") or mistake
+    return f"line {mistake.get('line', '?')}: {place}{reason}{hint}"
 
 
 class RunEnded(StrettoError):

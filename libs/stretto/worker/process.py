@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from stretto.runtime.errors import PermanentError
 from stretto.runtime.settings import read_settings
 from stretto.telemetry import names
 from stretto.telemetry.logging import configure_logging
+from stretto.worker.errors import HandlerRefused
 from stretto.worker.settings import WorkerSettings
 from stretto.worker.worker import Worker
 
@@ -35,7 +37,7 @@ def load_workers(target: str) -> list[Worker]:
         target: `package.module`, `path/to/file.py`, or either with `:name` of one worker.
 
     Raises:
-        NoWorkers: it cannot be imported, or there is no such worker in it.
+        NoWorkers: it cannot be imported, there is no such worker in it, or one has no handlers.
     """
     place, _, name = target.partition(":")
     module = _import(place)
@@ -45,6 +47,13 @@ def load_workers(target: str) -> list[Worker]:
     if not found:
         what = f"a worker called {name!r}" if name else "a worker, as in `worker = Worker(...)`,"
         raise NoWorkers("worker.none", f"expected {what} in {place}, but there is none")
+    for name, worker in found.items():
+        if not worker.tasks:
+            raise NoWorkers(
+                "worker.without_handlers",
+                f"expected {name!r} in {place} to have a handler, as in "
+                f'`@{name}.task("shop.pack")`, but it has none',
+            )
     return list(dict.fromkeys(found.values()))
 
 
@@ -63,11 +72,20 @@ def _import(place: str) -> object:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise NoWorkers("worker.not_importable", _missing(place, name, error)) from error
-    except (ImportError, SyntaxError, ValueError) as error:
+    except (ImportError, SyntaxError, ValueError, HandlerRefused) as error:
         raise NoWorkers(
             "worker.not_importable",
-            f"expected to import {place}, but: {type(error).__name__}: {error}",
+            f"expected to import {place}, but: {type(error).__name__}: {error}{_line(error, name)}",
         ) from error
+
+
+def _line(error: BaseException, name: str) -> str:
+    """Where in the module an error came from, where its text does not say so itself."""
+    if isinstance(error, SyntaxError):
+        return ""
+    frames = traceback.walk_tb(error.__traceback__)
+    lines = [line for frame, line in frames if frame.f_globals.get("__name__") == name]
+    return f" (line {lines[-1]})" if lines else ""
 
 
 def _missing(place: str, name: str, error: ModuleNotFoundError) -> str:

@@ -66,7 +66,7 @@ async def test_definitions_are_registered_and_read(client: Client) -> None:
 
 
 async def test_the_mistakes_of_a_definition_are_raised(client: Client) -> None:
-    with pytest.raises(DefinitionMistakes, match="line 1: expected steps") as caught:
+    with pytest.raises(DefinitionMistakes, match="line 1: steps: expected steps") as caught:
         await client.register("workflow: new\n")
     assert caught.value.mistakes[0]["path"] == "steps"
     assert (await client.validate("[]"))[0]["path"] == "workflow"

@@ -88,6 +88,23 @@ def said_by(capsys: pytest.CaptureFixture[str], error: BaseException) -> dict[st
     return said
 
 
+def test_the_mistakes_of_a_definition_are_sentences_each_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    mistakes = [
+        {"line": 3, "path": "steps", "reason": "expected a step"},
+        {"line": 4, "path": "output", "reason": "expected an end", "suggestion": "write it"},
+        {"message": "expected more"},
+    ]
+    said = "expected a definition, but found 3: 3:1: steps: expected a step (and 2 more)"
+    assert ended(DefinitionMistakes("definition_invalid", said, mistakes)) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        f"stretto: {said}",
+        "  line 4: output: expected an end; write it",
+        "  line ?: expected more",
+    ]
+
+
 def test_with_json_an_error_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
     said = said_by(capsys, NotReachable("bus.not_reachable", "expected NATS, but nobody"))
     assert said["code"] == "bus.not_reachable"

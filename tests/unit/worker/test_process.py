@@ -13,6 +13,11 @@ from stretto import Worker
 first = Worker(name="first")
 second = Worker(name="second")
 again = first
+
+@first.task("till.open")
+@second.task("till.open")
+async def open_till() -> None:
+    pass
 """
 
 
@@ -70,3 +75,17 @@ def test_a_module_that_is_no_python_says_where(place: Path) -> None:
     (place / "odd.py").write_text("def :\n")
     with pytest.raises(NoWorkers, match="SyntaxError"):
         load_workers("odd.py")
+
+
+def test_what_is_wrong_with_a_handler_is_told_with_its_line(place: Path) -> None:
+    twice = "@worker.task('t')\nasync def {}() -> None: pass\n"
+    start = "from stretto import Worker\nworker = Worker()\n"
+    (place / "twice.py").write_text(start + twice.format("a") + twice.format("b"))
+    with pytest.raises(NoWorkers, match=r"import twice.py, .* there is one already \(line 5\)"):
+        load_workers("twice.py")
+
+
+def test_a_worker_without_handlers_is_refused_before_it_runs(place: Path) -> None:
+    (place / "idle.py").write_text("from stretto import Worker\nidle = Worker()\n")
+    with pytest.raises(NoWorkers, match=r"expected 'idle' in idle.py to have a handler, as in "):
+        load_workers("idle.py")
