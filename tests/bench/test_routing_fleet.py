@@ -2,7 +2,7 @@
 
 from tests.bench.routing_fleet import Fleet, moved
 
-JOBS = 1_500
+JOBS = 750
 
 
 def test_learned_does_better_than_least_loaded_and_random_on_a_fleet_with_bad_devices() -> None:

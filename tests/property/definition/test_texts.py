@@ -43,19 +43,19 @@ def sound(loaded: Loaded, text: str) -> None:
         assert "expected" in mistake.reason or mistake.code == "expression"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_is_read_or_refused(text: str) -> None:
     sound(load(text), text)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.text(alphabet="abc:-[]{}&*!|>'\"%@#?,. \n\t$0159", max_size=80))
 def test_any_heap_of_punctuation_is_read_or_refused(text: str) -> None:
     sound(load(text), text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(DOCUMENTS)
 def test_any_document_is_read_or_refused(document: object) -> None:
     text = json.dumps(document)
@@ -63,7 +63,7 @@ def test_any_document_is_read_or_refused(document: object) -> None:
     sound(load(text), text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.dictionaries(WORDS, DOCUMENTS, max_size=6), st.dictionaries(WORDS, DOCUMENTS, max_size=6))
 def test_any_step_is_read_or_refused(top: dict[str, object], step: dict[str, object]) -> None:
     document = {**top, "workflow": "w", "steps": {"a": {"task": "t"}, "b": step}}
@@ -72,7 +72,7 @@ def test_any_step_is_read_or_refused(top: dict[str, object], step: dict[str, obj
     sound(load(text), text)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.recursive(
         st.one_of(
@@ -98,7 +98,7 @@ def test_json_means_what_it_means_elsewhere(value: object, ascii_only: bool) -> 
     assert node.data == {"v": value}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.text(st.sampled_from("ab é😀\"'\\"), min_size=1, max_size=30),
     st.text(st.sampled_from("ab é😀\"'\\"), max_size=10),
