@@ -39,7 +39,8 @@ async def worker_process(
     """Run the command of a worker until the block ends; what it prints goes where ours does.
 
     Raises:
-        PermanentError: it cannot be started, or ended while it was tried.
+        PermanentError: it cannot be started, or ended while it was tried: then the block is
+            cancelled at once, for nothing that it finds out counts.
     """
     words = [word.replace("{nats}", nats) for word in command]
     environment = {**os.environ, **dict.fromkeys(NATS_VARIABLES, nats)}
@@ -51,14 +52,28 @@ async def worker_process(
         reason = f"expected to start {words[0]!r}, but: {error.strerror}"
         raise PermanentError("check.not_started", reason) from error
     try:
-        yield process
-        if process.returncode is not None:
-            raise PermanentError(
-                "check.worker_ended",
-                f"expected the worker to live on, but it ended with {process.returncode}",
-            )
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(_watch(process))
+            yield process
+            if process.returncode is not None:
+                raise _ended(process.returncode)
+            watching.cancel()
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
     finally:
         await _end(process)
+
+
+async def _watch(process: asyncio.subprocess.Process) -> None:
+    raise _ended(await process.wait())
+
+
+def _ended(code: int) -> PermanentError:
+    return PermanentError(
+        "check.worker_ended",
+        f"expected the worker to live on while it is tried, but it ended with exit code {code}; "
+        "what it printed stands above",
+    )
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -77,9 +78,13 @@ def test_what_is_asked_wrongly_is_said() -> None:
     assert "127.0.0.1:1" in told(*nowhere, code=3).stderr
 
 
-async def test_a_worker_that_ends_while_it_is_tried_is_told_of() -> None:
-    with pytest.raises(PermanentError, match="but it ended with 3"):
-        async with worker_process((sys.executable, "-c", "raise SystemExit(3)"), "x") as process:
+async def test_a_worker_that_ends_while_it_is_tried_is_told_of_at_once() -> None:
+    command = (sys.executable, "-c", "raise SystemExit(3)")
+    with pytest.raises(PermanentError, match="but it ended with exit code 3"):
+        async with worker_process(command, "x"):
+            await asyncio.Event().wait()
+    with pytest.raises(PermanentError, match="but it ended with exit code 3"):
+        async with worker_process(command, "x") as process:
             await process.wait()
 
 
