@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from services.execution.core.attempt import Attempt, State
+from services.execution.core.binding import DEFAULT_QUEUE, Binding
 from services.execution.core.durations import Durations
-from services.execution.core.effects import Effect, Move, Short, Silent, Stop, StopOwn, Verify
+from services.execution.core.effects import Effect, Short, Silent, Stop, StopOwn, Verify
 from services.execution.core.line import Line, Sending
 from services.execution.core.pulses import Pulses
 from services.execution.core.rates import LineRate, rate_of
@@ -13,7 +14,6 @@ from services.execution.core.resources import Pool
 from services.execution.core.roster import Roster
 from stretto.contracts.admission import Rate
 
-DEFAULT_QUEUE = "default"
 OWN_PREFIX = "std."
 
 MAX_HELD = 100_000
@@ -60,9 +60,7 @@ class Admission:
         self.durations = Durations()
         self._known: dict[str, Attempt] = {}
         self._lines: dict[tuple[str, str | None], Line] = {}
-        self._unbound: dict[tuple[str, str], dict[str, Attempt]] = {}
-        self._parked: dict[tuple[str, str], dict[str, Attempt]] = {}
-        self._unbound_count = 0
+        self._binding = Binding(roster, self._load)
         self._own_count = 0
         self._held_bytes = 0
         self._ready: dict[Line, None] = {}
@@ -72,7 +70,7 @@ class Admission:
     @property
     def full(self) -> bool:
         """Whether so much is held that no more should be dispatched to us."""
-        held = self._unbound_count + sum(line.waiting for line in self._lines.values())
+        held = self._binding.unbound + sum(line.waiting for line in self._lines.values())
         return held >= MAX_HELD or self._held_bytes >= MAX_HELD_BYTES
 
     @property
@@ -85,7 +83,7 @@ class Admission:
         """How much is where, over all queues."""
         return Counts(
             known=len(self._known),
-            unbound=self._unbound_count,
+            unbound=self._binding.unbound,
             held=sum(line.waiting for line in self._lines.values()),
             out=sum(line.out for line in self._lines.values()),
             own=self._own_count,
@@ -136,9 +134,9 @@ class Admission:
             return []
         if asked_queue is None and attempt.queue == DEFAULT_QUEUE:
             if not attempt.parked:
-                self._park(attempt)
+                self._binding.park(attempt)
             # Also one that could not be moved before: the store was away just then.
-            moves = self._moves_if_misplaced(attempt)
+            moves = self._binding.moves_if_misplaced(attempt)
             if moves:
                 return moves
         if now_us - attempt.arrived_us < DOUBT_AFTER_US:
@@ -225,7 +223,7 @@ class Admission:
                 continue
             attempt.become(State.OUT)
             if attempt.parked:
-                effects += self._moves_if_misplaced(attempt)
+                effects += self._binding.moves_if_misplaced(attempt)
         if gone:
             effects.append(Stop(sending.namespace, sending.queue, gone))
         return effects
@@ -252,7 +250,7 @@ class Admission:
         """Note that the message of a parked attempt was taken out unclaimed: bind it anew."""
         if attempt.state is not State.OUT or attempt.seq != seq or attempt.queue is None:
             return
-        self._unpark(attempt)
+        self._binding.unpark(attempt)
         self._leave_out(self._line(attempt.namespace, attempt.queue), attempt)
         self._held_bytes += len(attempt.payload)
         self._bind(attempt)
@@ -281,14 +279,13 @@ class Admission:
         """
         effects: list[Effect] = []
         for task in tasks:
-            for attempt in list(self._unbound.get((namespace, task), {}).values()):
-                self._leave_unbound(attempt)
+            for attempt in self._binding.waiting_for(namespace, task):
+                self._binding.leave_unbound(attempt)
                 self._bind(attempt)
             effects += self._bind_parked(namespace, task)
         if queue == DEFAULT_QUEUE and not self.roster.takes_anything(namespace, queue):
-            for place, task in list(self._parked):
-                if place == namespace:
-                    effects += self._bind_parked(namespace, task)
+            for task in self._binding.parked_tasks(namespace):
+                effects += self._bind_parked(namespace, task)
         line = self._lines.get((namespace, queue))
         if line is not None and line.waiting:
             self._ready[line] = None  # there may be more room
@@ -358,19 +355,10 @@ class Admission:
     # --- inside
 
     def _bind(self, attempt: Attempt) -> None:
-        """Choose a queue for an attempt that named none; see the package's docstring."""
-        namespace = attempt.namespace
-        serving = self.roster.serving(namespace, attempt.task)
-        if serving:
-            self._hold(attempt, min(serving, key=lambda q: self._load(namespace, q)))
-        elif self.roster.takes_anything(namespace, DEFAULT_QUEUE):
-            self._park(attempt)
-            self._hold(attempt, DEFAULT_QUEUE)
-        else:
-            attempt.become(State.UNBOUND)
-            attempt.queue = None
-            self._unbound.setdefault((namespace, attempt.task), {})[attempt.id] = attempt
-            self._unbound_count += 1
+        """Let an attempt that named no queue go to the one that is chosen for it, if there is."""
+        queue = self._binding.queue_for(attempt)
+        if queue is not None:
+            self._hold(attempt, queue)
 
     def _load(self, namespace: str, queue: str) -> float:
         return self._line(namespace, queue).load(self.roster.crew(namespace, queue))
@@ -448,35 +436,14 @@ class Admission:
     def _bind_parked(self, namespace: str, task: str) -> list[Effect]:
         """Bind parked attempts anew; those that are out have to be taken out first."""
         moves: list[Effect] = []
-        for attempt in list(self._parked.get((namespace, task), {}).values()):
+        for attempt in self._binding.parked(namespace, task):
             if attempt.state is State.HELD:
-                self._unpark(attempt)
+                self._binding.unpark(attempt)
                 self._leave_held(attempt)
                 self._bind(attempt)
             elif attempt.state is State.OUT:
-                moves += self._moves_if_misplaced(attempt)
+                moves += self._binding.moves_if_misplaced(attempt)
         return moves
-
-    def _moves_if_misplaced(self, attempt: Attempt) -> list[Effect]:
-        """Move a parked attempt that would not be bound to `default` now, where that can be."""
-        serving = self.roster.serving(attempt.namespace, attempt.task)
-        if DEFAULT_QUEUE in serving or not attempt.alone:
-            return []
-        if not serving and self.roster.takes_anything(attempt.namespace, DEFAULT_QUEUE):
-            return []
-        return [Move(attempt, attempt.seq)]
-
-    def _park(self, attempt: Attempt) -> None:
-        attempt.parked = True
-        self._parked.setdefault((attempt.namespace, attempt.task), {})[attempt.id] = attempt
-
-    def _unpark(self, attempt: Attempt) -> None:
-        attempt.parked = False
-        _discard(self._parked, attempt)
-
-    def _leave_unbound(self, attempt: Attempt) -> None:
-        _discard(self._unbound, attempt)
-        self._unbound_count -= 1
 
     def _forget(self, attempt: Attempt) -> None:
         """Let go of an attempt, wherever it is."""
@@ -484,7 +451,7 @@ class Admission:
         if attempt.heartbeat_s:
             self.pulses.drop(attempt)
         if attempt.parked:
-            self._unpark(attempt)
+            self._binding.unpark(attempt)
         state, place = attempt.state, (attempt.namespace, attempt.queue)
         if state in _OUTSIDE:
             line = self._lines[place]
@@ -496,18 +463,9 @@ class Admission:
             self._leave_held(attempt)
             self._held_bytes -= len(attempt.payload)
         elif state is State.UNBOUND:
-            self._leave_unbound(attempt)
+            self._binding.leave_unbound(attempt)
             self._held_bytes -= len(attempt.payload)
         else:
             assert state is State.OWN, f"{attempt.id} is known and {state.name}"
             self._own_count -= 1
         attempt.become(State.GONE)
-
-
-def _discard(index: dict[tuple[str, str], dict[str, Attempt]], attempt: Attempt) -> None:
-    """Take an attempt out of an index by namespace and task."""
-    key = (attempt.namespace, attempt.task)
-    members = index[key]
-    del members[attempt.id]
-    if not members:
-        del index[key]

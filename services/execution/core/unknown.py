@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from services.execution.core.admission import DEFAULT_QUEUE
 from services.execution.core.attempt import Attempt, State
+from services.execution.core.binding import DEFAULT_QUEUE
 from services.execution.core.roster import Roster
 
 MAX_TOLD = 200
