@@ -164,7 +164,8 @@ def _of_turn(kind: str, data: dict[str, Any]) -> str | None:
             return f"goes back to the end of {data['to']}{_who(data)}"
         case "run.rolled_back":
             paused = ", and is paused there" if data.get("paused") else ""
-            return f"is back; {', '.join(data['steps']) or 'nothing'} runs again{paused}"
+            runs = "run" if len(data["steps"]) > 1 else "runs"
+            return f"is back; {', '.join(data['steps']) or 'nothing'} {runs} again{paused}"
         case "run.forked":
             return _forked(data)
         case "run.queued":

@@ -105,7 +105,7 @@ WAVE = {"wave": 1, "waves": 4, "upto": 10, "size": 10, "completed": 9}
             ("run.rolling_back", None, {"to": "a", "steps": ["b"], "by": "ada", "reason": "r"}),
             "goes back to the end of a by ada: r",
         ),
-        (("run.rolled_back", None, {"steps": ["b", "c"]}), "is back; b, c runs again"),
+        (("run.rolled_back", None, {"steps": ["b", "c"]}), "is back; b, c run again"),
         (("run.rolled_back", None, {"steps": [], "paused": True}), "nothing runs again, and is"),
         (
             ("run.forked", None, {"from_run": "r1", "at_seq": 4, "taken": {"a": {}}, "by": "ada"}),
