@@ -34,6 +34,7 @@ from stretto.contracts.payload import (
     NULL,
     payload_problem,
     read_deep,
+    with_fractions,
 )
 from stretto.contracts.public import TaskResult
 
@@ -65,6 +66,8 @@ def _control(run_id: bytes, namespace: str, data: bytes, reply: str | None) -> A
     for field, limit in _CONTROL_LIMITS:
         check_length(field, getattr(request, field), limit)
     check_version(request.version)
+    payload = msgspec.Raw(with_fractions(bytes(request.payload)))
+    request = msgspec.structs.replace(request, payload=payload)
     return Addressed(run_id, Control(request=request), namespace, reply)
 
 
@@ -134,6 +137,7 @@ def _outcome(result: TaskResult, path: str, attempt: int) -> Result:
         if problem is not None:
             failure = Failure(type=FailureType.TOO_LARGE, message=problem, retryable=False)
             output = b"null"
+        output = with_fractions(output)
     return Result(
         path=path,
         attempt=attempt,
@@ -186,13 +190,21 @@ def read_decided(message: Message) -> list[Item]:
 
 
 def _bounded(record: DecidedRecord) -> DecidedRecord:
-    """What was decided, or that it is more than the log and a message may hold."""
-    size = sum(map(len, record.items or ()))
-    if size <= MAX_PAYLOAD_BYTES:
-        return record  # an output that is larger is kept as a payload of its own
-    text = f"expected a value of at most {MAX_PAYLOAD_BYTES} bytes, but it takes {size}"
-    failure = Failure(type=FailureType.TOO_LARGE, message=text, retryable=False)
-    return DecidedRecord(record.run_id, record.path, record.turn, error=failure)
+    """What was decided, as the log gives it back, or that it is more than the log and a message
+    may hold."""
+    output, items = record.output or b"", record.items or []
+    plain = with_fractions(output)
+    plain_items = [with_fractions(item) for item in items]
+    size = max(sum(map(len, plain_items)), len(plain) - len(output))
+    if size > MAX_PAYLOAD_BYTES:
+        text = f"expected a value of at most {MAX_PAYLOAD_BYTES} bytes, but it takes {size}"
+        failure = Failure(type=FailureType.TOO_LARGE, message=text, retryable=False)
+        return DecidedRecord(record.run_id, record.path, record.turn, error=failure)
+    if plain != output:
+        record = msgspec.structs.replace(record, output=plain)
+    if plain_items != items:
+        record = msgspec.structs.replace(record, items=plain_items)
+    return record  # an output that is larger is kept as a payload of its own
 
 
 def read_inbox(message: Message) -> list[Item]:

@@ -24,7 +24,7 @@ from stretto.contracts import subjects, versions
 from stretto.contracts.failures import MAX_MESSAGE_CHARS
 from stretto.contracts.frames import ForkRecord, StartRecord
 from stretto.contracts.ids import parse_attempt_id, parse_run_id, uuid7
-from stretto.contracts.payload import NULL, payload_problem
+from stretto.contracts.payload import NULL, payload_problem, with_fractions
 from stretto.contracts.public import ForkRequest, StartRequest
 
 MAX_ID_CHARS = 256
@@ -103,7 +103,7 @@ def _start(message: Message, where: subjects.StartSubject, request: StartRequest
         workflow=where.workflow,
         version=request.version,
         id=request.id,
-        input=value,
+        input=with_fractions(value),
         labels=request.labels,
         received_us=message.timestamp_ns // 1_000,
         reply=may_answer(headers.get(subjects.HEADER_REPLY)),

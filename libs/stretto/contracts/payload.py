@@ -41,15 +41,18 @@ _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 """Of a long text only the brackets outside of strings are looked at one by one."""
 
-MAX_EXPONENT_DIGITS = 4 * 1024 * 1024
-"""The log writes numbers out: `1e130000` takes seven digits here and 130,000 there, and a text of a
-gigabyte cannot be read from it any more. So many digits may come from exponents of three and more
-places in all: 13,000 numbers of the size of 1e308."""
+MAX_WRITTEN_BYTES = 4 * MAX_PAYLOAD_BYTES
+"""The log writes numbers out: `1e130000` takes eight digits here and 130,000 there, and a text of a
+gigabyte cannot be read from it any more. What is read from it has to fit into a message again."""
 
 _DIGITS = bytes.maketrans(b"E123456789", b"e000000000")
-_EXPONENT = re.compile(rb"[0-9][eE][+-]?([0-9]{3,})")
+_EXPONENT = re.compile(rb"[0-9][eE][+-]?([0-9]{2,})")
 _LONGEST_EXPONENT = 7
 """Digits of an exponent that are read; more are too large whatever they say."""
+
+_EXPONENTIAL = re.compile(
+    rb'"(?:[^"\\]|\\.)*"|-?[0-9]+(?:\.[0-9]+)?[eE]\+?[0-9]{1,3}(?![0-9])', re.DOTALL
+)
 
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 _CUT_DEPTH = 2 * MAX_DEPTH
@@ -109,10 +112,30 @@ def cut_deep(data: bytes) -> bytes:
 def exponent_digits(raw: bytes) -> int:
     """Tell how many digits the large exponents of a JSON text's numbers stand for."""
     flat = raw.translate(_DIGITS)
-    if b"0e000" not in flat and b"0e+000" not in flat and b"0e-000" not in flat:
+    if b"0e00" not in flat and b"0e+00" not in flat and b"0e-00" not in flat:
         return 0
     found = _EXPONENT.findall(_STRINGS.sub(b"", raw))
     return sum(int(each[: _LONGEST_EXPONENT + 1]) for each in found)
+
+
+def with_fractions(raw: bytes) -> bytes:
+    """Write `1e22` as `10000000000000000000000.0`: the log would write it without the fraction, and
+    what was a floating point number would be an integer when the run is folded.
+
+    Other numbers, and those that no double holds, stay as they are.
+    """
+    flat = raw.translate(_DIGITS)
+    if b"0e0" not in flat and b"0e+0" not in flat:
+        return raw
+    return _EXPONENTIAL.sub(_with_fraction, raw)
+
+
+def _with_fraction(found: re.Match[bytes]) -> bytes:
+    text = found[0]
+    if text[:1] == b'"':
+        return text
+    number = float(text)
+    return b"%d.0" % int(number) if number.is_integer() else text
 
 
 def payload_problem(
@@ -124,11 +147,9 @@ def payload_problem(
     if size > limit:
         return f"expected at most {limit} bytes, but got {size}"
     raw = bytes(data)
-    if (digits := exponent_digits(raw)) > MAX_EXPONENT_DIGITS:
-        return (
-            f"expected numbers that take at most {MAX_EXPONENT_DIGITS} digits more when they are "
-            f"written out, but they take {digits}"
-        )
+    most = max(limit, MAX_WRITTEN_BYTES)
+    if (written := size + exponent_digits(raw)) > most:
+        return f"expected at most {most} bytes with all numbers written out, but got {written}"
     if raw.count(b"[") + raw.count(b"{") <= max_depth:
         return None
     if size > _LONG_BYTES:

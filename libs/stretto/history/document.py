@@ -162,7 +162,11 @@ def read_document(data: bytes) -> RunDocument:
             "it was written by a newer version"
         )
     _check_forms(document)
-    if document.digest != digest_of(document):
+    try:
+        digest = digest_of(document)
+    except msgspec.MsgspecError as error:
+        raise Damaged(f"expected values that can be read, but {error}") from error
+    if document.digest != digest:
         raise Damaged("expected the digest of what it says, but it has another: it was changed")
     _check(document)
     return document

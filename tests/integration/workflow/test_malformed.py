@@ -296,3 +296,16 @@ async def test_headers_that_are_no_text_do_not_stop_anybody(world: World) -> Non
         )
 
     await until(lambda: len(world.execution.of("do")) == 1 and len(world.dead()) == 1)
+
+
+async def test_a_floating_point_number_is_one_after_a_restart_too(alone: World) -> None:
+    async with alone.service():
+        await alone.define("workflow: num\nsteps:\n  s: {signal: go}\noutput: ${{ input }}\n")
+        run = await alone.start("num", {"n": 1e22, "m": 5})
+        await alone.waits(run, "signal")
+        here = (await alone.state(run))["input"]
+
+    async with alone.service():
+        there = (await alone.state(run))["input"]
+        assert here == there == {"n": 1e22, "m": 5}
+        assert type(here["n"]) is type(there["n"]) is float
