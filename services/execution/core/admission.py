@@ -8,8 +8,8 @@ from services.execution.core.binding import DEFAULT_QUEUE, Binding
 from services.execution.core.durations import Durations
 from services.execution.core.effects import Effect, Short, Silent, Stop, StopOwn, Verify
 from services.execution.core.line import Line, Sending
+from services.execution.core.lines import Lines
 from services.execution.core.pulses import Pulses
-from services.execution.core.rates import LineRate, rate_of
 from services.execution.core.resources import Pool
 from services.execution.core.roster import Roster
 from stretto.contracts.admission import Rate
@@ -54,29 +54,26 @@ class Admission:
     ) -> None:
         self.roster = roster
         self.pool = Pool(resources or {}, lambda: roster.resources)
-        self._rates = {at: rate for at, rate in (rates or {}).items() if rate.per != "key"}
-        self._lanes = lanes
+        self._lines = Lines(roster, self.pool, rates or {}, lanes)
         self.pulses = Pulses()
         self.durations = Durations()
         self._known: dict[str, Attempt] = {}
-        self._lines: dict[tuple[str, str | None], Line] = {}
-        self._binding = Binding(roster, self._load)
+        self._binding = Binding(roster, self._lines.load)
         self._own_count = 0
         self._held_bytes = 0
-        self._ready: dict[Line, None] = {}
 
     # --- how it is
 
     @property
     def full(self) -> bool:
         """Whether so much is held that no more should be dispatched to us."""
-        held = self._binding.unbound + sum(line.waiting for line in self._lines.values())
+        held = self._binding.unbound + self._lines.waiting
         return held >= MAX_HELD or self._held_bytes >= MAX_HELD_BYTES
 
     @property
     def lines(self) -> Iterable[Line]:
         """The lines of all queues that there is or was something for."""
-        return self._lines.values()
+        return self._lines.all
 
     @property
     def counts(self) -> Counts:
@@ -84,8 +81,8 @@ class Admission:
         return Counts(
             known=len(self._known),
             unbound=self._binding.unbound,
-            held=sum(line.waiting for line in self._lines.values()),
-            out=sum(line.out for line in self._lines.values()),
+            held=self._lines.waiting,
+            out=sum(line.out for line in self._lines.all),
             own=self._own_count,
         )
 
@@ -154,7 +151,7 @@ class Admission:
         attempt.seq = seq
         attempt.alone = alone
         self._known[attempt.id] = attempt
-        line = self._line(attempt.namespace, attempt.queue)
+        line = self._lines.line(attempt.namespace, attempt.queue)
         line.out += 1
         if attempt.demand is not None:
             line.charged += 1
@@ -164,35 +161,20 @@ class Admission:
 
     def cut(self, now_us: int = 0) -> list[Sending]:
         """Take the messages that may go out now."""
-        messages: list[Sending] = []
-        if self.pool.dirty or (self._rates and self.pool.has_waiting):
-            self._grant(messages, now_us)
-        for line in list(self._ready):
-            crew = self.roster.crew(line.namespace, line.queue)
-            for sending in line.cut(crew, self._goes_alone, now_us):
-                self._held_bytes -= sum([len(a.payload) for a in sending.attempts])
-                messages.append(sending)
-        self._ready.clear()
-        if self._rates:
-            self._ready_later()
+        messages = self._lines.cut(now_us, self._goes_alone)
+        for sending in messages:
+            self._held_bytes -= sum([len(a.payload) for a in sending.attempts])
         return messages
 
     def pause_us(self, now_us: int) -> int | None:
         """How long until a rate lets something out that is held now; None: no rate is in the
         way."""
-        if not self._rates:
-            return None
-        waits = [
-            line.rate.wait_us(now_us)
-            for line in self._lines.values()
-            if line.rate is not None and line.waiting
-        ]
-        return min((wait for wait in waits if wait is not None), default=None)
+        return self._lines.pause_us(now_us)
 
     def learn(self, attempt: Attempt, took_us: int) -> None:
         """Take how long an attempt took as a sample."""
         self.durations.learn(attempt.namespace, attempt.task, took_us)
-        line = self._lines.get((attempt.namespace, attempt.queue))
+        line = self._lines.there(attempt.namespace, attempt.queue)
         if line is not None:
             line.learn(took_us)
 
@@ -230,7 +212,7 @@ class Admission:
 
     def not_stored(self, sending: Sending) -> None:
         """Note that a message could not be stored: its attempts are held again, in front."""
-        line = self._line(sending.namespace, sending.queue)
+        line = self._lines.line(sending.namespace, sending.queue)
         for attempt in reversed(sending.attempts):
             if attempt.state is State.SENDING:
                 self._hold_again(line, attempt)
@@ -251,7 +233,7 @@ class Admission:
         if attempt.state is not State.OUT or attempt.seq != seq or attempt.queue is None:
             return
         self._binding.unpark(attempt)
-        self._leave_out(self._line(attempt.namespace, attempt.queue), attempt)
+        self._leave_out(self._lines.line(attempt.namespace, attempt.queue), attempt)
         self._held_bytes += len(attempt.payload)
         self._bind(attempt)
 
@@ -286,9 +268,9 @@ class Admission:
         if queue == DEFAULT_QUEUE and not self.roster.takes_anything(namespace, queue):
             for task in self._binding.parked_tasks(namespace):
                 effects += self._bind_parked(namespace, task)
-        line = self._lines.get((namespace, queue))
+        line = self._lines.there(namespace, queue)
         if line is not None and line.waiting:
-            self._ready[line] = None  # there may be more room
+            self._lines.ready[line] = None  # there may be more room
         self.pool.slot_freed()
         return effects
 
@@ -346,11 +328,7 @@ class Admission:
 
     def forget_idle_lines(self) -> None:
         """Drop the lines of queues that nobody serves and nobody needs."""
-        for key, line in list(self._lines.items()):
-            crew = self.roster.crew(line.namespace, line.queue)
-            if not line.waiting and not line.out and not crew.workers:
-                del self._lines[key]
-                self._ready.pop(line, None)
+        self._lines.forget_idle()
 
     # --- inside
 
@@ -360,16 +338,13 @@ class Admission:
         if queue is not None:
             self._hold(attempt, queue)
 
-    def _load(self, namespace: str, queue: str) -> float:
-        return self._line(namespace, queue).load(self.roster.crew(namespace, queue))
-
     def _hold(self, attempt: Attempt, queue: str) -> None:
-        line = self._line(attempt.namespace, queue)
+        line = self._lines.line(attempt.namespace, queue)
         line.hold(attempt)
         if attempt.demand is not None:
             self.pool.wait(line, attempt)
         else:
-            self._ready[line] = None
+            self._lines.ready[line] = None
 
     def _leave_out(self, line: Line, attempt: Attempt) -> None:
         """Note that an attempt is not out any more: what it had is free."""
@@ -379,7 +354,7 @@ class Admission:
             self.pool.give_back(attempt)
 
     def _leave_held(self, attempt: Attempt) -> None:
-        line = self._lines[attempt.namespace, attempt.queue]
+        line = self._lines.of(attempt)
         line.drop()
         if attempt.has_resources:
             line.charged -= 1
@@ -387,51 +362,20 @@ class Admission:
         elif attempt.demand is not None:
             self.pool.leave(line, attempt)
 
-    def _grant(self, messages: list[Sending], now_us: int) -> None:
-        """Give out resources; whoever has got them is sent at once, alone."""
-        for line in self._lines.values():
-            if line.rate is not None:
-                line.rate.room(now_us)
-        for line, attempt in self.pool.grant(now_us, self._has_slot):
-            self._held_bytes -= len(attempt.payload)
-            messages.append(Sending(line.namespace, line.queue, [attempt]))
-
-    def _has_slot(self, line: Line) -> bool:
-        """Whether a worker is there for one more attempt that has resources: nothing is given to
-        what would then wait for a slot."""
-        crew = self.roster.crew(line.namespace, line.queue)
-        allowed = line.rate is None or line.rate.by_workflow or line.rate.allows("")
-        return allowed and line.charged < crew.slots and line.out < line.limit(crew)
-
-    def _ready_later(self) -> None:
-        """Lines that a rate keeps back are looked at again with the next cut."""
-        for line in self._lines.values():
-            if line.rate is not None and line.waiting:
-                self._ready[line] = None
-
     def _hold_again(self, line: Line, attempt: Attempt) -> None:
         """Hold an attempt that was out; what it has of resources it keeps: it may still run."""
         line.out -= 1
         line.hold(attempt, first=True)
         self._held_bytes += len(attempt.payload)
-        self._ready[line] = None
+        self._lines.ready[line] = None
 
     def _take_back(self, attempt: Attempt) -> None:
         assert attempt.queue is not None, "what is out is in a queue"
         self.pulses.drop(attempt)
-        self._hold_again(self._line(attempt.namespace, attempt.queue), attempt)
+        self._hold_again(self._lines.line(attempt.namespace, attempt.queue), attempt)
 
     def _goes_alone(self, attempt: Attempt) -> bool:
         return attempt.parked or self.durations.is_long(attempt.namespace, attempt.task)
-
-    def _line(self, namespace: str, queue: str) -> Line:
-        key = (namespace, queue)
-        line = self._lines.get(key)
-        if line is None:
-            rate = rate_of(self._rates, namespace, queue) if self._rates else None
-            line = Line(namespace, queue, None if rate is None else LineRate(rate, self._lanes))
-            self._lines[key] = line
-        return line
 
     def _bind_parked(self, namespace: str, task: str) -> list[Effect]:
         """Bind parked attempts anew; those that are out have to be taken out first."""
@@ -452,12 +396,12 @@ class Admission:
             self.pulses.drop(attempt)
         if attempt.parked:
             self._binding.unpark(attempt)
-        state, place = attempt.state, (attempt.namespace, attempt.queue)
+        state = attempt.state
         if state in _OUTSIDE:
-            line = self._lines[place]
+            line = self._lines.of(attempt)
             self._leave_out(line, attempt)
             if line.waiting:
-                self._ready[line] = None
+                self._lines.ready[line] = None
                 self.pool.slot_freed()
         elif state is State.HELD:
             self._leave_held(attempt)
