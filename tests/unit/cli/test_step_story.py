@@ -2,8 +2,9 @@
 
 import pytest
 
-from stretto.cli.commands.runs import say_pending
+from stretto.cli.commands.runs import MAX_CAUSES, say_pending
 from stretto.cli.decision_story import decision_lines
+from stretto.cli.step_story import failure_line
 from stretto.client.decisions import Decision
 from stretto.contracts.failures import Failure
 from stretto.contracts.step_told import ItemsTold, StepTold
@@ -49,3 +50,30 @@ def test_why_a_run_failed_is_told_with_what_can_be_done(
         "Step 'a' failed: Broken.",
         f"`stretto retry {RUN_ID}` tries again.",
     ]
+
+
+def test_no_failure_is_no_line() -> None:
+    assert failure_line(None) == ""
+    assert failure_line(Failure(type="Boom", message="", retryable=True)) == "Boom"
+
+
+SINCE = "2026-01-01T00:00:00Z"
+
+
+def test_what_a_run_waits_for_is_told_up_to_a_limit_and_then_counted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    causes = [{"sentence": f"It waits for {n}.", "since": SINCE} for n in range(MAX_CAUSES + 2)]
+
+    say_pending({"status": "running", "pending": causes, "controls": ["cancel"]})
+    many = capsys.readouterr().out
+    say_pending({"status": "failed", "sentence": "It failed.", "remedy": "retry RUN",
+                 "run_id": "r1"})  # fmt: skip
+    failed = capsys.readouterr().out
+    say_pending({"status": "completed"})
+
+    assert many.count("It waits for") == MAX_CAUSES
+    assert "and 2 more; --json has all of them" in many
+    assert "It takes now: cancel." in many
+    assert "It failed." in failed and "retry r1" in failed
+    assert "The run has ended: it waits for nothing." in capsys.readouterr().out

@@ -6,13 +6,17 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import msgspec
+import pytest
 
-from stretto.client import carrying
+import stretto
+from stretto.client import carrying, decisions
 from stretto.client.errors import Rejected
 from stretto.client.explaining import Fleet, _Worker
 from stretto.client.run import Run
 from stretto.contracts.codec import json_encode
 from stretto.contracts.ids import run_id_text, uuid7
+from stretto.contracts.payload import payload_problem
+from stretto.runtime.errors import NotReachable
 
 RUN = run_id_text(uuid7(1_700_000_000_000, b"client"))
 
@@ -86,3 +90,22 @@ def test_a_refusal_of_a_run_that_nobody_follows_is_nobodys() -> None:
     run.refuse(Rejected("input_invalid", "expected a number"))
 
     assert run._followed is None
+
+
+async def test_an_older_service_that_does_not_tell_of_steps_is_no_failure() -> None:
+    class Older:
+        async def ask(self, *_: object) -> None:
+            raise NotReachable("client.no_answer", "expected an answer, but nobody serves it")
+
+    assert await decisions._told(cast(Any, Older()), RUN, "a") is None
+    assert await decisions._told(cast(Any, None), RUN, "output") is None
+
+
+def test_what_the_package_has_not_is_told_with_what_it_has() -> None:
+    with pytest.raises(AttributeError, match=r"expected one of .*Client"):
+        _ = stretto.nothing
+
+
+def test_many_lists_that_are_not_nested_are_no_problem() -> None:
+    assert payload_problem(b"[" + b"[]," * 500 + b"[]]") is None
+    assert "nested" in str(payload_problem(b"[" * 500 + b"]" * 500))

@@ -151,3 +151,15 @@ def test_what_is_waited_for_is_told() -> None:
     assert rate_sentence(some) == "for the rate of key 'x': 0.864/d, taken by what waits for a slot"
     some = Told(NS, "x", Rate(2.0, 1.0), 3, 0)
     assert rate_sentence(some) == "for the rate of key 'x': 2/s, 1 in 1 s; 2 others wait for it"
+
+
+def test_a_key_whose_token_was_given_back_is_as_if_it_had_never_been_asked_for() -> None:
+    gate = Gate({})
+    come(gate, "acme", "1")
+    assert went(gate, T0, sent=False) == ["1"]
+    assert len(gate._keys) == 1
+
+    assert gate.forget("1", T0) is None
+    gate.sent("1", T0)
+
+    assert not gate._keys

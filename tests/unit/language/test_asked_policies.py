@@ -254,3 +254,18 @@ def test_an_escalation_after_no_duration_fails_the_step(said: object) -> None:
 
     assert run.failure is not None and run.failure.type == "ExpressionError"
     assert "approval.escalate.after" in run.failure.message
+
+
+def test_a_rate_whose_key_is_no_key_fails_the_step() -> None:
+    world = World(
+        HEAD + "steps:\n  a:\n    task: t\n    with: {x: 1}\n"
+        '    rate: {key: "${{ input.who }}", limit: 5/s}\n',
+        tasks={"t": {}},
+    )
+
+    told = world.finish(world.start(value={"who": ["not", "a", "text"]}))
+    done = world.finish(world.start(value={"who": "acme"}))
+
+    assert told.failure is not None and told.failure.type == "ExpressionError"
+    assert "rate.key" in told.failure.message
+    assert done.status == "completed"

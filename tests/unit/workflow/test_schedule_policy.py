@@ -358,3 +358,12 @@ def test_a_schedule_that_says_the_same_times_anew_fires_no_instant_twice() -> No
     kept, moved = (applied(asked, spec, "", before, []) for spec in (other, later))
     assert isinstance(kept, Decided) and isinstance(moved, Decided)
     assert (kept.schedule.covered_us, moved.schedule.covered_us) == (NOON, NOON + MINUTE_US)
+
+
+def test_a_schedule_that_was_removed_goes_no_further() -> None:
+    desk = Desk()
+    removed = msgspec.structs.replace(desk.schedule, removed_us=NOON)
+    book = Book(removed, [], NOON + HOUR_US)
+
+    assert advance(removed, desk.timing, book, NOON + HOUR_US) is removed
+    assert not book.added
