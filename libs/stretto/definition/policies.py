@@ -13,7 +13,7 @@ from stretto.definition.limits import (
     MAX_STEPS,
 )
 from stretto.definition.mistakes import Report
-from stretto.definition.nodes import Node, Path, Scalar, describe
+from stretto.definition.nodes import Node, Path, Scalar, describe, quoted
 from stretto.definition.scalar_shapes import Choice, Name, Text
 from stretto.definition.shapes import Field, Schema, Shape
 
@@ -40,7 +40,28 @@ QUEUE_NAME = Name("the name of a queue", NAME_PATTERN, _NAME_RULE, _dashed)
 SIGNAL_NAME = Name(
     "the name of a signal", r"[A-Za-z0-9_][A-Za-z0-9_./-]*", "letters, digits and _ . / -", _dashed
 )
-TASK_NAME = Name(
+
+
+BUILT_IN_TASKS = ("std.echo", "std.fail", "std.http", "std.log", "std.publish", "std.sleep")
+"""Tasks that the execution service does itself."""
+
+
+class _TaskName(Name):
+    """The name of a task; of those that no worker does it is known which there are."""
+
+    def read(self, node: Node, path: Path, report: Report) -> str | None:
+        name = super().read(node, path, report)
+        if name is not None and name.startswith("std.") and name not in BUILT_IN_TASKS:
+            report.warn(
+                node, path, "unknown_task",
+                f"expected a task that is built in ({', '.join(BUILT_IN_TASKS)}), but got "
+                f"{quoted(name)}",
+                report.meant(name, BUILT_IN_TASKS),
+            )  # fmt: skip
+        return name
+
+
+TASK_NAME = _TaskName(
     "the name of a task", r"[A-Za-z0-9_][A-Za-z0-9_./-]*", "letters, digits and _ . / -", _dotted
 )
 FAILURE_TYPE = Name(
