@@ -13,7 +13,7 @@ from stretto.client.errors import Rejected
 from stretto.client.remedies import remedy_of
 from stretto.contracts.codec import json_encode
 from stretto.runtime.errors import PermanentError, TransientError
-from stretto.telemetry.names import LOG_CODE, LOG_REASON
+from stretto.telemetry.names import LOG_CODE, LOG_PATH, LOG_REASON
 
 logger = logging.getLogger(__name__)
 
@@ -167,5 +167,5 @@ _SAID = {
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    logger.error("request failed", exc_info=error, extra={"path": request.url.path})
+    logger.error("request failed", exc_info=error, extra={LOG_PATH: request.url.path})
     return problem(500, "internal_error", "expected to answer, but failed; the log says why")

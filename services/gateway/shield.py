@@ -19,7 +19,6 @@ MAX_BODY_BYTES = 1024 * 1024 + 64 * 1024
 
 MAX_URL_BYTES = 8 * 1024
 API = "/api/"
-CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 SECURITY_HEADERS = [
     (

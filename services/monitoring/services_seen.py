@@ -8,6 +8,7 @@ import msgspec
 from stretto.contracts.frames import ServiceStats
 from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.clock import US_PER_S, Clock, rfc3339
+from stretto.telemetry.names import LOG_REASON
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class ServicesSeen:
         try:
             stats = _decode(data)
         except UNREADABLE as error:
-            logger.warning("statistics not understood", extra={"reason": str(error)})
+            logger.warning("statistics not understood", extra={LOG_REASON: str(error)})
             return
         key = (stats.service, stats.instance)
         if key not in self._last and len(self._last) >= MAX_INSTANCES:

@@ -27,6 +27,7 @@ from services.workflow.store import Store
 from services.workflow.timers import Timers
 from stretto.runtime.clock import Clock
 from stretto.runtime.errors import TransientError
+from stretto.telemetry.names import LOG_COMMAND, LOG_REASON, LOG_RUN_ID
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +102,7 @@ class Acting:
         try:
             frames.add(slot, effects, again=again)
         except FAULTS:
-            logger.exception("run at fault", extra={"run_id": slot.text, "command": "effects"})
+            logger.exception("run at fault", extra={LOG_RUN_ID: slot.text, LOG_COMMAND: "effects"})
             self._loader.set_aside(slot)
 
     async def _send(self, frames: Frames) -> None:
@@ -135,7 +136,7 @@ class Acting:
                     await self._sender.told_parent(slot)
         except TransientError as error:
             # The parent's owner asks again at its next sweep.
-            logger.warning("parents not told", extra={"reason": error.message})
+            logger.warning("parents not told", extra={LOG_REASON: error.message})
 
     def loaded(self, slots: list[Slot]) -> None:
         """Runs came into memory: their timers run from here on, and what was put off goes on."""
@@ -146,7 +147,7 @@ class Acting:
                     if isinstance(effect, Timer):
                         self._timers.add(run.id, effect)
             except FAULTS:
-                logger.exception("run at fault", extra={"run_id": slot.text, "command": "load"})
+                logger.exception("run at fault", extra={LOG_RUN_ID: slot.text, LOG_COMMAND: "load"})
                 self._loader.set_aside(slot)
             if run.todo and not run.paused:
                 self._inbox.put_now([Arrival(items=[go_on(run.id)])])

@@ -25,6 +25,7 @@ from stretto.contracts.frames import StartRecord
 from stretto.contracts.payload import REFERENCE_MARK
 from stretto.runtime.clock import Clock
 from stretto.telemetry.metrics import Metrics
+from stretto.telemetry.names import LOG_COMMAND, LOG_REASON, LOG_RUN_ID, LOG_SUBJECT
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +127,7 @@ class Deciding:
         if not alone:
             raise Spoiled(slot.text)
         self._faults.add()
-        logger.exception("run at fault", extra={"run_id": slot.text, "command": what})
+        logger.exception("run at fault", extra={LOG_RUN_ID: slot.text, LOG_COMMAND: what})
         self._loader.set_aside(slot)
 
     def _start(
@@ -169,7 +170,7 @@ class Deciding:
             return
         batch.answers += answers.refused(item, rejection, self._partitions)
         logger.info(
-            "request refused", extra={"subject": answers.origin(item), "reason": rejection.code}
+            "request refused", extra={LOG_SUBJECT: answers.origin(item), LOG_REASON: rejection.code}
         )
 
 

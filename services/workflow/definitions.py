@@ -28,6 +28,7 @@ from stretto.definition.templates import LoadedTemplate, outline
 from stretto.runtime.clock import Clock
 from stretto.runtime.errors import StrettoError, TransientError
 from stretto.runtime.topology import workflow_definitions
+from stretto.telemetry.names import LOG_REASON, LOG_SUBJECT, LOG_VERSION, LOG_WORKFLOW
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +112,7 @@ class Definitions:
                         stored_us = message.timestamp_ns // 1_000
                         await self.register(message.subject, message.data, stored_us)
                     except TransientError as error:
-                        logger.warning("definition put off", extra={"reason": error.message})
+                        logger.warning("definition put off", extra={LOG_REASON: error.message})
                     except StrettoError as error:
                         await self._bury(message, str(error))
                     else:
@@ -121,7 +122,7 @@ class Definitions:
         try:
             await self._dead_letters.bury(message, "definition_unreadable", why)
         except TransientError as error:
-            logger.warning("dead letter not stored", extra={"reason": error.message})
+            logger.warning("dead letter not stored", extra={LOG_REASON: error.message})
 
     async def _let_live_path_go_first(self, stored_ns: int) -> None:
         """Who asked hears `created` from whoever was first: that should be who answers."""
@@ -149,7 +150,7 @@ class Definitions:
                 await self._say(subjects.defined(namespace, answer.workflow), json_encode(answer))
             logger.info(
                 "definition registered",
-                extra={"workflow": answer.workflow, "version": answer.version},
+                extra={LOG_WORKFLOW: answer.workflow, LOG_VERSION: answer.version},
             )
         return answer
 
@@ -168,7 +169,7 @@ class Definitions:
         try:
             return await self._take(namespace, source, stored_us)
         except FAULTS as error:
-            logger.exception("definition at fault", extra={"subject": namespace})
+            logger.exception("definition at fault", extra={LOG_SUBJECT: namespace})
             text = f"expected to compile it, but the service failed: {type(error).__name__}"
             return Refused(rejected=Reason(code="definition_fault", message=text))
 

@@ -12,6 +12,7 @@ from services.workflow.loading import Loader
 from services.workflow.slots import Slot
 from services.workflow.store import Store
 from stretto.postgres.errors import Conflict
+from stretto.telemetry.names import LOG_RUNS
 
 logger = logging.getLogger(__name__)
 
@@ -87,6 +88,6 @@ class Doubts:
                 for touched in batch.touched.values():
                     self._loader.adopt(touched.slot)
                 self._forgotten -= batch.touched.keys()
-                logger.info("commit found in the log", extra={"runs": len(batch.touched)})
+                logger.info("commit found in the log", extra={LOG_RUNS: len(batch.touched)})
                 return batch
         return None

@@ -47,6 +47,7 @@ from stretto.postgres.errors import BadValue, Conflict, is_unsure, lacks_room
 from stretto.runtime.clock import Clock
 from stretto.runtime.errors import TransientError
 from stretto.telemetry.metrics import Metrics
+from stretto.telemetry.names import LOG_REASON, LOG_RECORDS, LOG_TRIES
 from stretto.telemetry.tracing import Tracer
 
 logger = logging.getLogger(__name__)
@@ -155,7 +156,7 @@ class Engine:
                     run_ids, self._unfinished = self._unfinished, []
                     await self._round([go_on(run_id) for run_id in run_ids])
             except Abandoned:
-                logger.warning("round abandoned", extra={"records": len(self._held)})
+                logger.warning("round abandoned", extra={LOG_RECORDS: len(self._held)})
                 give_back(self._held)
             except asyncio.CancelledError:
                 give_back(self._held)  # whether it is committed the next owner sees in the log
@@ -171,7 +172,9 @@ class Engine:
         try:
             await self._commit(items)
         except (BadValue, Spoiled) as error:
-            logger.warning("round taken apart", extra={"reason": str(error), "records": len(items)})
+            logger.warning(
+                "round taken apart", extra={LOG_REASON: str(error), LOG_RECORDS: len(items)}
+            )
             for item in items:
                 await self._commit_single(item)
 
@@ -208,7 +211,7 @@ class Engine:
                 self._doubts.forget(batch)
                 raise
             except TransientError as error:
-                logger.warning("commit failed", extra={"reason": error.message, "tries": tries})
+                logger.warning("commit failed", extra={LOG_REASON: error.message, LOG_TRIES: tries})
                 if isinstance(error, Conflict):
                     self._doubts.to_repair(batch)
                 elif batch.touched and is_unsure(error):
@@ -248,7 +251,9 @@ class Engine:
             try:
                 return await self._doubts.in_log(tried)
             except TransientError as error:
-                logger.warning("commit in doubt", extra={"reason": error.message, "tries": tries})
+                logger.warning(
+                    "commit in doubt", extra={LOG_REASON: error.message, LOG_TRIES: tries}
+                )
                 await self._pause(tries)
                 tries += 1
         return None
@@ -289,7 +294,7 @@ class Engine:
                     await self._sender.told_from_log(slot, later)
             await self._doubts.recall()
         except TransientError as error:
-            logger.warning("repair put off", extra={"reason": error.message})
+            logger.warning("repair put off", extra={LOG_REASON: error.message})
             self._doubts.repairs = after | self._doubts.repairs
             self._sender.must_resend.set()
             return

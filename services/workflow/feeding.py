@@ -39,6 +39,7 @@ from stretto.contracts.public import Refused, Rejected
 from stretto.runtime.ending import ended
 from stretto.runtime.errors import TransientError
 from stretto.runtime.topology import workflow_control, workflow_partition_consumers, workflow_starts
+from stretto.telemetry.names import LOG_REASON
 
 logger = logging.getLogger(__name__)
 
@@ -161,7 +162,7 @@ class Feeders:
             await self._tell(message, reason, why.child)
         except TransientError as error:
             # Not acknowledged: it comes again when the store takes dead letters again.
-            logger.warning("dead letter not stored", extra={"reason": error.message})
+            logger.warning("dead letter not stored", extra={LOG_REASON: error.message})
             return
         if not why.items:
             message.term()
@@ -209,7 +210,7 @@ class Feeders:
         try:
             await self._publisher.publish_many([out])
         except TransientError as error:
-            logger.warning("forwarding failed", extra={"reason": error.message})
+            logger.warning("forwarding failed", extra={LOG_REASON: error.message})
             return
         ack_all(message for _, message in items)
 

@@ -44,6 +44,7 @@ from stretto.postgres import Database
 from stretto.postgres.errors import BadValue, Conflict
 from stretto.runtime.clock import Clock, parse_rfc3339
 from stretto.runtime.errors import StrettoError
+from stretto.telemetry.names import LOG_RUN_ID
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +110,7 @@ class Importing:
             created = await self._append(found)
         if created:
             await self._tell(found)
-            logger.info("run imported", extra={"run_id": found.slot.text})
+            logger.info("run imported", extra={LOG_RUN_ID: found.slot.text})
         row = found.row
         return json_encode(
             Imported(

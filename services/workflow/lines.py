@@ -24,6 +24,7 @@ from stretto.contracts.ids import partition_of, run_id_text
 from stretto.runtime.clock import Clock
 from stretto.runtime.errors import TransientError
 from stretto.telemetry.metrics import Metrics
+from stretto.telemetry.names import LOG_REASON
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ class Lines:
         try:
             await work()
         except TransientError as error:
-            logger.warning("places not given out", extra={"reason": error.message})
+            logger.warning("places not given out", extra={LOG_REASON: error.message})
             await self._clock.sleep(RETRY_S)
 
     async def give(self) -> int:

@@ -22,6 +22,7 @@ from stretto.contracts.events import RunMigrated
 from stretto.contracts.graph import Graph
 from stretto.contracts.ids import partition_of, run_id_text
 from stretto.runtime.clock import Clock
+from stretto.telemetry.names import LOG_OF, LOG_RUN_ID, LOG_RUNS
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ class Loader:
         except UnknownEvent as error:
             raise BuildOlder(error) from error
         except FAULTS:
-            logger.exception("run cannot be folded", extra={"run_id": run_id_text(row.run_id)})
+            logger.exception("run cannot be folded", extra={LOG_RUN_ID: run_id_text(row.run_id)})
             return None
         slot.loaded_us = self._clock.now_us()
         return slot
@@ -126,7 +127,7 @@ class Loader:
             self._closed.pop(row.run_id, None)
         slots = await self._hold([r for r in rows if r.run_id not in self.aside])
         if rows:
-            logger.info("runs folded", extra={"runs": len(slots), "of": len(rows)})
+            logger.info("runs folded", extra={LOG_RUNS: len(slots), LOG_OF: len(rows)})
         return slots
 
     async def _hold(self, rows: list[RunRow]) -> list[Slot]:

@@ -18,6 +18,7 @@ import asyncpg
 from stretto.postgres import translate
 from stretto.postgres.errors import DRIVER_ERRORS
 from stretto.runtime.errors import StrettoError
+from stretto.telemetry.names import LOG_PARTITIONS
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +120,7 @@ class Ownership:
         await self._lost(surplus)
         for partition in surplus:
             await session.execute(f"select pg_advisory_unlock({PARTITION_CLASS}, {partition})")
-        logger.info("partitions given up", extra={"partitions": sorted(surplus)})
+        logger.info("partitions given up", extra={LOG_PARTITIONS: sorted(surplus)})
 
     async def _take(self, session: "asyncpg.Connection[asyncpg.Record]", share: int) -> None:
         gained: set[int] = set()
@@ -132,7 +133,7 @@ class Ownership:
                 gained.add(partition)
         if gained:
             self.owned |= gained
-            logger.info("partitions taken", extra={"partitions": sorted(gained)})
+            logger.info("partitions taken", extra={LOG_PARTITIONS: sorted(gained)})
             await self._while_alive(session, self._gained(gained))
 
     async def _while_alive(

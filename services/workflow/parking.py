@@ -23,6 +23,7 @@ from services.workflow.store import Store, shards_of
 from stretto.runtime.clock import Clock
 from stretto.runtime.errors import TransientError
 from stretto.telemetry.metrics import Metrics
+from stretto.telemetry.names import LOG_REASON, LOG_RUNS
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ class Parking:
                     await self.reconcile()
                 await self.park()
             except TransientError as error:
-                logger.warning("parking put off", extra={"reason": error.message})
+                logger.warning("parking put off", extra={LOG_REASON: error.message})
             looks += 1
             await self._clock.sleep(LOOK_S)
 
@@ -118,7 +119,7 @@ class Parking:
         missing = [r.run_id for r in rows if r.run_id not in loader.slots]
         found = await self._engine.hold([i for i in missing if i not in loader.aside])
         if found:
-            logger.warning("open runs were not held", extra={"runs": found})
+            logger.warning("open runs were not held", extra={LOG_RUNS: found})
         return found
 
 

@@ -18,6 +18,7 @@ from stretto.contracts.frames import StartRecord
 from stretto.contracts.ids import parse_attempt_id, parse_run_id
 from stretto.contracts.payload import MAX_PAYLOAD_BYTES, REFERENCE_MARK
 from stretto.runtime.errors import TransientError
+from stretto.telemetry.names import LOG_REASON
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ class Referring:
             kept = await self._accept_in_time(item, message)
             if isinstance(kept, Rejection):
                 await self._answer(refused(item, kept, self._partitions))
-                logger.info("request refused", extra={"reason": kept.code})
+                logger.info("request refused", extra={LOG_REASON: kept.code})
             else:
                 items.append(kept)
         if not items:
@@ -77,7 +78,7 @@ class Referring:
             try:
                 return await self._accept(item)
             except TransientError as error:
-                logger.warning("payload not kept", extra={"reason": error.message})
+                logger.warning("payload not kept", extra={LOG_REASON: error.message})
             message.in_progress()
             await asyncio.sleep(PAUSE_S)
 

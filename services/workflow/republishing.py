@@ -15,6 +15,7 @@ from services.workflow.store import LOAD_RUNS_AT_ONCE, Store, shards_of
 from stretto.bus.connection import Connection
 from stretto.runtime.clock import Clock
 from stretto.runtime.errors import TransientError
+from stretto.telemetry.names import LOG_REASON, LOG_RUNS
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ class Republisher:
             try:
                 await self.round()
             except TransientError as error:
-                logger.warning("watermark not moved", extra={"reason": error.message})
+                logger.warning("watermark not moved", extra={LOG_REASON: error.message})
 
     async def round(self) -> None:
         """Catch up with what may be untold, then move the watermarks."""
@@ -113,5 +114,5 @@ class Republisher:
         self._behind -= still
         self._caught_up |= still
         if first:
-            logger.info("events told again", extra={"runs": len(first)})
+            logger.info("events told again", extra={LOG_RUNS: len(first)})
         return len(first)

@@ -22,6 +22,7 @@ from stretto.contracts.unreadable import UNREADABLE
 from stretto.postgres.errors import BadValue
 from stretto.runtime.clock import Clock
 from stretto.runtime.errors import PermanentError, StrettoError, TransientError
+from stretto.telemetry.names import LOG_REASON
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ class Requested(NamedTuple):
                         await self._say(message, await _outcome(asked, carry_out, fault))
                         message.ack()
                     except TransientError as error:
-                        logger.warning("request put off", extra={"reason": error.message})
+                        logger.warning("request put off", extra={LOG_REASON: error.message})
                         await self.clock.sleep(PUT_OFF_S)
                         message.give_back()
 
@@ -87,7 +88,7 @@ class Requested(NamedTuple):
             if reply is not None:
                 await self.publisher.publish_core(reply, answer)
         except StrettoError as error:
-            logger.warning("answer not published", extra={"reason": error.message})
+            logger.warning("answer not published", extra={LOG_REASON: error.message})
 
 
 async def _outcome(
@@ -98,10 +99,10 @@ async def _outcome(
     except BadValue as error:
         return Reason(code="value_invalid", message=error.message)
     except PermanentError as error:
-        logger.exception("request at fault", extra={"reason": error.message})
+        logger.exception("request at fault", extra={LOG_REASON: error.message})
         return Reason(code=fault, message=error.message)
     except FAULTS as error:
-        logger.exception("request at fault", extra={"reason": str(error)})
+        logger.exception("request at fault", extra={LOG_REASON: str(error)})
         text = f"expected to carry it out, but the service failed: {type(error).__name__}"
         return Reason(code=fault, message=text)
 

@@ -30,6 +30,7 @@ from stretto.expression.template import compile_template
 from stretto.payloads import references_in
 from stretto.runtime.errors import StrettoError, TransientError
 from stretto.table.plans import expressions_of, outputs_of
+from stretto.telemetry.names import LOG_REASON
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ class Resolving:
                 frames.add_with(slot, effect, await self._resolved(slot, effect, values, known))
             except TransientError as error:
                 # The sweep asks again.
-                logger.warning("question put off", extra={"reason": error.message})
+                logger.warning("question put off", extra={LOG_REASON: error.message})
             except BadPayload as error:
                 frames.too_large.append(_failed(slot, effect, "PayloadMissing", error))
             except TooMuch as error:

@@ -25,6 +25,7 @@ from stretto.contracts.public import Alert, ControlRequest, Results, TaskResult
 from stretto.postgres import Database
 from stretto.runtime.clock import Clock, rfc3339
 from stretto.runtime.errors import TransientError
+from stretto.telemetry.names import LOG_REASON, LOG_RUN_ID
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ class Rings:
             try:
                 await self.look()
             except TransientError as error:
-                logger.warning("rings not looked for", extra={"reason": error.message})
+                logger.warning("rings not looked for", extra={LOG_REASON: error.message})
 
     async def look(self) -> int:
         """Find rings and break them; how many."""
@@ -141,7 +142,7 @@ class Rings:
         runs = [slots[link.claim.run_id] for link in links if link.claim.run_id in slots]
         slot = next((each for each in runs if each.run.parent is not None), runs[0])
         text = f"expected waits that can end, but these wait for each other: {_told(ring, claims)}"
-        logger.error("deadlock", extra={"run_id": slot.text, "reason": text})
+        logger.error("deadlock", extra={LOG_RUN_ID: slot.text, LOG_REASON: text})
         alert = Alert(
             code="deadlock",
             message=text,

@@ -39,6 +39,7 @@ from stretto.runtime.ending import ended
 from stretto.runtime.errors import TransientError
 from stretto.runtime.settings import retention_s
 from stretto.runtime.topology import CHARGED_LANE, lane_of
+from stretto.telemetry.names import LOG_AFTER_S, LOG_REASON, LOG_STREAMS
 
 logger = logging.getLogger(__name__)
 
@@ -203,7 +204,7 @@ class WorkflowService:
             async with asyncio.timeout(DRAIN_S):
                 await self._engine.stop()
         except TimeoutError:
-            logger.warning("a round is not committed", extra={"after_s": DRAIN_S})
+            logger.warning("a round is not committed", extra={LOG_AFTER_S: DRAIN_S})
         await ended([engine])
         await self._sender.drained(DRAIN_S)
         await self._ownership.drop()
@@ -216,7 +217,7 @@ class WorkflowService:
                 await self._ownership.refresh()
             except TransientError as error:
                 component.not_ready(error.message)
-                logger.warning("partitions in doubt", extra={"reason": error.message})
+                logger.warning("partitions in doubt", extra={LOG_REASON: error.message})
             else:
                 component.ready()
 
@@ -245,7 +246,7 @@ class WorkflowService:
 
     async def _store_lost(self, streams: list[str]) -> None:
         """The message store was deleted: what was on its way is made again from the log."""
-        logger.warning("message store lost", extra={"streams": streams})
+        logger.warning("message store lost", extra={LOG_STREAMS: streams})
         self._sender.untold = True
         await self._engine.resend(self._engine.loader.slots.values())
 

@@ -16,6 +16,7 @@ from services.workflow.slots import Slot
 from stretto.contracts.public import Alert
 from stretto.runtime.clock import Clock, rfc3339
 from stretto.telemetry.metrics import Metrics
+from stretto.telemetry.names import LOG_RUN_ID
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +96,7 @@ class Sweep:
 
     async def _report(self, slot: Slot, now_us: int) -> None:
         """Say that a run waits for nothing: in the log at every sweep, as an alert once."""
-        logger.error("run without a cause", extra={"run_id": slot.text})
+        logger.error("run without a cause", extra={LOG_RUN_ID: slot.text})
         key = (slot.run.id, slot.run.seq)
         if key in self._alerted:
             return

@@ -18,6 +18,7 @@ from stretto.contracts.failures import Failure, Reason
 from stretto.contracts.payload import NULL
 from stretto.contracts.public import Rejected as RejectedMessage
 from stretto.contracts.unreadable import UNREADABLE
+from stretto.telemetry.names import LOG_REASON
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +122,7 @@ class Endings:
         try:
             closed = codec.decode_closed(data)
         except UNREADABLE as error:
-            logger.warning("closing not understood", extra={"reason": str(error)})
+            logger.warning("closing not understood", extra={LOG_REASON: str(error)})
             return
         followed.settle(Ending(status=closed.status, output=closed.output, failure=closed.failure))
 
@@ -132,7 +133,7 @@ class Endings:
         try:
             rejected = _decode_rejected(data)
         except UNREADABLE as error:
-            logger.warning("rejection not understood", extra={"reason": str(error)})
+            logger.warning("rejection not understood", extra={LOG_REASON: str(error)})
             return
         if rejected.subject.startswith("stretto.start."):
             followed.settle(Ending(status="rejected", refused=rejected.reason))

@@ -34,7 +34,6 @@ decode_results = msgspec.json.Decoder(public.Results).decode
 decode_presence = msgspec.json.Decoder(public.Presence).decode
 decode_progress = msgspec.json.Decoder(public.Progress).decode
 decode_closed = msgspec.json.Decoder(public.Closed).decode
-decode_events = msgspec.json.Decoder(public.EventsMessage).decode
 decode_graph = msgspec.json.Decoder(Graph).decode
 decode_ask_plan = msgspec.json.Decoder(AskPlan).decode
 

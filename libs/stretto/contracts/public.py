@@ -12,10 +12,6 @@ from stretto.contracts.failures import Failure, Reason
 from stretto.contracts.payload import NULL
 from stretto.contracts.routes import Bound
 
-RunStatus = Literal[
-    "running", "failing", "completed", "failed", "cancelled", "terminated", "paused", "queued",
-    "blocked",
-]  # fmt: skip
 CLOSED_STATUSES = ("completed", "failed", "cancelled", "terminated")
 
 

@@ -44,12 +44,6 @@ DEFINED = "stretto.defined.*.*"
 """Announcements of new definitions; core NATS, a hint only."""
 
 
-class EventSubject(NamedTuple):
-    namespace: str
-    workflow: str
-    run_id: str
-
-
 class StartSubject(NamedTuple):
     namespace: str
     workflow: str
@@ -108,10 +102,6 @@ def defined(namespace: str, workflow: str) -> str:
 
 def events(namespace: str, workflow: str, run_id: str) -> str:
     return f"stretto.events.{namespace}.{workflow}.{run_id}"
-
-
-def parse_events(subject: str) -> EventSubject:
-    return EventSubject(*_tokens(subject, "events", 3))
 
 
 def closed(namespace: str, workflow: str, status: str) -> str:

@@ -21,6 +21,7 @@ from stretto.contracts.unreadable import UNREADABLE
 from stretto.payloads.references import hash_of
 from stretto.runtime.clock import parse_rfc3339, rfc3339
 from stretto.runtime.errors import NotReachable, TransientError
+from stretto.telemetry.names import LOG_BYTES, LOG_OF
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +110,7 @@ class ObjectStore:
             size += len(part)
         data = b"".join(parts)
         if hashlib.sha256(data).hexdigest() != name:
-            logger.warning("payload not whole", extra={"bytes": len(data), "of": info.size})
+            logger.warning("payload not whole", extra={LOG_BYTES: len(data), LOG_OF: info.size})
             return None
         return data
 

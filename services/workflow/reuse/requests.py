@@ -17,6 +17,7 @@ from stretto.contracts.ids import parse_run_id
 from stretto.contracts.reuse import Purged, PurgeRequest
 from stretto.postgres.errors import Conflict
 from stretto.runtime.topology import workflow_reuse
+from stretto.telemetry.names import LOG_BY, LOG_COUNT
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ class Requests:
                 continue
             await self._dropped(gone)
             count = len(gone)
-            logger.info("outputs purged", extra={"count": count, "by": request.by})
+            logger.info("outputs purged", extra={LOG_COUNT: count, LOG_BY: request.by})
         return json_encode(Purged(purged=count))
 
 

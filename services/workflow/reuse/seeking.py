@@ -18,6 +18,7 @@ from stretto.contracts.ids import run_id_text
 from stretto.runtime.clock import Clock
 from stretto.runtime.errors import TransientError
 from stretto.telemetry.metrics import Metrics
+from stretto.telemetry.names import LOG_REASON
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class Seeking:
             try:
                 await self.answer()
             except TransientError as error:
-                logger.warning("outputs not looked for", extra={"reason": error.message})
+                logger.warning("outputs not looked for", extra={LOG_REASON: error.message})
                 await self._clock.sleep(RETRY_S)
 
     async def answer(self) -> int:

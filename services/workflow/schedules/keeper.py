@@ -18,6 +18,7 @@ from stretto.runtime.clock import US_PER_S, Clock
 from stretto.runtime.errors import PermanentError, StrettoError, TransientError
 from stretto.schedule.timing import Timing
 from stretto.telemetry.metrics import Metrics
+from stretto.telemetry.names import LOG_REASON, LOG_SCHEDULE, LOG_STATUS
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ class Keeper:
             try:
                 outlook = await self.round()
             except StrettoError as error:
-                logger.warning("schedules put off", extra={"reason": error.message})
+                logger.warning("schedules put off", extra={LOG_REASON: error.message})
                 outlook = Outlook(None, False, False)
             await self._rest(outlook)
 
@@ -172,7 +173,7 @@ class Keeper:
             book = Book(schedule, held, now_us)
             moved = advance(schedule, Timing(schedule.spec), book, now_us)
         except FAULTS:
-            logger.exception("schedule at fault", extra={"schedule": schedule.name})
+            logger.exception("schedule at fault", extra={LOG_SCHEDULE: schedule.name})
             self._aside[schedule.key] = self._clock.monotonic() + ASIDE_S
             return None
         return Decided(moved, book.added, book.changed)
@@ -184,7 +185,11 @@ class Keeper:
                 self._late.observe(max(0, now_us - firing.instant_us))
             logger.info(
                 "schedule fired",
-                extra={"schedule": firing.name, "status": firing.status, "reason": firing.reason},
+                extra={
+                    LOG_SCHEDULE: firing.name,
+                    LOG_STATUS: firing.status,
+                    LOG_REASON: firing.reason,
+                },
             )
 
     async def _send_again(self, shards: list[int]) -> None:
@@ -201,4 +206,4 @@ class Keeper:
         try:
             await self._store.prune(shards, before_us, MAX_PRUNED)
         except TransientError as error:
-            logger.warning("firings not pruned", extra={"reason": error.message})
+            logger.warning("firings not pruned", extra={LOG_REASON: error.message})

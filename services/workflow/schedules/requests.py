@@ -25,6 +25,7 @@ from stretto.contracts.schedules import Scheduled
 from stretto.postgres.errors import Conflict
 from stretto.runtime.topology import workflow_schedules
 from stretto.schedule import load_schedule
+from stretto.telemetry.names import LOG_COMMAND, LOG_SCHEDULE
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +105,7 @@ class Requests:
         self._changed()
         logger.info(
             "schedule changed",
-            extra={"schedule": decided.schedule.name, "command": decided.change.command},
+            extra={LOG_SCHEDULE: decided.schedule.name, LOG_COMMAND: decided.change.command},
         )
         return decided.change.answer
 

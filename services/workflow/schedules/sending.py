@@ -22,6 +22,7 @@ from stretto.contracts.ids import run_id_text
 from stretto.contracts.public import ControlRequest
 from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.errors import PermanentError, TransientError
+from stretto.telemetry.names import LOG_REASON, LOG_SCHEDULE
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ class FiringSender:
         try:
             await self._publisher.publish_many(out)
         except TransientError as error:
-            logger.warning("starts put off", extra={"reason": error.message})
+            logger.warning("starts put off", extra={LOG_REASON: error.message})
         except PermanentError as error:
             if len(out) > 1:
                 for message in out:  # the others must not suffer; those that went are known
@@ -96,7 +97,7 @@ class FiringSender:
                 await self._store.refuse(asked.key, asked.firing, reason)
                 logger.warning(
                     "scheduled start refused",
-                    extra={"schedule": asked.key[1], "reason": refused.message},
+                    extra={LOG_SCHEDULE: asked.key[1], LOG_REASON: refused.message},
                 )
 
     def _message(self, firing: Firing) -> Outgoing | None:
@@ -132,4 +133,4 @@ class FiringSender:
         try:
             self._answered.append((asked, _decode(data).rejected))
         except UNREADABLE as error:
-            logger.warning("answer unreadable", extra={"reason": str(error)})
+            logger.warning("answer unreadable", extra={LOG_REASON: str(error)})
