@@ -1,4 +1,5 @@
 """Whether a folder can hold what the servers keep: before anything is started, and while it runs.
+What is in it may be on disks of their own.
 
 NATS gives up its store for good when a write fails for want of room: it goes on answering, says
 that it stores, and acknowledges nothing any more. So it is started again as soon as there is room.
@@ -54,4 +55,6 @@ async def watch_room(
 
 
 def _free(data: Path) -> int:
-    return shutil.disk_usage(data).free
+    """What is free on the disk of a folder, or of one in it, if that is a disk of its own."""
+    folders = (data, *(each for each in data.iterdir() if each.is_dir()))
+    return min(shutil.disk_usage(each).free for each in folders)

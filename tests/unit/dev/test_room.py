@@ -1,8 +1,10 @@
 """The room on the disk: before anything starts, and while it runs."""
 
 import asyncio
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,6 +33,21 @@ def test_a_disk_that_is_about_full_is_told_before_anything_starts(
     check_room(tmp_path)
     free(monkeypatch, 8)
     with pytest.raises(PermanentError, match=r"at least 200 MB of room in .*, but there are 8 MB"):
+        check_room(tmp_path)
+
+
+def test_a_folder_on_a_disk_of_its_own_is_looked_at_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "nats").mkdir()
+    (tmp_path / "dev.json").touch()
+    usage = shutil.disk_usage(tmp_path)._replace(free=900 * MB)
+
+    def used(folder: Path) -> Any:
+        return usage._replace(free=8 * MB) if folder.name == "nats" else usage
+
+    monkeypatch.setattr(shutil, "disk_usage", used)
+    with pytest.raises(PermanentError, match="but there are 8 MB"):
         check_room(tmp_path)
 
 
