@@ -113,9 +113,11 @@ class Page:
         await self.until(f"document.body.innerText.includes({json.dumps(text)})")
 
     async def click(self, selector: str) -> None:
-        """Press what a selector finds, as soon as it is there."""
-        await self.until(f"document.querySelector({json.dumps(selector)}) !== null")
-        await self.look(f"document.querySelector({json.dumps(selector)}).click()")
+        """Press what a selector finds, as soon as it is there and can be pressed."""
+        await self.until(
+            f"(() => {{ const at = document.querySelector({json.dumps(selector)}); "
+            "if (!at || at.disabled) return false; at.click(); return true; })()"
+        )
 
     async def write(self, selector: str, text: str) -> None:
         """Write into a field, or choose from a list."""

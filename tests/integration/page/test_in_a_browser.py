@@ -25,7 +25,6 @@ steps:
   paid: {needs: [reserve], signal: paid}
   ship: {needs: [paid], task: std.fail, with: {type: NoCarrier, message: nobody goes there}}
 """
-SEND = "dialog button:not([type=button])"
 
 
 @pytest.fixture
@@ -49,6 +48,13 @@ def begun(dev: Dev, risk: str) -> tuple[str, str]:
     return said.stdout.strip(), key
 
 
+async def tell(page: Page, command: str) -> None:
+    """Press the button of a command, then that of its dialog, and wait until it is through."""
+    await page.click(f"[data-command={command}]")
+    await page.click("dialog button:not([type=button])")
+    await page.until("document.querySelector('dialog') === null")
+
+
 def status_is(status: str) -> str:
     return f"document.querySelector('.head .pill')?.textContent.trim() === '{status}'"
 
@@ -63,11 +69,9 @@ async def test_a_run_appears_by_itself_is_steered_and_its_undoing_is_told(
 
     await page.click(f"a[href='#/runs/{run}']")
     await page.reads("waits for the signal 'paid'")
-    await page.click("[data-command=pause]")
-    await page.click(SEND)
+    await tell(page, "pause")
     await page.until(status_is("paused"))
-    await page.click("[data-command=resume]")
-    await page.click(SEND)
+    await tell(page, "resume")
     await page.until(status_is("running"))
     dev.call("signal", run, "paid")
     await page.until(status_is("failed"))
