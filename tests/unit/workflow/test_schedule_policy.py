@@ -324,6 +324,14 @@ def test_a_paused_schedule_does_all_that_a_person_asked_for_and_nothing_of_the_c
     ]  # fmt: skip
 
 
+def test_a_removed_schedule_does_nothing_any_more() -> None:
+    desk = Desk()
+    desk.schedule = msgspec.structs.replace(desk.schedule, removed_us=desk.now_us)
+
+    assert desk.later(HOUR_US) == []
+    assert desk.firings == {}
+
+
 def test_a_spent_schedule_is_not_due() -> None:
     desk = Desk(end="2026-07-01T12:01:30.000000Z")
 
