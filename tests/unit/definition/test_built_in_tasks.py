@@ -22,7 +22,8 @@ def test_one_that_there_is_none_of_is_a_warning_with_the_one_that_was_meant() ->
         (
             "unknown_task",
             "<definition>:3:13: steps.a.task: expected a task that is built in (std.echo, "
-            'std.fail, std.http, std.log, std.publish, std.sleep), but got "std.htpp"; did you mean "std.http"?',
+            'std.fail, std.http, std.log, std.publish, std.sleep), but got "std.htpp"; '
+            'did you mean "std.http"?',
         )
     ]
 
