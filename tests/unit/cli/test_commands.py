@@ -33,6 +33,13 @@ def test_a_definition_may_come_from_stdin_and_warnings_do_not_refuse_it() -> Non
     assert "warning: -:2:" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["up.yaml", "up.yml", "up.json"])
+def test_a_file_is_not_started_but_run(name: str) -> None:
+    done = CliRunner().invoke(commands, ["start", name])
+    assert done.exit_code == 2
+    assert f"`stretto run {name}` registers it and starts it" in done.output
+
+
 def test_a_definition_that_is_no_text_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "w.yaml"
     file.write_bytes(b"\xff\xfe\x00")

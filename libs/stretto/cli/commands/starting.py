@@ -82,6 +82,11 @@ async def start_command(
     wait: bool,
 ) -> None:
     """Start a run of the workflow NAME and print its id."""
+    if name.endswith((".yaml", ".yml", ".json")):
+        raise click.UsageError(
+            f"expected the name of a workflow, but got a file; `stretto run {name}` registers it "
+            "and starts it"
+        )
     value = read_input(inputs, input_json)
     async with call.client() as client:
         run = await client.start(
