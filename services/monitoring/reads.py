@@ -3,7 +3,6 @@
 import logging
 import re
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
 
 import msgspec
 
@@ -19,13 +18,13 @@ from services.monitoring.services_seen import ServicesSeen
 from services.monitoring.statistics import WINDOW_S, StatisticsState, latencies
 from services.monitoring.store import Query, Store
 from services.monitoring.views import Payloads, payloads_of, summary, view
+from stretto.bus.queries import read_query, read_run_id
 from stretto.bus.service import Refusal
 from stretto.client.errors import Rejected
 from stretto.contracts.answers import MAX_PAGE, ListRequest, RunPage, Stats, StatsRequest
 from stretto.contracts.codec import json_encode
 from stretto.contracts.decisions import DecisionStatsRequest
-from stretto.contracts.ids import parse_run_id, run_id_text
-from stretto.contracts.unreadable import UNREADABLE
+from stretto.contracts.ids import run_id_text
 from stretto.runtime.clock import US_PER_S, Clock
 from stretto.runtime.errors import TransientError
 from stretto.telemetry.names import LOG_REASON
@@ -44,7 +43,6 @@ _MAX_LABELS = 10
 _HEX_DIGITS = 32
 
 Handler = Callable[[bytes], Awaitable[bytes]]
-Q = TypeVar("Q")
 
 
 class ShowRequest(msgspec.Struct, frozen=True):
@@ -90,7 +88,7 @@ class Reads:
 
     async def list_runs(self, data: bytes) -> bytes:
         """A page of runs, the latest first."""
-        query = query_of(_read(ListRequest, data))
+        query = query_of(read_query(ListRequest, data))
         # One more than asked for tells whether there is a next page.
         runs = await self._store.page(msgspec.structs.replace(query, limit=query.limit + 1))
         now_us = self._clock.now_us()
@@ -100,8 +98,8 @@ class Reads:
 
     async def show(self, data: bytes) -> bytes:
         """One run with its steps; what is not in Postgres is read from the log."""
-        request = _read(ShowRequest, data)
-        run_id = _run_id(request.run_id)
+        request = read_query(ShowRequest, data)
+        run_id = read_run_id(request.run_id)
         found = await self._store.row(run_id)
         if found is None:
             run, steps_seq = RunProjection(run_id, "", "", 0, None), 0
@@ -120,7 +118,7 @@ class Reads:
 
     async def stats(self, data: bytes) -> bytes:
         """Counts by status, latencies and rates."""
-        request = _read(StatsRequest, data)
+        request = read_query(StatsRequest, data)
         counts = await self._store.counts(request.namespace, request.workflow)
         runs: dict[str, int] = {}
         workflows: dict[str, dict[str, int]] = {}
@@ -144,7 +142,7 @@ class Reads:
 
     async def decisions(self, data: bytes) -> bytes:
         """How the decisions of switches and tables came out, over time."""
-        request = _read(DecisionStatsRequest, data)
+        request = read_query(DecisionStatsRequest, data)
         return json_encode(report(await self._store.states(DECISIONS), request))
 
     async def rebuild(self, _data: bytes) -> bytes:
@@ -226,20 +224,6 @@ def _id_range(prefix: str) -> tuple[bytes, bytes] | None:
 
 def _rate(rates: dict[str, float], namespace: str | None) -> float:
     return round(sum(r for n, r in rates.items() if namespace in (None, n)), 2)
-
-
-def _read(kind: type[Q], data: bytes) -> Q:
-    try:
-        return msgspec.json.decode(data or b"{}", type=kind)
-    except UNREADABLE as error:
-        raise _invalid(f"expected a {kind.__name__}, but {error}") from error
-
-
-def _run_id(text: str) -> bytes:
-    try:
-        return parse_run_id(text)
-    except ValueError as error:
-        raise Refusal("run_id_invalid", str(error)) from error
 
 
 def _invalid(message: str) -> Refusal:

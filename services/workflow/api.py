@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 
@@ -19,15 +19,15 @@ from services.workflow.slots import Slot, public_status
 from services.workflow.step_told import step_told
 from services.workflow.store import Store
 from services.workflow.views import state
+from stretto.bus.queries import read_query, read_run_id
 from stretto.bus.service import Refusal
 from stretto.contracts.answers import Controls
 from stretto.contracts.bindings import BindingsQuery
 from stretto.contracts.codec import json_encode
 from stretto.contracts.decisions import DecisionQuery
-from stretto.contracts.ids import parse_run_id, run_id_text
+from stretto.contracts.ids import run_id_text
 from stretto.contracts.payload import REFERENCE_MARK
 from stretto.contracts.step_told import StepQuery
-from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.clock import parse_rfc3339, rfc3339
 
 MAX_PAGE = 5_000
@@ -43,8 +43,6 @@ MAX_PLACES_TOLD = 10
 """Steps of one run that wait for places, of which it is told who has them: two queries each."""
 
 Handler = Callable[[bytes], Awaitable[bytes]]
-
-Q = TypeVar("Q")
 
 
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
@@ -114,8 +112,8 @@ class Api:
 
     async def history(self, data: bytes) -> bytes:
         """Events of a run, in order, from `after_seq` on."""
-        query = _read(RunQuery, data)
-        run_id = _run_id(query.run_id)
+        query = read_query(RunQuery, data)
+        run_id = read_run_id(query.run_id)
         limit = max(1, min(query.limit, MAX_PAGE))
         stored = _within(await self._store.history(run_id, query.after_seq, limit, MAX_PAGE_BYTES))
         if not stored and not await self._store.runs([run_id]):
@@ -124,7 +122,7 @@ class Api:
         return json_encode(answer)
 
     async def _fold(self, query: RunQuery) -> Slot:
-        rows = await self._store.runs([_run_id(query.run_id)])
+        rows = await self._store.runs([read_run_id(query.run_id)])
         if not rows:
             raise _unknown(query.run_id)
         async for slot, events in self._loader.folded(rows):
@@ -136,11 +134,11 @@ class Api:
 
     async def state(self, data: bytes) -> bytes:
         """The fold of a run; as it was after event `at_seq`, or at the instant `at`."""
-        return json_encode(state(await self._fold(_read(RunQuery, data))))
+        return json_encode(state(await self._fold(read_query(RunQuery, data))))
 
     async def explain(self, data: bytes) -> bytes:
         """Why a run is still open, in sentences."""
-        slot = await self._fold(_read(RunQuery, data))
+        slot = await self._fold(read_query(RunQuery, data))
         view = state(slot)
         pending = await self._pending(slot)
         answer = {k: view[k] for k in ("run_id", "namespace", "workflow", "status")}
@@ -152,7 +150,7 @@ class Api:
 
     async def controls(self, data: bytes) -> bytes:
         """The commands that a run, or a step of it, would carry out now."""
-        query = _read(ControlsQuery, data)
+        query = read_query(ControlsQuery, data)
         slot = await self._fold(RunQuery(run_id=query.run_id))
         commands = offered(slot.run, slot.run.touched_us, query.step)
         view = Controls(
@@ -191,8 +189,8 @@ class Api:
 
     async def decision(self, data: bytes) -> bytes:
         """The last decision of a step: what was asked, with the values as they were."""
-        query = _read(DecisionQuery, data)
-        rows = await self._store.runs([_run_id(query.run_id)])
+        query = read_query(DecisionQuery, data)
+        rows = await self._store.runs([read_run_id(query.run_id)])
         if not rows:
             raise _unknown(query.run_id)
         async for slot, events in self._loader.folded(rows):
@@ -207,14 +205,14 @@ class Api:
 
     async def step(self, data: bytes) -> bytes:
         """How a step stands: its attempts, its items, whose output it took."""
-        query = _read(StepQuery, data)
+        query = read_query(StepQuery, data)
         slot = await self._fold(RunQuery(run_id=query.run_id))
         return json_encode(step_told(slot.run, query.step))
 
     async def bindings(self, data: bytes) -> bytes:
         """Where the attempts of a step with a route went, and why."""
-        query = _read(BindingsQuery, data)
-        rows = await self._store.runs([_run_id(query.run_id)])
+        query = read_query(BindingsQuery, data)
+        rows = await self._store.runs([read_run_id(query.run_id)])
         if not rows:
             raise _unknown(query.run_id)
         async for slot, events in self._loader.folded(rows):
@@ -232,10 +230,10 @@ class Api:
 
     async def payload(self, data: bytes) -> bytes:
         """Put a payload of a run into the object store again, for who did not find it there."""
-        query = _read(PayloadQuery, data)
+        query = read_query(PayloadQuery, data)
         size = None
         if PAYLOAD_NAME.fullmatch(query.payload):
-            size = await self._payloads.again(_run_id(query.run_id), query.payload)
+            size = await self._payloads.again(read_run_id(query.run_id), query.payload)
         if size is None:
             raise Refusal(
                 "payload_unknown",
@@ -246,13 +244,15 @@ class Api:
 
     async def open(self, data: bytes) -> bytes:
         """Dispatch again what is open on a lane (execution asks, after its start)."""
-        query = _read(OpenQuery, data)
+        query = read_query(OpenQuery, data)
         return json_encode({"sent": await self._resend(query.lane)})
 
     async def export(self, data: bytes) -> bytes:
         """A page of the whole log in the order of (run_id, seq)."""
-        query = _read(ExportQuery, data)
-        after = (bytes(16), 0) if query.after is None else (_run_id(query.after[0]), query.after[1])
+        query = read_query(ExportQuery, data)
+        after = (
+            (bytes(16), 0) if query.after is None else (read_run_id(query.after[0]), query.after[1])
+        )
         limit = max(1, min(query.limit, MAX_PAGE))
         rows = await self._store.page(after, limit, MAX_PAGE_BYTES)
         page: list[dict[str, object]] = []
@@ -274,20 +274,6 @@ class _OfStep(msgspec.Struct):
 
 
 _decode_step = msgspec.json.Decoder(_OfStep).decode
-
-
-def _read(kind: type[Q], data: bytes) -> Q:
-    try:
-        return msgspec.json.decode(data or b"{}", type=kind)
-    except UNREADABLE as error:
-        raise Refusal("request_invalid", f"expected a {kind.__name__}, but {error}") from error
-
-
-def _run_id(text: str) -> bytes:
-    try:
-        return parse_run_id(text)
-    except ValueError as error:
-        raise Refusal("run_id_invalid", str(error)) from error
 
 
 def _until(events: list[StoredEvent], query: RunQuery) -> list[StoredEvent]:

@@ -1,18 +1,15 @@
 """What can be asked about definitions, their versions and templates: reads, by any instance."""
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import msgspec
 
 from services.workflow.registry import Registry
+from stretto.bus.queries import read_query
 from stretto.bus.service import Handler, Refusal
 from stretto.contracts.codec import json_encode
-from stretto.contracts.unreadable import UNREADABLE
 from stretto.contracts.versions import MAX_VERSION, VersionRef, parse_version
 from stretto.runtime.clock import rfc3339
-
-Q = TypeVar("Q")
-
 
 Number = Annotated[int, msgspec.Meta(ge=1, le=MAX_VERSION)]
 
@@ -65,7 +62,7 @@ class Catalogue:
 
     async def definition(self, data: bytes) -> bytes:
         """The source and graph of a version, of a label's, or of the latest."""
-        query = _read(DefinitionQuery, data)
+        query = read_query(DefinitionQuery, data)
         version, label = _version(query)
         found = await self._registry.source(query.namespace, query.workflow, version, label)
         if found is None:
@@ -74,13 +71,13 @@ class Catalogue:
 
     async def definitions(self, data: bytes) -> bytes:
         """Every workflow of a namespace with its latest version."""
-        query = _read(NamespaceQuery, data)
+        query = read_query(NamespaceQuery, data)
         listed = await self._registry.listed(query.namespace)
         return json_encode({"definitions": [_told(each) for each in listed]})
 
     async def versions(self, data: bytes) -> bytes:
         """Every version of a workflow, the highest first, with its labels."""
-        query = _read(VersionsQuery, data)
+        query = read_query(VersionsQuery, data)
         listed = await self._registry.versions(query.namespace, query.workflow)
         if not listed:
             raise _unknown("workflow", query.workflow)
@@ -90,13 +87,13 @@ class Catalogue:
 
     async def templates(self, data: bytes) -> bytes:
         """Every template of a namespace with its latest version and its parameters."""
-        query = _read(NamespaceQuery, data)
+        query = read_query(NamespaceQuery, data)
         listed = await self._registry.templates.listed(query.namespace)
         return json_encode({"templates": [_told(each) for each in listed]})
 
     async def template(self, data: bytes) -> bytes:
         """A version of a template, of a label's, or the latest: source and parameters."""
-        query = _read(TemplateQuery, data)
+        query = read_query(TemplateQuery, data)
         version, label = _version(query)
         reference = VersionRef(query.template, version, label)
         found = await self._registry.templates.text(query.namespace, reference)
@@ -106,13 +103,13 @@ class Catalogue:
 
     async def validate(self, data: bytes) -> bytes:
         """The mistakes and warnings of a definition or template, without registering it."""
-        query = _read(SourceQuery, data)
+        query = read_query(SourceQuery, data)
         loaded = await self._registry.look_at(query.namespace, query.source, query.file)
         return json_encode({"mistakes": list(loaded.mistakes), "warnings": list(loaded.warnings)})
 
     async def expand(self, data: bytes) -> bytes:
         """A definition with its templates written out, or its mistakes."""
-        query = _read(SourceQuery, data)
+        query = read_query(SourceQuery, data)
         loaded = await self._registry.load(query.namespace, query.source, query.file)
         answer: dict[str, Any] = {
             "mistakes": list(loaded.mistakes),
@@ -148,10 +145,3 @@ def _unknown(kind: str, name: str, version: int | str | None = None) -> Refusal:
         f"{kind}_unknown",
         f"expected {kind} {name[:100]!r}{which} to be registered, but it is not",
     )
-
-
-def _read(kind: type[Q], data: bytes) -> Q:
-    try:
-        return msgspec.json.decode(data or b"{}", type=kind)
-    except UNREADABLE as error:
-        raise Refusal("request_invalid", f"expected a {kind.__name__}, but {error}") from error

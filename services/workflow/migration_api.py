@@ -1,9 +1,5 @@
 """What can be asked about migrations: dry runs, by any instance."""
 
-from typing import TypeVar
-
-import msgspec
-
 from services.workflow.loading import Loader
 from services.workflow.migrations import (
     MigrationQuery,
@@ -15,12 +11,9 @@ from services.workflow.migrations import (
 )
 from services.workflow.registry import Registered, Registry
 from services.workflow.store import Store
+from stretto.bus.queries import read_query, read_run_id
 from stretto.bus.service import Handler, Refusal
 from stretto.contracts.codec import json_encode
-from stretto.contracts.ids import parse_run_id
-from stretto.contracts.unreadable import UNREADABLE
-
-Q = TypeVar("Q")
 
 
 class MigrationApi:
@@ -36,8 +29,8 @@ class MigrationApi:
 
     async def migration(self, data: bytes) -> bytes:
         """The dry run of a migration: what keeps the run, or what would change."""
-        query = _read(MigrationQuery, data)
-        rows = await self._store.runs([_run_id(query.run_id)])
+        query = read_query(MigrationQuery, data)
+        rows = await self._store.runs([read_run_id(query.run_id)])
         if not rows:
             raise Refusal(
                 "run_unknown", f"expected run {query.run_id[:60]} to exist, but it does not"
@@ -49,8 +42,8 @@ class MigrationApi:
 
     async def migrations(self, data: bytes) -> bytes:
         """The dry run of a migration of all open runs of a workflow, a page at a time."""
-        query = _read(MigrationsQuery, data)
-        after = bytes(16) if query.after is None else _run_id(query.after)
+        query = read_query(MigrationsQuery, data)
+        after = bytes(16) if query.after is None else read_run_id(query.after)
         registered = await self._find(query.namespace, query.workflow, query.to_version)
         source = None
         if query.from_version is not None:
@@ -71,17 +64,3 @@ class MigrationApi:
                 f"expected workflow {workflow[:100]!r}{wanted} to be registered, but it is not",
             )
         return found
-
-
-def _read(kind: type[Q], data: bytes) -> Q:
-    try:
-        return msgspec.json.decode(data or b"{}", type=kind)
-    except UNREADABLE as error:
-        raise Refusal("request_invalid", f"expected a {kind.__name__}, but {error}") from error
-
-
-def _run_id(text: str) -> bytes:
-    try:
-        return parse_run_id(text)
-    except ValueError as error:
-        raise Refusal("run_id_invalid", str(error)) from error

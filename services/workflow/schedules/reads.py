@@ -9,6 +9,7 @@ import msgspec
 from services.workflow.schedules.records import Firing as FiringRow
 from services.workflow.schedules.records import FiringStatus, Schedule
 from services.workflow.schedules.store import ScheduleStore
+from stretto.bus.queries import read_query
 from stretto.bus.service import Refusal
 from stretto.contracts.codec import json_encode
 from stretto.contracts.ids import run_id_text
@@ -24,7 +25,6 @@ from stretto.contracts.schedules import (
     ScheduleSummary,
     ScheduleView,
 )
-from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.clock import Clock, datetime_of, parse_rfc3339, rfc3339
 from stretto.schedule import Timing, load_schedule
 from stretto.schedule.timing import jitter_key
@@ -57,7 +57,7 @@ class ScheduleReads:
 
     async def schedules(self, data: bytes) -> bytes:
         """A page of the schedules of a namespace, each with its last firing."""
-        query = _read(SchedulesQuery, data)
+        query = read_query(SchedulesQuery, data)
         limit = max(1, min(query.limit, MAX_PAGE))
         found = await self._store.page(query.namespace, query.after, limit)
         last = await self._store.last_firings([s.key for s in found])
@@ -67,7 +67,7 @@ class ScheduleReads:
 
     async def schedule(self, data: bytes) -> bytes:
         """A schedule: what it does next, what it did, who changed it."""
-        query = _read(ScheduleQuery, data)
+        query = read_query(ScheduleQuery, data)
         found = await self._find(query.namespace, query.name)
         count = max(0, min(query.firings, MAX_FIRINGS))
         firings = await self._store.latest_firings(found.key, max(1, count))
@@ -92,7 +92,7 @@ class ScheduleReads:
 
     async def preview(self, data: bytes) -> bytes:
         """The instants to come of a schedule, or of a document."""
-        query = _read(PreviewQuery, data)
+        query = read_query(PreviewQuery, data)
         try:
             after_us = self._clock.now_us() if query.after is None else parse_rfc3339(query.after)
         except ValueError as error:
@@ -169,10 +169,3 @@ def _firing(row: FiringRow) -> Firing:
 def _change(row: Sequence[Any]) -> ScheduleChange:
     number, at_us, command, by, reason = row
     return ScheduleChange(number=number, at=rfc3339(at_us), command=command, by=by, reason=reason)
-
-
-def _read(kind: Any, data: bytes) -> Any:
-    try:
-        return msgspec.json.decode(data or b"{}", type=kind)
-    except UNREADABLE as error:
-        raise Refusal("request_invalid", f"expected a {kind.__name__}, but {error}") from error
