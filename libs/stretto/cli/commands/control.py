@@ -40,19 +40,21 @@ def user() -> str | None:
         return None
 
 
+by_option = click.option(
+    "--by",
+    envvar=BY_VARIABLE,
+    default=user,
+    show_default="the user",
+    metavar="NAME",
+    help="Who asks: kept in the log.",
+)
+reason_option = click.option("--reason", metavar="TEXT", help="Why: kept in the log.")
+
+
 def control_command(function: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
     """Give a command the run it is about, who asks and why, and the options of all commands."""
     run = click.argument("run_id", metavar="RUN")
-    by = click.option(
-        "--by",
-        envvar=BY_VARIABLE,
-        default=user,
-        show_default="the user",
-        metavar="NAME",
-        help="Who asks: kept in the log.",
-    )
-    reason = click.option("--reason", metavar="TEXT", help="Why: kept in the log.")
-    return run(by(reason(bus_command(function))))
+    return run(by_option(reason_option(bus_command(function))))
 
 
 @click.command("signal")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from stretto.cli.calling import Call, bus_command
-from stretto.cli.commands.control import BY_VARIABLE, control, control_command, user
+from stretto.cli.commands.control import by_option, control, control_command, reason_option
 from stretto.cli.exits import EXIT_RUN_FAILED
 from stretto.cli.inputs import input_options, read_input
 from stretto.cli.printing import out, print_json, table
@@ -20,16 +20,6 @@ from stretto.contracts.migration import MigrationFinding
 
 MAX_RUNS_TOLD = 20
 """Runs that a batch could not migrate: more are only counted."""
-
-_by = click.option(
-    "--by",
-    envvar=BY_VARIABLE,
-    default=user,
-    show_default="the user",
-    metavar="NAME",
-    help="Who asks: kept in the log.",
-)
-_reason = click.option("--reason", metavar="TEXT", help="Why: kept in the log.")
 
 
 @click.command("rollback")
@@ -53,8 +43,8 @@ async def rollback_command(call: Call, **said: Any) -> None:
 )
 @click.option("--id", "key", metavar="KEY", help="Your own key of the new run.")
 @input_options
-@_by
-@_reason
+@by_option
+@reason_option
 @bus_command
 async def fork_command(
     call: Call,
@@ -87,8 +77,8 @@ async def fork_command(
 @click.option("--from", "from_version", metavar="VERSION", help="Only runs of this version.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen, and do nothing.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Migrate at most so many runs.")
-@_by
-@_reason
+@by_option
+@reason_option
 @bus_command
 async def migrate_command(
     call: Call,
