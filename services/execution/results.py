@@ -12,18 +12,21 @@ from services.execution.core.gate import Gate
 from services.execution.measures import Measures
 from services.execution.routing import Router
 from services.execution.settings import ExecutionSettings
+from stretto.bus.api import Answer, ask_api
 from stretto.bus.message import ack_all
+from stretto.bus.topology import Consumer
 from stretto.contracts import subjects
 from stretto.contracts.payload import read_deep
 from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.clock import parse_rfc3339
 from stretto.runtime.context import ServiceContext
+from stretto.runtime.errors import StrettoError
 from stretto.runtime.topology import CHARGED_LANE, execution_results
 
 RESULTS_BATCH = 500
 
 CATCH_UP_S = 0.25
-"""So long the first results may be on their way."""
+"""Results that are there come in less."""
 
 RESULTS_LINGER_S = 0.01
 """Nothing waits for what is freed, unless a queue is at its limit of thousands: results of this
@@ -44,6 +47,12 @@ class SeenResults(msgspec.Struct, frozen=True):
 
     results: list[SeenResult] = []
     accepted: str | list[str] | None = None
+
+
+class _Waiting(Answer, frozen=True, kw_only=True):
+    """What is read of the state of a consumer."""
+
+    num_pending: int = 0
 
 
 _decode_results = msgspec.json.Decoder(SeenResults).decode
@@ -93,16 +102,31 @@ class Results:
         settings = self._context.settings
         consumer = execution_results(self._lane, settings.lanes, settings.partitions)
         async with self._context.pull(consumer, RESULTS_BATCH) as loop:
+            left = await self._there_before(consumer)
             while True:
-                first_s = None if self.caught_up.is_set() else CATCH_UP_S
-                messages = await loop.next_batch(timeout_s=first_s)
-                if len(messages) < RESULTS_BATCH:
+                if left <= 0:
                     self.caught_up.set()
+                messages = await loop.next_batch(timeout_s=CATCH_UP_S if left > 0 else None)
+                left = left - len(messages) if messages else 0
                 for message in messages:
                     self._note(message.data)
                 ack_all(messages)
                 self._changed.set()
                 await self._context.clock.sleep(RESULTS_LINGER_S)
+
+    async def _there_before(self, consumer: Consumer) -> int:
+        """How many messages of results wait that came before us."""
+        try:
+            info = await ask_api(
+                self._context.connection,
+                f"CONSUMER.INFO.{consumer.stream}.{consumer.name}",
+                None,
+                _Waiting,
+                asked=f"look at consumer {consumer.name}",
+            )
+        except StrettoError:
+            return 1  # it is being made: what comes first, or nothing for a while, is all
+        return info.num_pending
 
     async def overhear(self) -> None:
         """Read the results of other lanes' partitions, where attempts of theirs are counted here.

@@ -145,8 +145,13 @@ async def test_announced_by_nobody_it_waits_until_somebody_does(nats_url: str) -
 
 async def test_a_silent_worker_is_forgotten(nats_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with world(nats_url) as here, execution(nats_url) as service:
-        await say_present(here, "w", "sums", "add")
-        await here.until_true(lambda: len(service.roster) == 1)
+
+        async def heard() -> bool:
+            await say_present(here, "w", "sums", "add")
+            return len(service.roster) == 1
+
+        await here.until_true_async(heard)
+        await here.connection.flush()
         monkeypatch.setattr("services.execution.core.roster.PRESENCE_TTL_US", 1)
         assert PRESENCE_TTL_US > 1
         await here.until_true(lambda: len(service.roster) == 0)

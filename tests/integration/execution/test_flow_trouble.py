@@ -96,6 +96,7 @@ async def test_what_has_no_result_long_after_it_left_the_stream_is_forgotten(
     monkeypatch.setattr("services.execution.core.admission.FORGET_AFTER_US", 0)
     monkeypatch.setattr("services.execution.desk.RECONCILE_EVERY_TICKS", 1)
     async with world(nats_url) as here, execution(nats_url):
+        await here.until_true(lambda: here.open_asked == 1)
         await here.dispatch(record("t", queue="q"))
         await here.until_lane(out=1)
         assert len(await work_in(here, "q")) == 1
