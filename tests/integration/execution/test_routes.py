@@ -310,7 +310,7 @@ async def test_an_attempt_that_is_dispatched_again_is_sent_to_its_device_again(
         [task] = await here.until_sent("d1")
         await here.accept(task)
         monkeypatch.setattr(routed, "RESEND_US", -1)
-        await here.here.answer_open(b"")
+        await here.here.answer_open(b'{"lane":0}')
         assert len(await here.until_sent("d1", 2)) == 2
         assert len(here.bound) == 1, "it was told already"
 
