@@ -1,12 +1,17 @@
 """The log in Postgres: appending in groups, reading back, and the tables beside it."""
 
+import logging
 from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 
 from services.workflow.appending import append
 from services.workflow.rows import Append, RunRow, StoredEvent
-from stretto.contracts.ids import SHARDS
+from stretto.contracts.ids import SHARDS, run_id_text
 from stretto.postgres import Database
+from stretto.postgres.errors import BadValue
+from stretto.telemetry.names import LOG_REASON, LOG_RUN_ID
+
+logger = logging.getLogger(__name__)
 
 SCHEMA = "workflow"
 ROLE = "stretto_workflow"
@@ -129,26 +134,47 @@ class Store:
         self, run_ids: Sequence[bytes]
     ) -> AsyncIterator[dict[bytes, list[StoredEvent]]]:
         """The events of some runs, each run's in order; a part of the runs at a time, so that not
-        many more than LOAD_EVENTS_AT_ONCE are in memory, unless one run has more."""
-        left = sorted(run_ids)
+        many more than LOAD_EVENTS_AT_ONCE are in memory, unless one run has more.
+
+        A run with a row that Postgres cannot read back (a value that is too large as text) is
+        logged and left out: the others are not to wait for it.
+        """
+        left, most = sorted(run_ids), LOAD_RUNS_AT_ONCE
         while left:
-            part = left[:LOAD_RUNS_AT_ONCE]
-            rows = await self._db.fetch(
-                "select run_id, seq, type, at, data from workflow.event "
-                "where run_id = any($1::uuid[]) order by run_id, seq limit $2",
-                part,
-                LOAD_EVENTS_AT_ONCE + 1,
-            )
-            found: dict[bytes, list[StoredEvent]] = {run_id: [] for run_id in part}
-            for run_id, seq, kind, at, data in rows:
-                found[run_id].append(StoredEvent(seq, kind, at, data))
-            if len(rows) > LOAD_EVENTS_AT_ONCE:
-                cut = rows[-1][0]
-                part = part[: part.index(cut)]
-                if not part:
-                    part, found[cut] = [cut], await self._rest(cut, found[cut])
-            left = left[len(part) :]
-            yield {run_id: found[run_id] for run_id in part}
+            part = left[:most]
+            try:
+                found = await self._first_of(part)
+            except BadValue as error:
+                if len(part) > 1:
+                    most = len(part) // 2  # which of them is it?
+                    continue
+                told = {LOG_RUN_ID: run_id_text(part[0]), LOG_REASON: error.message}
+                logger.error("history cannot be read", extra=told)
+                found = {}
+            most = LOAD_RUNS_AT_ONCE
+            left = left[max(1, len(found)) :]
+            if found:
+                yield found
+
+    async def _first_of(self, part: Sequence[bytes]) -> dict[bytes, list[StoredEvent]]:
+        """The events of the first of some sorted runs: of as many as are no more events than
+        LOAD_EVENTS_AT_ONCE, of one at least."""
+        rows = await self._db.fetch(
+            "select run_id, seq, type, at, data from workflow.event "
+            "where run_id = any($1::uuid[]) order by run_id, seq limit $2",
+            part,
+            LOAD_EVENTS_AT_ONCE + 1,
+        )
+        found: dict[bytes, list[StoredEvent]] = {run_id: [] for run_id in part}
+        for run_id, seq, kind, at, data in rows:
+            found[run_id].append(StoredEvent(seq, kind, at, data))
+        if len(rows) > LOAD_EVENTS_AT_ONCE:
+            cut = rows[-1][0]
+            whole = part[: part.index(cut)]
+            if not whole:
+                return {cut: await self._rest(cut, found[cut])}
+            return {run_id: found[run_id] for run_id in whole}
+        return found
 
     async def _rest(self, run_id: bytes, events: list[StoredEvent]) -> list[StoredEvent]:
         """The events of a long run, of which the first are known."""
