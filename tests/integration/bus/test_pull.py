@@ -219,7 +219,8 @@ async def test_one_of_two_pinned_loops_gets_everything_and_the_other_takes_over(
             await publish(bus, 150, 175)
             async with changed:
                 await changed.wait_for(lambda: total == 175)
-            assert got[other] == list(range(150, 175))
+            # What was on its way to the one that has just left comes after the rest.
+            assert sorted(got[other]) == list(range(150, 175))
             assert loops[other].is_pinned
             tasks[other].cancel()
         await loops[other].close()
