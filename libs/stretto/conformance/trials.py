@@ -16,6 +16,9 @@ from stretto.conformance.words import ANSWER_S, ECHO, FAIL, SHORT_MS, SLEEP, kno
 from stretto.contracts.public import TaskResult
 from stretto.runtime.clock import parse_rfc3339
 
+LATE_S = 2.0
+"""So long after its result an attempt may still be said to be accepted, wrongly."""
+
 Trial = Callable[[Stage], Awaitable[list[Finding]]]
 
 
@@ -85,6 +88,8 @@ async def accepts(stage: Stage) -> list[Finding]:
     task = stage.task(SLEEP, {"ms": SHORT_MS}, accept=True)
     await stage.send(task)
     said = await stage.result(task["id"], ANSWER_S)
+    # One that comes too late is another mistake than none.
+    await stage.until(lambda: task["id"] in stage.accepted, LATE_S)
     times = stage.accepted.get(task["id"], [])
     if not times:
         return [
