@@ -10,8 +10,13 @@ ROOT = Path(__file__).resolve().parents[2]
 NEW_VENV = ROOT / "scripts" / "new_venv.sh"
 TARGETS = ("help", "setup", "demo", "dev", "up", "test", "check", "fix", "bench", "lock", "clean")
 
-# A Python as far as the script looks: passes its check or not, then says what it was asked to do.
-GOOD = '#!/bin/sh\ncase "$1" in -c) exit 0;; --version) echo fine;; *) echo "$0" "$@";; esac\n'
+# A Python as far as the script looks: passes its check or not, says what the fixed piece of work
+# costs, then what it was asked to do.
+GOOD = (
+    '#!/bin/sh\ncase "$1" in -c) exit 0;; --version) echo fine;; -) echo 100;; '
+    '*) echo "$0" "$@";; esac\n'
+)
+SLOW = GOOD.replace("echo 100", "echo 126")
 BROKEN = "#!/bin/sh\necho 'the version is not installed' >&2\nexit 127\n"
 
 
@@ -51,9 +56,17 @@ def test_a_python_that_does_not_run_is_passed_over(tmp_path: Path) -> None:
     ]
 
 
+def test_the_newest_python_is_passed_over_when_it_is_slow(tmp_path: Path) -> None:
+    program(tmp_path, "python3.13", SLOW)
+    program(tmp_path, "python3.12", GOOD.replace("echo 100", "echo 125"))
+    program(tmp_path, "python3.11", GOOD)
+    done = new_venv(tmp_path)
+    assert done.stdout.splitlines()[1:] == [f"{tmp_path}/python3.12 -m venv --clear here"]
+
+
 def test_the_python_that_was_named_is_taken(tmp_path: Path) -> None:
     program(tmp_path, "python3.13", GOOD)
-    program(tmp_path, "mine", GOOD)
+    program(tmp_path, "mine", SLOW)
     done = new_venv(tmp_path, PYTHON=f"{tmp_path}/mine")
     assert f"{tmp_path}/mine -m venv --clear here" in done.stdout
 
