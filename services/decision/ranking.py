@@ -76,9 +76,9 @@ class Ranking:
         """Who is present, for those who ask for devices as items."""
         self._routes.bandit.frozen = context.settings.decision_learning_frozen
         metrics = context.metrics
-        self._questions = metrics.counter("decision_rank_questions_total")
-        self._rank_us = metrics.histogram("decision_rank_seconds")
-        metrics.gauge("decision_devices").follow(lambda: float(len(self._routes.fleet)))
+        self._questions = metrics.counter(names.METRIC_DECISION_RANK_QUESTIONS)
+        self._rank_us = metrics.histogram(names.METRIC_DECISION_RANK_TIME)
+        metrics.gauge(names.METRIC_DECISION_DEVICES).follow(lambda: float(len(self._routes.fleet)))
         matches = self._routes.matches
         if shared is not None:
             matches.on_dear = partial(shared.offer, self._routes.fleet)

@@ -25,7 +25,14 @@ from stretto.contracts.frames import StartRecord
 from stretto.contracts.payload import REFERENCE_MARK
 from stretto.runtime.clock import Clock
 from stretto.telemetry.metrics import Metrics
-from stretto.telemetry.names import LOG_COMMAND, LOG_REASON, LOG_RUN_ID, LOG_SUBJECT
+from stretto.telemetry.names import (
+    LOG_COMMAND,
+    LOG_REASON,
+    LOG_RUN_ID,
+    LOG_SUBJECT,
+    METRIC_WORKFLOW_FAULTS,
+    METRIC_WORKFLOW_REJECTIONS,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -54,8 +61,8 @@ class Deciding:
         self._clock = clock
         self._partitions = partitions
         self._loaded = loaded
-        self._rejected = metrics.counter("workflow_rejections_total")
-        self._faults = metrics.counter("workflow_faults_total")
+        self._rejected = metrics.counter(METRIC_WORKFLOW_REJECTIONS)
+        self._faults = metrics.counter(METRIC_WORKFLOW_FAULTS)
 
     async def decide(self, batch: Batch, items: list[Item], *, alone: bool | None = None) -> None:
         """Load what is not in memory and decide everything, at the instant of the batch.

@@ -47,7 +47,18 @@ from stretto.postgres.errors import BadValue, Conflict, is_unsure, lacks_room
 from stretto.runtime.clock import Clock
 from stretto.runtime.errors import TransientError
 from stretto.telemetry.metrics import Metrics
-from stretto.telemetry.names import LOG_REASON, LOG_RECORDS, LOG_TRIES
+from stretto.telemetry.names import (
+    LOG_REASON,
+    LOG_RECORDS,
+    LOG_TRIES,
+    METRIC_WORKFLOW_COMMIT_TIME,
+    METRIC_WORKFLOW_COMMITS,
+    METRIC_WORKFLOW_EVENTS,
+    METRIC_WORKFLOW_INBOX,
+    METRIC_WORKFLOW_RUNS_ASIDE,
+    METRIC_WORKFLOW_RUNS_HELD,
+    METRIC_WORKFLOW_TIMERS,
+)
 from stretto.telemetry.tracing import Tracer
 
 logger = logging.getLogger(__name__)
@@ -129,13 +140,13 @@ class Engine:
         self._held: list[Arrival] = []
         self._doubts = Doubts(store, self.loader, self.acting.loaded)
         self._unfinished: list[bytes] = []
-        self._commits = metrics.counter("workflow_commits_total")
-        self._rows = metrics.counter("workflow_events_total")
-        self._commit_us = metrics.histogram("workflow_commit_seconds")
-        metrics.gauge("workflow_runs_held").follow(lambda: float(len(self.loader.slots)))
-        metrics.gauge("workflow_runs_aside").follow(lambda: float(len(self.loader.aside)))
-        metrics.gauge("workflow_inbox_records").follow(lambda: float(len(inbox)))
-        metrics.gauge("workflow_timers").follow(lambda: float(len(timers)))
+        self._commits = metrics.counter(METRIC_WORKFLOW_COMMITS)
+        self._rows = metrics.counter(METRIC_WORKFLOW_EVENTS)
+        self._commit_us = metrics.histogram(METRIC_WORKFLOW_COMMIT_TIME)
+        metrics.gauge(METRIC_WORKFLOW_RUNS_HELD).follow(lambda: float(len(self.loader.slots)))
+        metrics.gauge(METRIC_WORKFLOW_RUNS_ASIDE).follow(lambda: float(len(self.loader.aside)))
+        metrics.gauge(METRIC_WORKFLOW_INBOX).follow(lambda: float(len(inbox)))
+        metrics.gauge(METRIC_WORKFLOW_TIMERS).follow(lambda: float(len(timers)))
 
     # --- rounds
 

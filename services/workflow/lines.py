@@ -24,7 +24,7 @@ from stretto.contracts.ids import partition_of, run_id_text
 from stretto.runtime.clock import Clock
 from stretto.runtime.errors import TransientError
 from stretto.telemetry.metrics import Metrics
-from stretto.telemetry.names import LOG_REASON
+from stretto.telemetry.names import LOG_REASON, METRIC_WORKFLOW_PLACES
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Lines:
         self._freed: set[LineKey] = set()
         self._some = asyncio.Event()
         self._looks = 0
-        self._granted = metrics.counter("workflow_places_granted_total")
+        self._granted = metrics.counter(METRIC_WORKFLOW_PLACES)
 
     def freed(self, lines: Iterable[LineKey]) -> None:
         """Say that places of some lines may be free, or wanted."""

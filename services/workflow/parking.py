@@ -23,7 +23,12 @@ from services.workflow.store import Store, shards_of
 from stretto.runtime.clock import Clock
 from stretto.runtime.errors import TransientError
 from stretto.telemetry.metrics import Metrics
-from stretto.telemetry.names import LOG_REASON, LOG_RUNS
+from stretto.telemetry.names import (
+    LOG_REASON,
+    LOG_RUNS,
+    METRIC_WORKFLOW_PARKED,
+    METRIC_WORKFLOW_WOKEN,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -61,8 +66,8 @@ class Parking:
         self._store = store
         self._clock = clock
         self._partitions = partitions
-        self._parked = metrics.counter("workflow_parked_total")
-        self._woken = metrics.counter("workflow_woken_total")
+        self._parked = metrics.counter(METRIC_WORKFLOW_PARKED)
+        self._woken = metrics.counter(METRIC_WORKFLOW_WOKEN)
 
     async def run(self) -> None:
         """Look every few seconds, for ever."""

@@ -15,7 +15,13 @@ from stretto.postgres import Database
 from stretto.runtime.clock import Clock
 from stretto.runtime.errors import PermanentError, TransientError
 from stretto.telemetry.metrics import Metrics
-from stretto.telemetry.names import LOG_COUNT, LOG_PARTITION, LOG_REASON
+from stretto.telemetry.names import (
+    LOG_COUNT,
+    LOG_PARTITION,
+    LOG_REASON,
+    METRIC_WORKFLOW_PARTITIONS_DROPPED,
+    METRIC_WORKFLOW_RUNS_DROPPED,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -61,8 +67,8 @@ class Retention:
         self._clock = clock
         self._keep_s = keep_s
         self._is_mine = is_mine
-        self._dropped = metrics.counter("workflow_runs_dropped_total")
-        self._partitions = metrics.counter("workflow_partitions_dropped_total")
+        self._dropped = metrics.counter(METRIC_WORKFLOW_RUNS_DROPPED)
+        self._partitions = metrics.counter(METRIC_WORKFLOW_PARTITIONS_DROPPED)
 
     async def run(self) -> None:
         """Look every few minutes, for ever."""

@@ -87,14 +87,19 @@ class Sender:
             await self._publisher.publish_encoded(asks)
         except StrettoError:
             return False  # asked with everything else after the commit, which tells of the failure
+        self._publisher.push()
         return True
 
     async def effects(self, frames: Frames) -> None:
         """Send asks, dispatches and withdrawals. Waits only while the window is full."""
         try:
-            await self._publisher.publish_encoded(frames.quiet())
+            quiet = frames.quiet()
+            await self._publisher.publish_encoded(quiet)
         except StrettoError as error:
             self._failed("a frame", error)
+        else:
+            if quiet:
+                self._publisher.push()  # what is told of the commit is made meanwhile
         await self._send(frames.messages())
 
     async def _send(self, messages: Iterable[Outgoing]) -> None:

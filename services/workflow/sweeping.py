@@ -16,7 +16,7 @@ from services.workflow.slots import Slot
 from stretto.contracts.public import Alert
 from stretto.runtime.clock import Clock, rfc3339
 from stretto.telemetry.metrics import Metrics
-from stretto.telemetry.names import LOG_RUN_ID
+from stretto.telemetry.names import LOG_RUN_ID, METRIC_WORKFLOW_CAUSELESS, METRIC_WORKFLOW_SWEPT
 
 logger = logging.getLogger(__name__)
 
@@ -55,8 +55,8 @@ class Sweep:
         self._engine = engine
         self._sender = sender
         self._clock = clock
-        self._again = metrics.counter("workflow_swept_total")
-        self._causeless = metrics.gauge("workflow_runs_without_cause")
+        self._again = metrics.counter(METRIC_WORKFLOW_SWEPT)
+        self._causeless = metrics.gauge(METRIC_WORKFLOW_CAUSELESS)
         self._alerted: set[tuple[bytes, int]] = set()
 
     async def run(self) -> None:

@@ -8,7 +8,12 @@ from services.workflow.reuse.outputs import KeptOutputs
 from stretto.runtime.clock import Clock
 from stretto.runtime.errors import TransientError
 from stretto.telemetry.metrics import Metrics
-from stretto.telemetry.names import LOG_COUNT, LOG_REASON
+from stretto.telemetry.names import (
+    LOG_COUNT,
+    LOG_REASON,
+    METRIC_OUTPUTS_DISPLACED,
+    METRIC_OUTPUTS_EXPIRED,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +45,8 @@ class Expiry:
         self._clock = clock
         self._most_bytes = most_mib * MIB
         self._is_mine = is_mine
-        self._expired = metrics.counter("workflow_outputs_expired_total")
-        self._displaced = metrics.counter("workflow_outputs_displaced_total")
+        self._expired = metrics.counter(METRIC_OUTPUTS_EXPIRED)
+        self._displaced = metrics.counter(METRIC_OUTPUTS_DISPLACED)
 
     async def run(self) -> None:
         """Look every minute, until cancelled."""

@@ -16,6 +16,7 @@ from services.workflow.settings import WorkflowSettings
 from stretto.cache import SharedCache
 from stretto.postgres import Database
 from stretto.runtime.context import ServiceContext
+from stretto.telemetry.names import METRIC_OUTPUTS_PURGED
 
 
 class Reusing:
@@ -35,7 +36,7 @@ class Reusing:
             shared.observe(context.metrics)
         self._shared = SharedOutputs(outputs, shared)
         self.seeking = Seeking(self._shared, inbox, clock, context.metrics)
-        self._purged = context.metrics.counter("workflow_outputs_purged_total")
+        self._purged = context.metrics.counter(METRIC_OUTPUTS_PURGED)
         requested = Requested(context.publisher, context.pull, clock)
         self._requests = Requests(outputs, requested, self._dropped)
         self._expiry = Expiry(outputs, clock, context.metrics, context.settings.reuse_mib, is_mine)

@@ -18,7 +18,7 @@ from stretto.contracts.ids import run_id_text
 from stretto.runtime.clock import Clock
 from stretto.runtime.errors import TransientError
 from stretto.telemetry.metrics import Metrics
-from stretto.telemetry.names import LOG_REASON
+from stretto.telemetry.names import LOG_REASON, METRIC_OUTPUTS_NOT_FOUND, METRIC_OUTPUTS_REUSED
 
 logger = logging.getLogger(__name__)
 
@@ -52,8 +52,8 @@ class Seeking:
         self._clock = clock
         self._waiting: dict[tuple[bytes, str, int], Seeker] = {}
         self._some = asyncio.Event()
-        self._hits = metrics.counter("workflow_outputs_reused_total")
-        self._misses = metrics.counter("workflow_outputs_not_found_total")
+        self._hits = metrics.counter(METRIC_OUTPUTS_REUSED)
+        self._misses = metrics.counter(METRIC_OUTPUTS_NOT_FOUND)
 
     def ask(self, seekers: Iterable[Seeker]) -> None:
         """Look for something; the same question twice is one."""

@@ -18,7 +18,13 @@ from stretto.runtime.clock import US_PER_S, Clock
 from stretto.runtime.errors import PermanentError, StrettoError, TransientError
 from stretto.schedule.timing import Timing
 from stretto.telemetry.metrics import Metrics
-from stretto.telemetry.names import LOG_REASON, LOG_SCHEDULE, LOG_STATUS
+from stretto.telemetry.names import (
+    LOG_REASON,
+    LOG_SCHEDULE,
+    LOG_STATUS,
+    METRIC_WORKFLOW_FIRINGS,
+    METRIC_WORKFLOW_LATENESS,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -66,8 +72,8 @@ class Keeper:
         self._aside: dict[Key, float] = {}
         self._look_s = LOOK_S
         self._pruned = clock.monotonic()
-        self._fired = metrics.counter("workflow_schedule_firings_total")
-        self._late = metrics.histogram("workflow_schedule_lateness_seconds")
+        self._fired = metrics.counter(METRIC_WORKFLOW_FIRINGS)
+        self._late = metrics.histogram(METRIC_WORKFLOW_LATENESS)
 
     def own(self, partitions: set[int]) -> None:
         """These partitions' schedules are kept here from now on."""

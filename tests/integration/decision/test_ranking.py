@@ -223,4 +223,4 @@ async def test_the_service_answers_on_the_bus_and_counts(nats_url: str, bus: Con
         reply = await bus.request(subjects.api("decision", "learned"), b"{}")
         assert json.loads(reply.data)["frozen"] is True
         shown = running.context.metrics.render()
-    assert "decision_rank_questions_total 1" in str(shown)
+    assert "stretto_decision_rank_questions_total 1" in str(shown)

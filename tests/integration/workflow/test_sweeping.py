@@ -69,7 +69,7 @@ async def test_a_run_without_a_cause_is_reported(
 
     made[0].loader.slots[parse_run_id(run)].run.open.clear()
 
-    await until(lambda: gauge(world, "workflow_runs_without_cause") == 1)
+    await until(lambda: gauge(world, "stretto_workflow_runs_without_cause") == 1)
     assert "run without a cause" in caplog.text
     await until(lambda: world.heard.json("stretto.alert.default.critical"))
     alert = world.heard.json("stretto.alert.")[0]

@@ -45,6 +45,31 @@ def test_no_log_key_is_typed_by_hand(folder: str) -> None:
     assert typed == []
 
 
+METRIC_MAKERS = ("counter", "gauge", "histogram")
+
+
+@pytest.mark.parametrize("folder", ["libs/stretto", "services"])
+def test_no_metric_is_typed_by_hand(folder: str) -> None:
+    texts = {path: path.read_text() for path in sorted((ROOT / folder).rglob("*.py"))}
+    typed = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path, text in texts.items()
+        if any(f".{maker}(" in text for maker in METRIC_MAKERS)
+        for node in ast.walk(ast.parse(text))
+        if names_a_metric(node)
+    ]
+    assert typed == []
+
+
+def names_a_metric(node: ast.AST) -> bool:
+    """Whether it makes a metric whose name is a literal, or put together from one."""
+    match node:
+        case ast.Call(func=ast.Attribute(attr=maker), args=[ast.Constant() | ast.JoinedStr(), *_]):
+            return maker in METRIC_MAKERS
+        case _:
+            return False
+
+
 def typed_keys(tree: ast.AST) -> Iterator[ast.Constant]:
     """Yield the keys of `extra={...}` that are literals."""
     for node in ast.walk(tree):
