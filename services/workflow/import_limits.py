@@ -24,6 +24,20 @@ MAX_AHEAD_US = 86_400_000_000
 """A day: clocks of installations differ, but not by more. The log's partitions are made a week
 ahead."""
 
+_ONCE_AN_INSTANT = frozenset(
+    each.type
+    for each in (
+        ev.RunCompleted,
+        ev.RunFailed,
+        ev.RunCancelled,
+        ev.RunTerminated,
+        ev.StepScheduled,
+        ev.StepCompleted,
+        ev.StepFailed,
+    )
+)
+"""What cannot happen twice in the same microsecond with the same content. A signal can."""
+
 
 def check_origin(began: ev.RunStarted) -> None:
     """Raise ValueError, with a sentence, where no start could have begun the run so."""
@@ -56,3 +70,21 @@ def check_times(events: Iterable[StoredEvent], now_us: int) -> None:
             raise ValueError(
                 f"expected event {each.seq} to be of the years since 2000 and not of days to come"
             )
+
+
+def check_course(events: Iterable[StoredEvent]) -> None:
+    """Raise ValueError where an event stands twice: such a log folds, but nobody wrote it.
+
+    Its numbers are not looked at (`read_document` has): a copy has one of its own.
+    """
+    seen: dict[tuple[str, int, bytes], int] = {}
+    for each in events:
+        if each.seq > 1 and each.type == ev.RunStarted.type:
+            raise ValueError(f"expected run.started once, but event {each.seq} is another")
+        if each.type in _ONCE_AN_INSTANT:
+            first = seen.setdefault((each.type, each.at_us, each.data), each.seq)
+            if first != each.seq:
+                raise ValueError(
+                    f"expected each event once, but event {each.seq} ({each.type}) is event "
+                    f"{first} again"
+                )

@@ -19,7 +19,7 @@ from services.workflow.batch import Touched
 from services.workflow.core import Run
 from services.workflow.core.statuses import RunPhase
 from services.workflow.faults import FAULTS
-from services.workflow.import_limits import check_origin, check_times, check_versions
+from services.workflow.import_limits import check_course, check_origin, check_times, check_versions
 from services.workflow.registry import content_hash
 from services.workflow.rows import NEVER_US, RunRow, StoredEvent
 from services.workflow.slots import Slot, Written, new_row
@@ -149,6 +149,7 @@ class Importing:
             check_origin(began)
             check_versions(document.definitions)
             check_times(events, self._clock.now_us())
+            check_course(events)
             graphs = {each.version: _graph(each) for each in document.definitions}
             strange = [
                 g.name for v, g in graphs.items() if (g.name, g.version) != (began.workflow, v)

@@ -29,6 +29,9 @@ _DECIDED_CLASSES = frozenset({"22", "23", "25", "40", "42", "53", "54", "55"})
 """The statement itself was refused: it has surely changed nothing."""
 
 _UNREACHABLE_CLASSES = frozenset({"08"})
+_PROTOCOL_VIOLATION = "08P01"
+"""The server was there, and did not understand what it was sent: a message that is too large, an
+option that a proxy does not know. It does not understand it the next time, either."""
 _READ_ONLY = "25006"  # a standby after a failover: the primary is elsewhere, soon
 
 
@@ -82,7 +85,7 @@ def _by_sqlstate(error: asyncpg.PostgresError) -> StrettoError:
     if state[:2] in _VALUE_CLASSES:
         message = f"expected a value that Postgres can hold, but got another: {text}"
         return BadValue("postgres.bad_value", message, detail)
-    if state[:2] in _UNREACHABLE_CLASSES:
+    if state[:2] in _UNREACHABLE_CLASSES and state != _PROTOCOL_VIOLATION:
         return NotReachable("postgres.not_reachable", f"expected a connection, but {text}", detail)
     if state[:2] in _TRANSIENT_CLASSES or state == _READ_ONLY:
         return TransientError("postgres.unavailable", f"expected to be served, but {text}", detail)

@@ -193,6 +193,7 @@ async def test_what_is_damaged_newer_or_too_open_is_refused(alone: World, elsewh
     failing = {"ending": "failed", "failure": {"type": "Odd"}}
     undone = [*events[:4], {**events[4], "type": "run.failing", "data": failing}]
     wrong = [*events[:1], {**events[1], "data": {"step": "nowhere"}}]
+    copies = [{**each, "seq": seq} for seq, each in enumerate([*events, *events[1:]], 1)]
     alone.dsn = elsewhere
     async with alone.service(), Client(alone.bus) as client:
         for data, code in (
@@ -202,6 +203,8 @@ async def test_what_is_damaged_newer_or_too_open_is_refused(alone: World, elsewh
             (document.replace(b'"n": 4', b'"n": 5', 1), "import_damaged"),
             (changed(document, events=strange), "import_newer"),
             (changed(document, events=wrong), "import_damaged"),
+            (changed(document, events=events * 2), "import_damaged"),
+            (changed(document, events=copies), "import_damaged"),
             (changed(document, definitions=[]), "import_damaged"),
             (
                 changed(document, definitions=[{**definitions[0], "graph": {"name": "x"}}]),

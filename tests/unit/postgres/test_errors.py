@@ -41,6 +41,7 @@ def test_every_error_of_the_driver_is_one_of_ours(kind: type[asyncpg.PostgresErr
         (asyncpg.InternalClientError("x"), NotReachable),
         (ConnectionRefusedError("x"), NotReachable),
         (TimeoutError("x"), NotReachable),
+        (asyncpg.ProtocolViolationError("x"), PermanentError),
         (asyncpg.InsufficientPrivilegeError("x"), PermanentError),
         (asyncpg.InvalidPasswordError("x"), PermanentError),
     ],

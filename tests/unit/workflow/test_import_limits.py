@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from services.workflow import import_limits
-from services.workflow.import_limits import check_origin, check_times, check_versions
+from services.workflow.import_limits import check_course, check_origin, check_times, check_versions
 from services.workflow.reading_starts import MAX_DEPTH_TOLD, MAX_ID_CHARS
 from services.workflow.rows import StoredEvent
 from stretto.contracts import events as ev
@@ -54,3 +54,36 @@ def test_events_are_of_the_past(at_us: int) -> None:
 
     with pytest.raises(ValueError, match="expected event 2 to be of the years since 2000"):
         check_times(events, START_US)
+
+
+def _numbered(*events: tuple[str, int, bytes]) -> list[StoredEvent]:
+    return [StoredEvent(seq, *each) for seq, each in enumerate(events, 1)]
+
+
+ONE_TASK = [
+    ("run.started", START_US, b"{}"),
+    ("signal.received", START_US, b'{"name":"s"}'),
+    ("step.scheduled", START_US, b'{"step":"a","attempt":1}'),
+    ("step.completed", START_US + 1, b'{"step":"a"}'),
+    ("run.completed", START_US + 1, b"{}"),
+]
+
+
+@pytest.mark.parametrize(
+    ("events", "said"),
+    [
+        (ONE_TASK + ONE_TASK, "run.started once, but event 6 is another"),
+        (ONE_TASK + ONE_TASK[1:], r"event 7 \(step.scheduled\) is event 3 again"),
+        (ONE_TASK + ONE_TASK[-1:], r"event 6 \(run.completed\) is event 5 again"),
+    ],
+)
+def test_a_log_with_copies_of_its_events_is_refused(
+    events: list[tuple[str, int, bytes]], said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        check_course(_numbered(*events))
+
+
+def test_what_can_happen_twice_is_no_copy() -> None:
+    name, _, data = ONE_TASK[3]
+    check_course(_numbered(*ONE_TASK, ONE_TASK[1], (name, START_US + 2, data)))
