@@ -84,9 +84,13 @@ def _limited(data: dict[str, Any]) -> str:
     """What was worked out of a step's policies."""
     said = {**data.get("timeouts", {}), **data.get("retry", {})}
     limits = [f"is limited to {', '.join(f'{k} {v}' for k, v in sorted(said.items()))}"]
-    key = data.get("cache_key")
-    keyed = [] if key is None else [f"is equal to others of the key {key!r}"]
-    return ", ".join([*(limits if said or key is None else []), *keyed])
+    said_of = {"cache_key": "is equal to others of the key", "rate_key": "counts for the rate of"}
+    keyed = [f"{text} {data[name]!r}" for name, text in said_of.items() if name in data]
+    if data.get("priority") is not None:
+        keyed.append(f"has the priority {data['priority']}")
+    if data.get("escalate_s") is not None:
+        keyed.append(f"is escalated after {data['escalate_s']:g} s")
+    return ", ".join([*(limits if said or not keyed else []), *keyed])
 
 
 def _placed(data: dict[str, Any]) -> str:

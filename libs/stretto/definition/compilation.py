@@ -195,7 +195,7 @@ class _Compiler:
         if text is None or undo is None:
             return None
         return Compensation(
-            task=self._task(text.task, undo.constant, undo.route),
+            task=self._task(text.task, undo.constant, undo.route, undo.rate),
             ask=self._ask(undo.ask),
             retry=text.retry.over(self.defaults.retry).settled(),
             timeouts=text.timeout.over(self.defaults.timeout),

@@ -13,11 +13,13 @@ EMPTY_INPUT = b"{}"
 
 
 class TaskDraft(msgspec.Struct, frozen=True, kw_only=True):
-    """A task's input, if it is constant, and the ask that fills it in, if it is not."""
+    """A task's input, if it is constant, and the ask that fills it in, if it is not; the rate that
+    it counts for."""
 
     constant: bytes = EMPTY_INPUT
     ask: AskText | None = None
     route: RouteDraft | None = None
+    rate: KeyRate | None = None
 
 
 class OutputDraft(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from stretto.definition.container_shapes import Placed, Record
 from stretto.definition.expressions import Expressions
 from stretto.definition.fleets import RateShape
 from stretto.definition.mistakes import Report
-from stretto.definition.model import RateText, StepText
+from stretto.definition.model import RateText, TaskText
 from stretto.definition.nodes import Mapping, Path
 from stretto.definition.references import Gathering
 from stretto.definition.scalar_shapes import Number
@@ -51,15 +51,15 @@ RATE = Record(
 
 
 def check_rate(
-    step: StepText,
+    task: TaskText | None,
     expressions: Expressions,
     into: Gathering,
     policies: dict[str, msgspec.Raw],
     report: Report,
 ) -> KeyRate | None:
-    """Check the rate of a step; a key that is not constant goes to what is worked out with its
+    """Check the rate of a task; a key that is not constant goes to what is worked out with its
     input (`policies`)."""
-    text = None if step.body.task is None else step.body.task.rate
+    text = None if task is None else task.rate
     if text is None:
         return None
     key = settled_key(text.key, expressions, into, policies, report, policy=POLICY_RATE)

@@ -116,7 +116,7 @@ class StepAsks:
         if key is not None and not key.is_constant:
             policies[POLICY_CONCURRENCY] = msgspec.Raw(key.json)
         cache = check_cache(step, self.expressions, into, policies, self.report)
-        rate = check_rate(step, self.expressions, into, policies, self.report)
+        rate = check_rate(step.body.task, self.expressions, into, policies, self.report)
         ask = None
         dynamic = bool(policies) or (template is not None and settled is None)
         if condition is not None or asking.cases or dynamic or table is not None:
@@ -203,17 +203,21 @@ class StepAsks:
         if step.compensate is None:
             return None
         into = Gathering(self._undoing(step, spot))
-        template = self._inputs(step.compensate.task, into)
-        route = self._route(step, step.compensate.task, name + COMPENSATION_SUFFIX, into)
-        if template is None or template.is_constant:
-            constant = EMPTY_INPUT if template is None else template.json
-            return TaskDraft(constant=constant, route=route)
+        task = step.compensate.task
+        template = self._inputs(task, into)
+        settled = EMPTY_INPUT if template is None else template.json
+        policies: dict[str, msgspec.Raw] = {}
+        rate = check_rate(task, self.expressions, into, policies, self.report)
+        route = self._route(step, task, name + COMPENSATION_SUFFIX, into)
+        if not policies and (template is None or template.is_constant):
+            return TaskDraft(constant=settled, route=route, rate=rate)
         ask = AskText(
             step=name + COMPENSATION_SUFFIX,
             refs=into.refs,
-            template=msgspec.Raw(template.json),
+            template=msgspec.Raw(settled),
+            values=policies,
         )
-        return TaskDraft(ask=ask, route=route)
+        return TaskDraft(ask=ask, route=route, rate=rate)
 
     def output(self, output: Located[Node] | None, spot: Spot, name: str) -> OutputDraft:
         """Check what a run, a group, a round or a handler gives."""

@@ -56,6 +56,7 @@ _WITH = Field(
 )
 _QUEUE = Field(QUEUE_NAME, "The queue whose workers do it. Default: one whose workers know it.")
 _ROUTE = Field(ROUTE, "On which device it may run. Default: on any worker of its queue.")
+_RATE = Field(RATE, "How many attempts of one key may go out in a time.")
 _RETRY_WORDS = "When a failed attempt is tried again. Default: never."
 _TIMEOUT_WORDS = (
     "Limits of time; a plain duration limits each attempt of a task, and all of other steps."
@@ -66,7 +67,7 @@ def _check_compensate(made: CompensateText, node: Mapping, path: Path, report: R
     check_resources(node, path, made.task.name, report)
 
 
-_OF_TASKS = ("queue", "route", "priority", "resources")
+_OF_TASKS = ("queue", "route", "priority", "resources", "rate")
 
 
 def _make_compensate(
@@ -96,6 +97,7 @@ COMPENSATE = Record(
         "route": _ROUTE,
         "priority": PRIORITY_FIELD,
         "resources": RESOURCES_FIELD,
+        "rate": _RATE,
         "retry": Field(RETRY, _RETRY_WORDS),
         "timeout": Field(TIMEOUT, _TIMEOUT_WORDS),
     },
@@ -127,7 +129,7 @@ FIELDS: dict[str, Field] = {
     "route": _ROUTE,
     "priority": STEP_PRIORITY_FIELD,
     "resources": RESOURCES_FIELD,
-    "rate": Field(RATE, "How many attempts of one key may go out in a time."),
+    "rate": _RATE,
     "retry": Field(STEP_RETRY, _RETRY_WORDS),
     "timeout": Field(STEP_TIMEOUT, _TIMEOUT_WORDS),
     "compensate": Field(COMPENSATE, "What undoes the step when the run fails later."),

@@ -3,6 +3,7 @@
 import pytest
 
 from services.testing import Fails, Held, TestedRun, World
+from services.workflow.core.effects import rate_key_of
 from stretto.contracts.events import StepLimited
 from stretto.contracts.graph import Retry, Timeouts
 
@@ -269,3 +270,21 @@ def test_a_rate_whose_key_is_no_key_fails_the_step() -> None:
     assert told.failure is not None and told.failure.type == "ExpressionError"
     assert "rate.key" in told.failure.message
     assert done.status == "completed"
+
+
+@pytest.mark.parametrize("given", ["", ', with: {who: "${{ item }}"}'])
+def test_undoing_counts_for_the_key_that_the_item_has(given: str) -> None:
+    rate = '{key: "${{ item }}", limit: 5/s}' + given
+    world = World(
+        HEAD + "on_failure: compensate\nsteps:\n  a:\n    for_each: ${{ input.who }}\n"
+        f"    task: t\n    compensate: {{task: undo, rate: {rate}}}\n"
+        "  b: {needs: [a], task: t2}\n",
+        tasks={"t": {}, "t2": Fails(), "undo": {}},
+    )
+
+    run = world.finish(world.start(value={"who": ["acme", 7]}))
+
+    assert run.status == "failed"
+    undone = [run.run.nodes[f"a[{at}]~compensate"] for at in (0, 1)]
+    assert [rate_key_of(node) for node in undone] == ["acme", "7"]
+    assert [limited.rate_key for limited in limits(run)] == ["7", "acme"]
