@@ -126,6 +126,8 @@ class LoadedSchedule(msgspec.Struct, frozen=True, kw_only=True):
     mistakes: list[Mistake] = []
     warnings: list[Mistake] = []
     spec: ScheduleSpec | None = None
+    target_at: tuple[int, int] = (1, 1)
+    """Where the workflow is named: line and column, from 1."""
 
 
 def is_schedule(text: str) -> bool:
@@ -147,7 +149,10 @@ def load_schedule(text: str, file: str = "<schedule>", now_us: int | None = None
     assert isinstance(node, Mapping)
     if now_us is not None and Timing(spec).next(now_us) is None:
         report.warn(node, (), "never_fires", "expected an instant to come, but all are past")
-    return LoadedSchedule(spec=spec, warnings=report.warnings())
+    place = node.entries["workflow"].position
+    return LoadedSchedule(
+        spec=spec, warnings=report.warnings(), target_at=(place.line, place.column)
+    )
 
 
 def json_schema() -> Schema:

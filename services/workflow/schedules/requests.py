@@ -17,6 +17,7 @@ from services.workflow.schedules.asking import Asked
 from services.workflow.schedules.records import Firing, Key, Schedule
 from services.workflow.schedules.sending import FiringSender
 from services.workflow.schedules.store import Decided, ScheduleStore
+from services.workflow.schedules.targets import target_warnings
 from stretto.bus.message import Message
 from stretto.contracts import subjects
 from stretto.contracts.codec import decode_schedule_request, json_encode
@@ -28,6 +29,9 @@ from stretto.schedule import load_schedule
 from stretto.telemetry.names import LOG_COMMAND, LOG_SCHEDULE
 
 logger = logging.getLogger(__name__)
+
+FILE = "<schedule>"
+"""What a document that came by the bus is called: who sent it knows the name of the file."""
 
 MAX_SOURCE_BYTES = 1024 * 1024
 MAX_SCHEDULES = 10_000
@@ -137,7 +141,7 @@ class Requests:
 
     async def _apply(self, asked: Asked) -> Outcome:
         source = asked.request.source or ""
-        loaded = await asyncio.to_thread(load_schedule, source, "<schedule>", asked.now_us)
+        loaded = await asyncio.to_thread(load_schedule, source, FILE, asked.now_us)
         if loaded.spec is None:
             first = str(loaded.mistakes[0]) if loaded.mistakes else "it could not be read"
             return Reason(
@@ -154,7 +158,8 @@ class Requests:
                 message=f"expected at most {MAX_SCHEDULES} schedules in a namespace, but there "
                 "are as many already",
             )
-        warnings = [msgspec.to_builtins(w) for w in loaded.warnings]
+        doubts = await target_warnings(self._store, asked.namespace, loaded, FILE)
+        warnings = [msgspec.to_builtins(w) for w in [*loaded.warnings, *doubts]]
         return asking.applied(asked, loaded.spec, source, before, warnings)
 
     async def _backfill(self, asked: Asked, schedule: Schedule) -> Outcome:

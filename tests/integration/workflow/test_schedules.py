@@ -144,6 +144,26 @@ async def test_a_refused_start_is_told_and_hinders_nothing(world: World) -> None
     assert again["status"] == "starting"
 
 
+async def test_what_is_not_there_to_be_started_is_warned_of(world: World) -> None:
+    await world.define(HOLDS)
+
+    fine = await ask(world, "apply", source=seldom("skip"))
+    slip = await ask(world, "apply", source=seldom("skip", "hold"))
+    again = await ask(world, "apply", source=seldom("skip", "hold"))
+    nowhere = await ask(world, "apply", source=seldom("skip", "nothing-like-it"))
+    later = await ask(world, "apply", source=seldom("skip", more="version: 7\n"))
+
+    assert "warnings" not in fine
+    [warning] = slip["warnings"]
+    assert (warning["code"], warning["path"]) == ("unknown_workflow", "workflow")
+    assert (warning["line"], warning["column"]) == (2, 11)
+    assert "to be there, but namespace" in warning["reason"]
+    assert "holds" in warning["suggestion"]
+    assert again["changed"] is False and again["warnings"] == slip["warnings"]
+    assert "suggestion" not in nowhere["warnings"][0]
+    assert "the highest one is 1" in later["warnings"][0]["reason"]
+
+
 async def test_pause_resume_and_remove_say_who_and_why(world: World) -> None:
     await world.define(ONE)
     await ask(world, "apply", source=EVERY)

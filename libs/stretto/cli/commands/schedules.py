@@ -126,7 +126,8 @@ async def apply_schedule(
         print_json({"file": str(file), **msgspec.structs.asdict(done)})
         return
     for warning in done.warnings:
-        note(f"warning: {file}:{warning['line']}:{warning['column']}: {warning['reason']}")
+        told = "; ".join(filter(None, (warning["reason"], warning.get("suggestion"))))
+        note(f"warning: {file}:{warning['line']}:{warning['column']}: {told}")
     kept = "" if done.changed else "  [dim]as before[/]"
     following = f"  next {zoned_time(done.next)}" if done.next else "  no instant to come"
     out().print(f"schedule {escape(done.schedule)}{following}{kept}")
