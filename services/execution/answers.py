@@ -40,7 +40,8 @@ class Answers:
     async def _queues(self, _request: bytes) -> bytes:
         """`{"queues": [{"namespace", "queue", "waiting", "in_flight", "wanted", "workers", "slots",
         "busy"}], "unknown_tasks": [{"namespace", "task", "queue"?, "attempts", "since",
-        "workers"}], "resources": [{"name", "capacity", "used", "waiting"}]}`"""
+        "workers"}], "resources": [{"name", "capacity", "used", "waiting"}],
+        "rates": [{"namespace", "key", "limit", "waiting", "next_s"?, "queue"?}]}`"""
         parts = await self._parts.gather(Question())
         return json_encode(
             {
@@ -51,6 +52,7 @@ class Answers:
                     for part in parts
                     for resource in part.resources
                 ],
+                "rates": [rate for part in parts for rate in part.rates],
             }
         )
 

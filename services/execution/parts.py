@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import msgspec
 
 from services.execution.core.attempt import Attempt
-from services.execution.core.gate import Told, rate_sentence
+from services.execution.core.gate import Told, rate_sentence, rate_text
 from services.execution.core.roster import Roster
 from services.execution.core.routed import At, Routed
 from services.execution.core.unknown import Unknown, unknown_tasks
@@ -21,7 +21,7 @@ from services.execution.lane import Lane
 from stretto.bus.connection import Connection
 from stretto.bus.wire import new_inbox, publish_command, subject_bytes
 from stretto.contracts import subjects
-from stretto.contracts.answers import QueueView, ResourceView
+from stretto.contracts.answers import MAX_KEYS_TOLD, QueueView, RateView, ResourceView
 from stretto.contracts.bindings import RoutedAttempt
 from stretto.contracts.codec import json_encode
 from stretto.contracts.scaling import whole_workers
@@ -71,6 +71,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of each only what we count: who is present all instances hear."""
     unknown: list[Unknown] = []
     resources: list[ResourceView] = []
+    rates: list[RateView] = []
     routed: list[RoutedAttempt] = []
 
 
@@ -205,6 +206,7 @@ class Parts:
                 if desk.lane == CHARGED_LANE
                 for name in desk.core.pool.names
             ],
+            rates=[_rate(told) for desk in self._desks() for told in desk.rates[:MAX_KEYS_TOLD]],
         )
 
     def _queues(self) -> list[QueueView]:
@@ -235,6 +237,17 @@ class Parts:
 
     def _desks(self) -> Iterator[Desk]:
         return (lane.desk for lane in self._lanes if lane.desk is not None)
+
+
+def _rate(told: Told) -> RateView:
+    return RateView(
+        namespace=told.namespace,
+        key=told.key,
+        limit=rate_text(told.rate),
+        waiting=told.waiting,
+        next_s=None if told.next_us is None else round(told.next_us / 1e6, 3),
+        queue=told.queue or None,
+    )
 
 
 def _kept_back(attempt: Attempt, key: Told) -> RoutedAttempt:

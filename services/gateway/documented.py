@@ -26,6 +26,7 @@ TYPES: tuple[type, ...] = (
     *(public.Started, public.Controlled, public.Defined, public.Presence),
     *(answers.RunPage, answers.RunView, answers.Stats, answers.QueueView),
     *(ForkBody, MigrationsBody, MigrationsDone, migration.MigrationView),
+    *(answers.ResourceView, answers.RateView, answers.LineView),
     *(answers.UnknownTask, answers.RunProgress, answers.Controls),
     *(RunProfile, Profile),
     *(decisions.DecisionStats, decisions.AskedDecision, decisions.Explained),

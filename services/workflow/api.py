@@ -18,10 +18,10 @@ from services.workflow.rows import StoredEvent
 from services.workflow.slots import Slot, public_status
 from services.workflow.step_told import step_told
 from services.workflow.store import Store
-from services.workflow.views import state
+from services.workflow.views import line_view, state
 from stretto.bus.queries import read_query, read_run_id
 from stretto.bus.service import Refusal
-from stretto.contracts.answers import Controls
+from stretto.contracts.answers import MAX_KEYS_TOLD, Controls, LinePage, LinesQuery
 from stretto.contracts.bindings import BindingsQuery
 from stretto.contracts.codec import json_encode
 from stretto.contracts.decisions import DecisionQuery
@@ -105,6 +105,7 @@ class Api:
             "decision": self.decision,
             "step": self.step,
             "bindings": self.bindings,
+            "lines": self.lines,
             "open": self.open,
             "payload": self.payload,
             "export": self.export,
@@ -186,6 +187,12 @@ class Api:
             before = await self._claims.ahead_of(at, run.id, cause.step)
             found.append(place_cause(run.nodes[cause.step], told, before))
         return found
+
+    async def lines(self, data: bytes) -> bytes:
+        """The keys of `concurrency` whose places are waited for."""
+        query = read_query(LinesQuery, data)
+        found = await self._claims.waited_for(query.namespace, MAX_KEYS_TOLD)
+        return json_encode(LinePage(lines=[line_view(each) for each in found]))
 
     async def decision(self, data: bytes) -> bytes:
         """The last decision of a step: what was asked, with the values as they were."""

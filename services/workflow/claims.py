@@ -55,6 +55,17 @@ class Grant(NamedTuple):
     by_step: str = ""
 
 
+class Waited(NamedTuple):
+    """A line in which somebody waits: its places, those that are taken, how many wait, and since
+    when (µs since the epoch) the first of them does."""
+
+    at: LineKey
+    places: int
+    taken: int
+    waiting: int
+    since_us: int
+
+
 class Claims:
     """The claims of an installation."""
 
@@ -124,6 +135,22 @@ class Claims:
             before_us,
         )
         return sorted({LineKey(*r) for r in rows})
+
+    async def waited_for(self, namespace: str | None, limit: int) -> list[Waited]:
+        """The lines in which somebody waits, of one namespace or of all, those with the most first.
+
+        Reads every claim: asked for by people, not in the way of any work.
+        """
+        rows = await self._db.fetch(
+            "select namespace, line, key, max(places), count(granted), "
+            "count(*) - count(granted), min(since) filter (where granted is null) "
+            "from workflow.claim where $1::text is null or namespace = $1 "
+            "group by namespace, line, key having count(*) > count(granted) "
+            "order by 6 desc, 1, 2, 3 limit $2",
+            namespace,
+            limit,
+        )
+        return [Waited(LineKey(*r[:3]), *r[3:]) for r in rows]
 
     async def holders(self, at: LineKey, limit: int) -> list[bytes]:
         """The runs that have the places of a line, those that have them longest first."""

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 import msgspec
 
 from services.workflow.causes import causes
+from services.workflow.claims import STEP_LINE, Waited
 from services.workflow.core.nodes import Node, Scope
 from services.workflow.core.state import Run
 from services.workflow.core.statuses import NodeStatus, Role
 from services.workflow.slots import Slot, public_status
+from stretto.contracts.answers import LineView
 from stretto.runtime.clock import rfc3339
 
 MAX_STEPS_SHOWN = 10_000
@@ -103,3 +105,18 @@ def _step(node: Node) -> dict[str, object]:
             "completed": node.each.completed,
         }
     return view
+
+
+def line_view(found: Waited) -> LineView:
+    """A line in which somebody waits."""
+    at = found.at
+    return LineView(
+        namespace=at.namespace,
+        workflow=at.line.partition(" ")[2],
+        key=at.key,
+        of="steps" if at.line.startswith(STEP_LINE) else "runs",
+        limit=found.places,
+        taken=found.taken,
+        waiting=found.waiting,
+        since=rfc3339(found.since_us),
+    )

@@ -9,7 +9,7 @@ import msgspec
 from stretto.client.answered import define
 from stretto.client.link import Linked
 from stretto.client.starting import version_of
-from stretto.contracts.answers import DefinitionSummary, QueuePage, QueueView
+from stretto.contracts.answers import DefinitionSummary, LinePage, LineView, QueuePage, QueueView
 from stretto.contracts.public import Defined, Presence
 
 
@@ -72,8 +72,14 @@ class DefinitionQuestions(Linked):
         return (await self.queue_page()).queues
 
     async def queue_page(self) -> QueuePage:
-        """List the queues, and the tasks that attempts wait for and nobody present does."""
+        """List the queues, the tasks that attempts wait for and nobody present does, resources, and
+        keys whose rate is waited for."""
         return await self._link.asks.ask("execution", "queues", {}, QueuePage)
+
+    async def lines(self) -> list[LineView]:
+        """List the keys of `concurrency` of the namespace whose places are waited for."""
+        asks, request = self._link.asks, {"namespace": self.namespace}
+        return (await asks.ask("workflow", "lines", request, LinePage)).lines
 
     async def devices(self) -> list[Presence]:
         """List the workers and devices that are present."""

@@ -4,7 +4,7 @@ Instants are RFC 3339 in UTC, durations milliseconds. Lists are bounded; `next`,
 is what to ask with to get the page after.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -180,12 +180,65 @@ class ResourceView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """How many attempts wait for it, perhaps for others too."""
 
 
+class RateView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`execution.queues`: a key whose `rate` keeps attempts back."""
+
+    namespace: str
+    key: str
+    """What those have in common that count together."""
+    limit: str
+    """How many may go out in a time: `20/m`."""
+    waiting: int
+    """Attempts that wait."""
+    next_s: float | None = None
+    """When the next one goes; left out: when one that has its turn has a slot."""
+    queue: str | None = None
+    """Whose keys these are, where the rate is (also) that of a queue."""
+
+
+MAX_KEYS_TOLD = 200
+"""Keys of one answer that somebody waits for, those with the most first."""
+
+
 class QueuePage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer of `execution.queues`."""
 
     queues: list[QueueView] = []
     unknown_tasks: list[UnknownTask] = []
     resources: list[ResourceView] = []
+    rates: list[RateView] = []
+
+
+class LinesQuery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`workflow.lines`: of which namespace; left out: of all."""
+
+    namespace: str | None = None
+
+
+class LineView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`workflow.lines`: a key of a `concurrency` whose places are waited for."""
+
+    namespace: str
+    workflow: str
+    key: str
+    """What those have in common that count together."""
+    of: Literal["runs", "steps"]
+    """What counts: runs of the workflow, or steps of them."""
+    limit: int
+    """How many places there are."""
+    taken: int
+    """How many of them are taken."""
+    waiting: int
+    """How many wait for one."""
+    since: str
+    """Since when the one waits that has waited longest."""
+
+
+class LinePage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer of `workflow.lines`."""
+
+    lines: list[LineView] = []
+    """Those with the most that wait first."""
 
 
 class AttemptProgress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -78,6 +78,13 @@ OPERATIONS = (
     ),
     Operation(
         "workflow",
+        "lines",
+        answers.LinesQuery,
+        answers.LinePage,
+        "The keys of `concurrency` whose places are waited for.",
+    ),
+    Operation(
+        "workflow",
         "decision",
         decisions.DecisionQuery,
         decisions.AskedDecision,

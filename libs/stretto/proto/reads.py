@@ -210,6 +210,8 @@ class Queues(msgspec.Struct, frozen=True, kw_only=True):
     """Tasks that attempts wait for and that nobody who is present does."""
     resources: list[answers.ResourceView] = []
     """What there is of named resources, what is in use, what waits."""
+    rates: list[answers.RateView] = []
+    """The keys whose `rate` keeps attempts back, those with the most first."""
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):

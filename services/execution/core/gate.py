@@ -73,6 +73,8 @@ class Told(NamedTuple):
     rate: Rate
     waiting: int
     next_us: int | None
+    queue: str = ""
+    """Of whose keys it is one, where the rate is (also) that of a queue."""
 
 
 class Gate:
@@ -254,18 +256,13 @@ class Gate:
     def _tell(key: _Key, now_us: int) -> Told:
         bucket = key.bucket
         next_us = 0 if bucket.whole(now_us) else bucket.wait_us() if bucket.comes else None
-        return Told(key.place.namespace, key.place.key, key.rate, key.waiting, next_us)
+        place = key.place
+        return Told(place.namespace, place.key, key.rate, key.waiting, next_us, place.queue)
 
 
 def rate_sentence(told: Told) -> str:
     """Say what those wait for that count for a key."""
-    rate = told.rate
-    many, unit = next(
-        (rate.per_s * seconds, unit)
-        for seconds, unit in ((1, "s"), (60, "m"), (3_600, "h"), (86_400, "d"))
-        if rate.per_s * seconds >= 1 or unit == "d"
-    )
-    text = f"for the rate of key {told.key!r}: {many:g}/{unit}, "
+    text = f"for the rate of key {told.key!r}: {rate_text(told.rate)}, "
     if told.next_us is None:
         text += "taken by what waits for a slot"
     else:
@@ -273,3 +270,13 @@ def rate_sentence(told: Told) -> str:
     before = told.waiting - 1
     others = "1 other waits" if before == 1 else f"{before} others wait"
     return f"{text}; {others} for it" if before else text
+
+
+def rate_text(rate: Rate) -> str:
+    """Write a rate as people do: `20/m`."""
+    many, unit = next(
+        (rate.per_s * seconds, unit)
+        for seconds, unit in ((1, "s"), (60, "m"), (3_600, "h"), (86_400, "d"))
+        if rate.per_s * seconds >= 1 or unit == "d"
+    )
+    return f"{many:g}/{unit}"

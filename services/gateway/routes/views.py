@@ -31,13 +31,34 @@ async def stats(
     tags=["views"],
     summary="Queues",
     responses=gives(
-        lists(queues="QueueView", unknown_tasks="UnknownTask"),
+        lists(
+            queues="QueueView",
+            unknown_tasks="UnknownTask",
+            resources="ResourceView",
+            rates="RateView",
+        ),
         "what waits in each queue and who serves it",
     ),
 )
 async def queues(gate: TheGate) -> Response:
     """List the queues."""
     return json_answer(await gate.ask("execution", "queues"))
+
+
+@router.get(
+    "/api/v1/lines",
+    tags=["views"],
+    summary="Keys whose places are waited for",
+    responses=gives(
+        lists(lines="LineView"),
+        "the keys of `concurrency` that runs and steps wait for, those with the most first",
+    ),
+)
+async def lines(
+    gate: TheGate, namespace: Annotated[str | None, Query(max_length=100)] = None
+) -> Response:
+    """List the keys of `concurrency` whose places are waited for."""
+    return json_answer(await gate.ask("workflow", "lines", namespace=namespace))
 
 
 @router.get(

@@ -216,7 +216,13 @@ async def test_services_that_are_not_there_are_said(
     from stretto.client.asking import Asks
 
     monkeypatch.setattr(Asks.ask_raw, "__defaults__", (0.2,))
-    for url in ("/api/v1/runs", "/api/v1/queues", "/api/v1/devices", "/api/v1/stats"):
+    for url in (
+        "/api/v1/runs",
+        "/api/v1/queues",
+        "/api/v1/lines",
+        "/api/v1/devices",
+        "/api/v1/stats",
+    ):
         answer = await site.http.get(url)
         problem(answer, 503, "client.no_answer")
         assert answer.headers["retry-after"] == "1"

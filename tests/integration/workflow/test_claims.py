@@ -6,10 +6,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.workflow.claims import Claim, Claims, LineKey
+from services.workflow.claims import Claim, Claims, LineKey, Waited
 from services.workflow.store import ROLE
+from services.workflow.views import line_view
+from stretto.contracts.answers import LineView
 from stretto.contracts.ids import uuid7
 from stretto.postgres import Database
+from stretto.runtime.clock import rfc3339
 
 AT = LineKey("default", "run w", "k")
 LONG = 50_000
@@ -54,6 +57,24 @@ async def test_lines_that_are_asked_for_in_any_order_do_not_wait_for_each_other_
 
     async with asyncio.timeout(20):
         await asyncio.gather(*(ask(turn) for turn in range(12)))
+
+
+async def test_the_lines_in_which_somebody_waits_are_found(database: Database) -> None:
+    claims = Claims(database)
+    other = LineKey("ns2", "step w", "k")
+    await claims.enter([Claim(run_id(n), AT, 2, "queue") for n in range(5)], 7)
+    await claims.enter([Claim(run_id(n), other, 1, "queue") for n in range(10, 12)], 9)
+    await claims.enter([Claim(run_id(20), LineKey("default", "run v", "k"), 1, "queue")], 9)
+
+    first, second = Waited(AT, 2, 2, 3, 7), Waited(other, 1, 1, 1, 9)
+    assert await claims.waited_for(None, 10) == [first, second]
+    assert await claims.waited_for("ns2", 10) == [second]
+    assert await claims.waited_for(None, 1) == [first]
+    assert line_view(second) == LineView(
+        namespace="ns2", workflow="w", key="k", of="steps", limit=1, taken=1, waiting=1,
+        since=rfc3339(9),
+    )  # fmt: skip
+    assert line_view(first).of == "runs"
 
 
 async def test_the_same_claim_again_has_the_same_answer(database: Database) -> None:

@@ -19,10 +19,14 @@ from stretto.cli.commands.schedules import _sentence
 from stretto.cli.commands.templates import arguments_of
 from stretto.cli.commands.turning import MAX_RUNS_TOLD
 from stretto.cli.main import commands
+from stretto.client import NotReachable
 from stretto.contracts.answers import (
     AttemptProgress,
+    LinePage,
+    LineView,
     QueuePage,
     QueueView,
+    RateView,
     ResourceView,
     RunProgress,
     RunSummary,
@@ -83,9 +87,19 @@ def test_tasks_that_nobody_does_are_told_with_the_queues(said: Run) -> None:
             ResourceView(name="dock", capacity=3, used=3, waiting=2),
             ResourceView(name="crane", capacity=1),
         ],
+        rates=[
+            RateView(namespace="default", key="acme", limit="20/m", waiting=4, next_s=2.5),
+            RateView(namespace="default", key="x", limit="1/s", waiting=1, next_s=0.0, queue="q"),
+            RateView(namespace="default", key="y", limit="1/s", waiting=2),
+            RateView(namespace="other", key="z", limit="1/s", waiting=2),
+        ],
     )
+    line = LineView(
+        namespace="default", workflow="w", key="k", of="steps", limit=2, taken=2, waiting=3,
+        since=AT,
+    )  # fmt: skip
 
-    done = said({"execution.queues": page}, "queues")
+    done = said({"execution.queues": page, "workflow.lines": LinePage(lines=[line])}, "queues")
 
     assert done.stdout.split()[6:9] == ["slots", "q", "4"]
     assert "dock: 3 of 3 taken; 2 wait\n" in done.stderr
@@ -96,6 +110,17 @@ def test_tasks_that_nobody_does_are_told_with_the_queues(said: Run) -> None:
     )
     assert "Nobody does 't.c' on queue 'q' (none is there)" in done.stderr
     assert "t.d" not in done.stderr
+    assert "rate of 'acme': 20/m, 4 wait; the next goes in 2.50 s\n" in done.stderr
+    assert "rate of 'x' of queue q: 1/s, 1 waits; the next goes now\n" in done.stderr
+    assert "rate of 'y': 1/s, 2 wait; those that have their turn wait for a slot" in done.stderr
+    assert "rate of 'z'" not in done.stderr
+    assert "concurrency of 'k', steps of w: 2 of 2 taken, 3 wait, since " in done.stderr
+
+
+def test_queues_are_told_without_the_keys_of_concurrency_where_nobody_knows_them(said: Run) -> None:
+    answers = {"execution.queues": QueuePage(), "workflow.lines": NotReachable("x", "nobody")}
+    assert "keys of `concurrency` are not known" in said(answers, "queues").stderr
+    assert json.loads(said(answers, "queues", "--json").stdout)["lines"] is None
 
 
 FAR = RunProgress(

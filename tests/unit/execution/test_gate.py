@@ -109,8 +109,8 @@ def test_what_is_configured_for_the_keys_of_a_queue_holds_too() -> None:
     assert gate.admit(record("acme", 0.0, 0.0), attempt("2"), T0)
     assert gate.admit(record("acme", 5.0, 1.0, "low"), attempt("3"), T0), "a bucket of its own"
     assert went(gate, T0) == ["1", "3"]
-    told = {each.rate for each in gate.keys(T0)}
-    assert told == {Rate(1.0, 1.0, "key")}
+    told = {(each.rate, each.queue) for each in gate.keys(T0)}
+    assert told == {(Rate(1.0, 1.0, "key"), "q")}
     assert gate.admit(record("rest", 5.0, 0.0, None), attempt("4"), T0)
     assert gate.told("4", T0) is not None
     assert gate.told("4", T0)[1].rate == Rate(5.0, 5.0, "key")  # type: ignore[index]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import click
+import msgspec
 from rich.markup import escape
 
 from stretto.cli.calling import Call, bus_command
-from stretto.cli.printing import local_time, note, print_json, table
-from stretto.client import Client
-from stretto.contracts.answers import UnknownTask
+from stretto.cli.printing import local_time, note, print_json, seconds, table
+from stretto.client import Client, NotReachable, Rejected
+from stretto.contracts.answers import LineView, RateView, UnknownTask
 from stretto.contracts.codec import json_encode
 from stretto.contracts.public import Presence
 
@@ -19,12 +20,13 @@ MAX_FACTS = 6
 @click.command("queues")
 @bus_command
 async def queues_command(call: Call) -> None:
-    """List the queues: what waits, who serves them."""
+    """List the queues: what waits, who serves them; the keys that are waited for."""
     client: Client
     async with call.client() as client:
         page = await client.queue_page()
+        lines = await _lines(client)
     if call.json:
-        print_json(page)
+        print_json({**msgspec.structs.asdict(page), "lines": lines})
         return
     table(
         ("queue", "waiting", "in flight", "workers", "wanted", "slots"),
@@ -41,9 +43,44 @@ async def queues_command(call: Call) -> None:
     for each in page.resources:
         waiting = f"; {each.waiting} wait" if each.waiting else ""
         note(f"{each.name}: {each.used} of {each.capacity} taken{waiting}")
+    for rate in page.rates:
+        if rate.namespace == call.namespace:
+            note(_rate(rate))
+    if lines is None:
+        note("The workflow service does not answer: keys of `concurrency` are not known.", "yellow")
+    for line in lines or ():
+        note(_line(line))
     for task in page.unknown_tasks:
         if task.namespace == call.namespace:
             note(_unknown(task), "yellow")
+
+
+async def _lines(client: Client) -> list[LineView] | None:
+    """The keys of `concurrency` that are waited for; None: who knows does not answer."""
+    try:
+        return await client.lines()
+    except (NotReachable, Rejected):
+        return None
+
+
+def _rate(rate: RateView) -> str:
+    place = f" of queue {rate.queue}" if rate.queue else ""
+    if rate.next_s is None:
+        then = "those that have their turn wait for a slot"
+    else:
+        then = f"the next goes in {seconds(rate.next_s)}" if rate.next_s else "the next goes now"
+    return f"rate of {rate.key!r}{place}: {rate.limit}, {_many(rate.waiting)}; {then}"
+
+
+def _line(line: LineView) -> str:
+    return (
+        f"concurrency of {line.key!r}, {line.of} of {line.workflow}: {line.taken} of {line.limit} "
+        f"taken, {_many(line.waiting)}, since {local_time(line.since)}"
+    )
+
+
+def _many(count: int) -> str:
+    return "1 waits" if count == 1 else f"{count} wait"
 
 
 def _unknown(task: UnknownTask) -> str:
