@@ -96,6 +96,16 @@ def test_an_attempt_goes_to_the_first_with_a_free_slot() -> None:
     assert story.routes.finished("1") is None
 
 
+def test_an_attempt_waits_until_it_is_on_a_device() -> None:
+    story = Story("a")
+    story.admit("1")
+    assert story.routes.waits("1")
+    story.rank("a")
+    assert not story.routes.waits("1")
+    story.routes.accepted("1", story.now)
+    assert not story.routes.waits("1") and not story.routes.waits("unknown")
+
+
 def test_who_finds_all_slots_taken_gets_the_next_that_is_free() -> None:
     story = Story("a")
     story.admit("1")
