@@ -1,20 +1,31 @@
 """From projections to answers."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from services.monitoring.core.projection import NEVER, Attempt, RunProjection, Step
 from services.monitoring.core.turns import PENDING
 from services.monitoring.history import LoggedEvent
 from stretto.contracts.answers import AttemptView, RunSummary, RunView, StepView
+from stretto.contracts.codec import json_encode
 from stretto.contracts.ids import run_id_text
 from stretto.contracts.payload import NULL
+from stretto.history import Outputs
 from stretto.runtime.clock import rfc3339
 
 _US_PER_MS = 1_000
 
+MAX_GATHERED_BYTES = 64 * 1024
+"""Of what is said a second time in an answer, as the output of a step whose parts say it already:
+the answer must fit into a message."""
+
 
 class Payloads(msgspec.Struct):
-    """The payloads of a run, found in its events."""
+    """The payloads of a run, found in its events.
+
+    `outputs`: also of steps whose parts gave them, while these are small: the parts say it, too.
+    """
 
     input: msgspec.Raw = NULL
     output: msgspec.Raw = NULL
@@ -28,6 +39,11 @@ class _Data(msgspec.Struct):
     step: str = ""
     input: msgspec.Raw = NULL
     output: msgspec.Raw = NULL
+    derived: bool = False
+    items: list[msgspec.Raw] = []
+    handler: int = -1
+    by: str | None = None
+    reason: str | None = None
 
 
 _decode = msgspec.json.Decoder(_Data).decode
@@ -65,6 +81,7 @@ def view(run: RunProjection, payloads: Payloads, now_us: int) -> RunView:
 def payloads_of(events: list[LoggedEvent]) -> Payloads:
     """Pick the payloads out of a run's events."""
     found = Payloads()
+    outputs: Outputs[msgspec.Raw] = Outputs(NULL)
     for event in events:
         if event.type == "run.started":
             found.input = _decode(event.data).input
@@ -74,10 +91,41 @@ def payloads_of(events: list[LoggedEvent]) -> Payloads:
             data = _decode(event.data)
             if data.input is not NULL:  # left out where it equals that of the attempt before
                 found.inputs[data.step] = data.input
-        elif event.type in ("step.completed", "step.reused"):
-            data = _decode(event.data)
-            found.outputs[data.step] = data.output
+        elif event.type in _GIVING:
+            _GIVING[event.type](outputs, _decode(event.data))
+    left = MAX_GATHERED_BYTES
+    for path, value in outputs.of.items():
+        if isinstance(value, msgspec.Raw):
+            found.outputs[path] = value
+        elif len(made := json_encode(value)) <= left:
+            found.outputs[path] = msgspec.Raw(made)
+            left -= len(made)
     return found
+
+
+def _completed(outputs: Outputs[msgspec.Raw], data: _Data) -> None:
+    outputs.completed(data.step, data.output, derived=data.derived)
+
+
+def _approved(outputs: Outputs[msgspec.Raw], data: _Data) -> None:
+    said = json_encode({"approved": True, "by": data.by, "reason": data.reason})
+    outputs.completed(data.step, msgspec.Raw(said))
+
+
+def _failed(outputs: Outputs[msgspec.Raw], data: _Data) -> None:
+    if data.handler >= 0:
+        outputs.handled(data.step)
+
+
+_GIVING: dict[str, Callable[[Outputs[msgspec.Raw], _Data], None]] = {
+    "step.opened": lambda outputs, data: outputs.opened(data.step),
+    "step.expanded": lambda outputs, data: outputs.expanded(data.step, len(data.items)),
+    "step.failed": _failed,
+    "step.completed": _completed,
+    "step.reused": _completed,
+    "step.approved": _approved,
+}
+"""The events that say, or from which it follows, what a step gave."""
 
 
 def _step(step: Step, run: RunProjection, payloads: Payloads, now_us: int) -> StepView:
@@ -98,6 +146,7 @@ def _step(step: Step, run: RunProjection, payloads: Payloads, now_us: int) -> St
         labels=step.labels,
         reused_run=step.reused_run,
         reused_step=step.reused_step,
+        by=step.by,
     )
 
 

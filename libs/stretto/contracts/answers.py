@@ -94,6 +94,8 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """It was not done: this run did it, as its step `reused_step`."""
     reused_step: str | None = None
     """The step of that run."""
+    by: str | None = None
+    """Who approved, rejected or skipped it; `reason` says why, where they did."""
 
 
 class RunView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -12,6 +12,7 @@ No engine is needed for any of this: a history tells all by itself. Pure; nothin
 """
 
 from stretto.history.comparing import Difference, compare
+from stretto.history.outputs import Outputs
 from stretto.history.passage import Fact, Passage, StepPassage, passage_of
 
-__all__ = ["Difference", "Fact", "Passage", "StepPassage", "compare", "passage_of"]
+__all__ = ["Difference", "Fact", "Outputs", "Passage", "StepPassage", "compare", "passage_of"]

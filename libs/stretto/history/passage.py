@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from stretto.history.outputs import Outputs
+
 
 class Fact(NamedTuple):
     """An event: its number, type, instant (µs since the epoch) and data (as JSON data)."""
@@ -70,6 +72,7 @@ class Passage:
 def passage_of(facts: Iterable[Fact], run_id: str = "") -> Passage:
     """Read a history. Types of events that are not known here are passed over."""
     passage = Passage(run_id=run_id)
+    outputs: Outputs[Any] = Outputs(None)
     for fact in facts:
         passage.last_us, passage.last_seq = fact.at_us, fact.seq
         if fact.type.startswith("run."):
@@ -82,6 +85,7 @@ def passage_of(facts: Iterable[Fact], run_id: str = "") -> Passage:
                 passage.steps[path] = found
             found.last_us, found.last_seq = fact.at_us, fact.seq
             _of_step(found, fact)
+            _gives(outputs, found, fact)
     return passage
 
 
@@ -142,12 +146,8 @@ def _of_step(step: StepPassage, fact: Fact) -> None:
             step.status, step.attempts, step.task = "scheduled", data["attempt"], data.get("task")
             if data.get("input") is not None:
                 step.input = data["input"]
-        case "completed" | "reused":
-            step.output = data.get("output")
         case "chosen":
             step.branch, step.then = data["branch"], list(data.get("then", ()))
-        case "approved":
-            step.output = {"approved": True, "by": data.get("by"), "reason": data.get("reason")}
         case "failed":
             step.failure = data["failure"]["type"]
         case "skipped" | "cancelled":
@@ -163,6 +163,25 @@ def _of_step(step: StepPassage, fact: Fact) -> None:
     if step.reason is not None and kind not in ("skipped", "cancelled"):
         step.reason = None  # a person went back to it: it is done after all
     step.ended_us = fact.at_us if step.status in ENDED else None
+
+
+def _gives(outputs: Outputs[Any], step: StepPassage, fact: Fact) -> None:
+    data, path = fact.data, step.step
+    match fact.type.removeprefix("step."):
+        case "opened":
+            outputs.opened(path)
+        case "expanded":
+            outputs.expanded(path, len(data["items"]))
+        case "failed" if data.get("handler", -1) >= 0:
+            outputs.handled(path)
+        case "completed" | "reused":
+            outputs.completed(path, data.get("output"), derived=bool(data.get("derived")))
+        case "approved":
+            said = {"approved": True, "by": data.get("by"), "reason": data.get("reason")}
+            outputs.completed(path, said)
+        case _:
+            return
+    step.output = outputs.of.get(path, step.output)
 
 
 def _failed(data: Mapping[str, Any]) -> str:

@@ -28,6 +28,7 @@ class StepFact(msgspec.Struct, frozen=True, gc=False):
     attempt: int = 0
     worker: str | None = None
     reason: str | None = None
+    by: str | None = None
 
 
 class LabelledFact(msgspec.Struct, frozen=True):
@@ -87,6 +88,7 @@ class FailedFact(msgspec.Struct, frozen=True):
     failure: Failure | None = None
     retry_at: str | None = None
     blocked: bool = False
+    by: str | None = None
 
 
 decode_started = msgspec.json.Decoder(StartedFact).decode

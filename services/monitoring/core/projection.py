@@ -73,6 +73,8 @@ class Step(msgspec.Struct, array_like=True):
     labels: dict[str, str] = {}
     reused_run: str | None = None
     reused_step: str | None = None
+    by: str | None = None
+    """Who approved, rejected or skipped it."""
 
 
 class RunProjection:
@@ -158,7 +160,7 @@ class RunProjection:
         elif not before:
             self._count(status, 1)
         elif before in ENDED:  # it goes on: an item was added, or a person retried it
-            step.ended, step.reason = NEVER, None
+            step.ended, step.reason, step.by = NEVER, None, None
             self._count(before, -1)
             self._count(status, 1)
 
@@ -212,6 +214,8 @@ def _step_becomes(status: str) -> Callable[[RunProjection, int, bytes], None]:
         step = run.step(fact.step, at)
         if fact.reason is not None:
             step.reason = fact.reason
+        if fact.by is not None:
+            step.by = fact.by
         if status == "cancelled" and (attempt := _attempt(step, fact.attempt)) is not None:
             attempt.status, attempt.ended = status, at
         run.move(step, status, at)
@@ -303,6 +307,8 @@ def _step_failed(run: RunProjection, at_us: int, data: bytes) -> Took | None:
     attempt = _end_attempt(step, "failed", at, fact)
     if attempt is not None:
         attempt.failure, attempt.retry_at = fact.failure, fact.retry_at
+    if fact.by is not None:
+        step.by = fact.by
     if fact.blocked:
         run.status = BLOCKED
         run.move(step, BLOCKED, at)

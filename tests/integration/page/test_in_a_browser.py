@@ -95,6 +95,8 @@ async def test_a_run_appears_by_itself_is_steered_and_its_undoing_is_told(
     ]
     assert -1 not in places and places == sorted(places), told
     assert "Steps\n3 of 4" in await page.text()
+    undone = "document.querySelector('.graph g[data-undone] title')?.textContent"
+    await page.until(f"{undone} === 'reserve: std.echo (undone)'")
     await page.reads(f"What was done is undone; stretto fork {run} begins another run")
 
 
@@ -113,3 +115,16 @@ async def test_runs_are_found_by_the_labels_of_their_steps(
 
     await page.until("document.querySelectorAll('table.list tbody tr').length === 1")
     assert high in await page.text()
+
+
+async def test_a_phone_has_the_switch_for_light_and_dark(page: Page, dev: Dev) -> None:
+    await page.shaped(390, 800, dark=True)
+    await page.go(f"{dev.ready['http']}/#/runs")
+    look = "document.documentElement.dataset.theme"
+    await page.until(f"{look} === 'dark'")
+
+    there = "(() => { const at = document.getElementById('theme').getBoundingClientRect(); "
+    assert await page.look(there + "return at.width > 0 && at.right <= innerWidth; })()")
+    await page.click("#theme")
+
+    await page.until(f"{look} === 'light'")

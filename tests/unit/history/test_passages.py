@@ -49,6 +49,51 @@ def test_a_history_is_read_step_by_step() -> None:
     assert (passage.status, passage.output, passage.took_s) == ("completed", 6, 10.0)
 
 
+def test_what_a_step_gave_is_known_from_its_parts() -> None:
+    passage = passage_of(
+        facts(
+            step("expanded", "each", items=[1, 2, 3]),
+            step("completed", "each[0]", output={"n": 1}),
+            step("failed", "each[1]", failure=FAILURE),
+            step("completed", "each"),
+            step("opened", "g"),
+            step("completed", "g.a", output=1),
+            step("approved", "g.b", by="ann"),
+            step("skipped", "g.c", reason="condition"),
+            step("completed", "g.a~compensate", output=9),
+            step("completed", "g", derived=True),
+            step("opened", "l[0]"),
+            step("completed", "l[0]", output=1),
+            step("opened", "l[1]"),
+            step("completed", "l[1].r", output=2),
+            step("completed", "l[1]", derived=True),
+            step("completed", "l", derived=True),
+            step("expanded", "h", items=[1]),
+            step("failed", "h", failure=FAILURE, handler=0),
+            step("completed", "h", output="instead"),
+        )
+    )
+    given = {path: found.output for path, found in passage.steps.items()}
+
+    assert given["each"] == [{"n": 1}, None, None]
+    assert given["g"] == {"a": 1, "b": {"approved": True, "by": "ann", "reason": None}}
+    assert given["l"] == given["l[1]"] == {"r": 2}
+    assert given["h"] == "instead"
+
+
+def test_what_a_step_gave_twice_is_what_it_gave_last() -> None:
+    passage = passage_of(
+        facts(
+            step("completed", "g.a", output=1),
+            step("completed", "g", derived=True),
+            step("completed", "g.a", output=2),
+            step("completed", "g", derived=True),
+        )
+    )
+
+    assert passage.steps["g"].output == {"a": 2}
+
+
 @pytest.mark.parametrize(
     ("event", "status"),
     [

@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
+from services.monitoring import views
 from services.monitoring.core.decided import Decided
 from services.monitoring.core.projection import MAX_STEP_LABELS, NEVER, RunProjection, Step, Took
-from services.monitoring.views import Payloads, view
+from services.monitoring.history import LoggedEvent
+from services.monitoring.views import Payloads, payloads_of, view
 from stretto.contracts import events as ev
 from stretto.contracts.codec import json_encode
 from stretto.contracts.failures import Failure
@@ -48,6 +50,50 @@ def test_a_run_has_what_its_start_says() -> None:
         False,
         {"l": "m"},
     )
+
+
+def test_who_decided_about_a_step_is_known_until_it_begins_anew() -> None:
+    told = [
+        started(),
+        ev.StepApproved(step="a", by="ann", reason="fine"),
+        ev.StepFailed(step="b", failure=FAILURE, by="ben"),
+        ev.StepSkipped(step="c", reason="by_request", by="cleo", why="not today"),
+    ]
+    run = folded(*told)
+    seen = {s.step: (s.status, s.by) for s in view(run, Payloads(), START_US).steps}
+    assert seen == {"a": ("completed", "ann"), "b": ("failed", "ben"), "c": ("skipped", "cleo")}
+    assert run.steps["a"].reason == "fine"
+
+    run = folded(*told, ev.StepWaiting(step="a"))
+    assert (run.steps["a"].by, run.steps["a"].reason) == (None, None)
+
+
+def test_what_a_step_gave_is_shown_also_where_its_parts_say_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[ev.Event] = [
+        ev.StepExpanded(step="e", items=[msgspec.Raw(b"1"), msgspec.Raw(b"2")]),
+        ev.StepCompleted(step="e[1]", output=msgspec.Raw(b'{"n":2}')),
+        ev.StepCompleted(step="e"),
+        ev.StepOpened(step="g"),
+        ev.StepApproved(step="g.a", by="ann"),
+        ev.StepCompleted(step="g", derived=True),
+        ev.StepFailed(step="h", failure=FAILURE),
+        ev.StepExpanded(step="k", items=[msgspec.Raw(b"1")]),
+        ev.StepFailed(step="k", failure=FAILURE, handler=0),
+        ev.StepCompleted(step="k", output=msgspec.Raw(b"5")),
+    ]
+    events = [
+        LoggedEvent(n, event.type, "2030-01-01T00:00:00Z", msgspec.Raw(json_encode(event)))
+        for n, event in enumerate(told, 1)
+    ]
+
+    outputs = payloads_of(events).outputs
+    assert bytes(outputs["e"]) == b'[null,{"n":2}]'
+    assert bytes(outputs["g"]) == b'{"a":{"approved":true,"by":"ann","reason":null}}'
+    assert bytes(outputs["k"]) == b"5"
+    monkeypatch.setattr(views, "MAX_GATHERED_BYTES", 20)
+    assert set(payloads_of(events).outputs) == {"e[1]", "e", "g.a", "k"}
 
 
 def test_a_step_goes_through_its_life() -> None:

@@ -104,16 +104,23 @@ async def list_command(
 
 
 def _row(run: RunSummary, shown: str) -> list[str]:
-    ended = run.steps.get("completed", 0)
     cells = [
         shown,
         status(run.status),
         local_time(run.started_at),
         milliseconds(run.duration_ms),
-        f"{ended}/{sum(run.steps.values())}",
+        ", ".join(f"{n} {_COUNTED.get(each, each)}" for each, n in _in_turn(run.steps)),
         f"{escape(run.workflow)} v{run.version}",
     ]
     return [*cells, escape(run.id)] if run.id else cells
+
+
+_COUNTED = {"completed": "done"}
+
+
+def _in_turn(steps: Mapping[str, int]) -> list[tuple[str, int]]:
+    """How many steps stand how, of those that have begun: what is done first, what is open last."""
+    return sorted(steps.items(), key=lambda each: (each[0] == "open", each[0] != "completed"))
 
 
 @click.command("show")
@@ -174,15 +181,27 @@ def _show_head(found: RunView) -> None:
 def _step_row(step: StepView) -> tuple[str, ...]:
     last = step.attempts[-1] if step.attempts else None
     failure = failure_line(last.failure) if last else ""
-    reused = f"reused from {step.reused_run}" if step.reused_run else ""
     return (
         escape(step.step),
         status(step.status),
         milliseconds(step.duration_ms),
         str(len(step.attempts)) if step.attempts else "",
         escape((last.worker if last else None) or ""),
-        escape(failure or reused or (step.reason or "").replace("_", " ")),
+        escape(failure or _remark(step)),
     )
+
+
+def _remark(step: StepView) -> str:
+    """Who ended a step and why, or why it did not run, in a few words."""
+    if step.reused_run:
+        return f"reused from {step.reused_run}"
+    reason = (step.reason or "").replace("_", " ")
+    if not step.by:
+        return reason
+    if step.status == "skipped":
+        return f"{reason} of {step.by}"
+    told = "approved" if step.status == "completed" else "rejected"
+    return f"{told} by {step.by}" + (f": {step.reason}" if step.reason else "")
 
 
 @click.command("explain")

@@ -83,6 +83,7 @@ export function pill(status) {
 const TONES = {
   completed: "ok", failed: "bad", cancelled: "idle", terminated: "bad", skipped: "idle", failing: "warn",
   active: "ok", started: "run", starting: "run", ended: "ok", missed: "warn", refused: "bad",
+  undone: "idle", undoing: "warn",
   retrying: "warn", waiting: "warn", paused: "warn", queued: "warn", blocked: "bad", running: "run", scheduled: "run", deciding: "run", open: "run",
 };
 

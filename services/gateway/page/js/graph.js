@@ -33,6 +33,22 @@ export function graph(plan, statuses = {}) {
       "aria-label": `Steps: ${steps.map((s) => s.name).join(", ")}` }, edges, nodes));
 }
 
+// How the steps at the top stand, by name; one that was undone afterwards is not done any more.
+export function standing(steps) {
+  const by = Object.fromEntries(steps.map((s) => [s.step, s]));
+  const found = Object.fromEntries(steps.map((s) => [s.step, s.status]));
+  const undoing = {};
+  for (const step of steps.filter((s) => s.step.endsWith("~compensate"))) {
+    const name = step.step.split(/[.[~]/)[0];
+    // Not one of an earlier round: the step has run again since.
+    if (by[name]?.ended_at && Date.parse(step.activated_at) >= Date.parse(by[name].ended_at)) (undoing[name] ||= []).push(step.status);
+  }
+  for (const [name, statuses] of Object.entries(undoing)) {
+    found[name] = statuses.find((s) => toneOf(s) === "bad") || (statuses.every((s) => s === "completed") ? "undone" : "undoing");
+  }
+  return found;
+}
+
 function layersOf(needs) {
   const layers = needs.map(() => -1);
   const layer = (index, depth) => {
@@ -62,7 +78,7 @@ function edge([fromX, fromY], [toX, toY]) {
 function node(step, [x, y], status) {
   const cut = (text, chars) => (text.length > chars ? text.slice(0, chars - 1) + "…" : text);
   const kind = step.task?.name || step.kind;
-  return svg("g", { "data-tone": status && toneOf(status), transform: `translate(${x} ${y})` },
+  return svg("g", { "data-tone": status && toneOf(status), "data-undone": status === "undone" || null, transform: `translate(${x} ${y})` },
     svg("title", {}, `${step.name}: ${kind}${status ? ` (${status})` : ""}`),
     svg("rect", { width: WIDTH, height: HEIGHT, rx: 10 }),
     svg("text", { x: 14, y: 20 }, cut(step.name, 17)),

@@ -8,6 +8,7 @@ import { json, labelled } from "./json.js";
 const FOLD_FROM = 8; // a step with more parts than this shows them only when asked
 const MAX_LANES = 400;
 const PENDING = "pending"; // the run went back over it: it begins anew
+const DECIDED = { completed: "Approved", failed: "Rejected", skipped: "Skipped" };
 const TALL_FROM = 30; // more lanes scroll in their own box: what comes below stays in reach
 
 export class Timeline {
@@ -167,6 +168,7 @@ function detail(step, run, done, commands) {
   return h("div", { class: "detail" },
     commands.length > 0 && h("div", { class: "row controls" }, commands.map((command) => controlButton(command, run, done, { step: step.step }))),
     step.reused_run && h("p", { class: "muted" }, "It was not done: ", h("a", { href: `#/runs/${step.reused_run}` }, "another run"), ` did it, as step ${step.reused_step}.`),
+    step.by && h("p", {}, `${DECIDED[step.status] || "Decided"} by `, h("b", {}, step.by)),
     step.reason && h("p", { class: "muted" }, `Reason: ${step.reason.replaceAll("_", " ")}`),
     attempts.length > 0 && h("div", { class: "scroll" }, h("table", { class: "small" },
       h("thead", {}, h("tr", {}, ["Attempt", "Status", "Worker", "Queue", "Sent out", "Waited", "Ran"].map((t) => h("th", {}, t)))),

@@ -4,7 +4,7 @@ import { api, namespace, watch } from "../api.js";
 import { commandsOfRun, controlButton } from "../controls.js";
 import { h, pill, replace, throttled, toast } from "../dom.js";
 import { duration, moment } from "../format.js";
-import { graph } from "../graph.js";
+import { graph, standing } from "../graph.js";
 import { json, labelled } from "../json.js";
 import { ProgressBar } from "../progress.js";
 import { sentence } from "../story.js";
@@ -40,8 +40,7 @@ export async function runView(place, [runId]) {
 
   const drawGraph = () => {
     if (!plan?.root?.steps || plan.root.steps.length > 60) return replace(picture);
-    const statuses = Object.fromEntries(view.steps.map((s) => [s.step, s.status]));
-    replace(picture, section("Graph", graph(plan, statuses)));
+    replace(picture, section("Graph", graph(plan, standing(view.steps))));
   };
 
   const tell = (events) => {

@@ -10,6 +10,7 @@ const FILTERS = [["", "All"], ["open", "Open"], ["completed", "Completed"], ["fa
 // What the search looks at: the parameter of the API, what it is called, an example.
 const SEARCHES = [["search", "Id or key", "Run id or key"], ["label", "Label", "name=value"], ["step_label", "Step label", "name=value"]];
 const ORDER = ["completed", "failed", "cancelled", "skipped", "open"];
+const WORDS = { completed: "done" };
 
 export async function runsView(place, _match, query) {
   const state = { status: query.get("status") || "", workflow: query.get("workflow") || "", by: "search", search: "", runs: [], next: null, seen: new Set() };
@@ -121,11 +122,11 @@ function row(run, fresh) {
 
 function stepsBar(steps) {
   const total = ORDER.reduce((sum, key) => sum + (steps[key] || 0), 0);
-  const said = ORDER.filter((key) => steps[key]).map((key) => `${steps[key]} ${key}`).join(", ") || "no steps yet";
+  const said = ORDER.filter((key) => steps[key]).map((key) => `${steps[key]} ${WORDS[key] || key}`).join(", ") || "no steps yet";
   return h("span", { class: "row", title: said, style: { flexWrap: "nowrap", gap: "9px" } },
-    h("span", { class: "steps-bar", role: "img", "aria-label": said },
+    h("span", { class: "steps-bar", "aria-hidden": true },
       ORDER.map((key) => steps[key] && h("i", { "data-tone": toneOf(key), style: { width: `${(steps[key] / total) * 100}%` } }))),
-    h("small", { class: "muted num" }, `${steps.completed || 0}/${total}`));
+    h("small", { class: "muted num" }, said));
 }
 
 function figuresOf(stats) {
