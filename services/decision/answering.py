@@ -145,6 +145,7 @@ class Answering:
             await self._refused(messages, error)
             return
         ack_all(message for message, _ in frames)
+        self._context.publisher.push()
         self._measures.batch_us.observe((perf_counter_ns() - began) // 1_000)
 
     async def _refused(self, messages: Sequence[Message], error: PermanentError) -> None:

@@ -112,6 +112,7 @@ class Sender:
                     continue
                 self._unstored += 1
                 future.add_done_callback(partial(self._was_sent, sending))
+            publisher.push()
             self._wake_for_rates(clock.now_us())
 
     def _wake_for_rates(self, now_us: int) -> None:

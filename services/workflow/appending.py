@@ -6,29 +6,38 @@ from services.workflow.reuse.outputs import KEEP, columns
 from services.workflow.rows import Append
 from stretto.postgres import Database
 
-_WRITE = """
-with e as (
-    insert into workflow.event (run_id, seq, type, at, data)
-    select * from unnest($1::uuid[], $2::int[], $3::text[], $4::timestamptz[], $5::jsonb[])
-), r as (
-    insert into workflow.run
-        (run_id, shard, namespace, workflow, version, caller_id, status, started_at, closed_at)
-    select * from unnest($6::uuid[], $7::smallint[], $8::text[], $9::text[], $10::int[],
-    $11::text[],
-                         $12::text[], $13::timestamptz[], $14::timestamptz[])
-)"""
+_EVENTS = """
+insert into workflow.event (run_id, seq, type, at, data)
+select * from unnest($1::uuid[], $2::int[], $3::text[], $4::timestamptz[], $5::jsonb[])
+"""
 
-_CLOSE = """
+_RUNS = """
+insert into workflow.run
+    (run_id, shard, namespace, workflow, version, caller_id, status, started_at, closed_at)
+select * from unnest($6::uuid[], $7::smallint[], $8::text[], $9::text[], $10::int[], $11::text[],
+                     $12::text[], $13::timestamptz[], $14::timestamptz[])
+"""
+
+
+def _close(first: int) -> str:
+    """Change runs; `first`: the number of the first of its four parameters."""
+    return f"""
 update workflow.run
 set status = c.status, closed_at = c.at, version = c.version, wake_at = null
-from unnest($15::uuid[], $16::text[], $17::timestamptz[], $18::int[])
-    as c (run_id, status, at, version)
+from unnest(${first}::uuid[], ${first + 1}::text[], ${first + 2}::timestamptz[],
+            ${first + 3}::int[]) as c (run_id, status, at, version)
 where run.run_id = c.run_id
 """
 
-_APPEND = _WRITE + _CLOSE
 
-_CLAIM = f"""{_WRITE}, u as ({_CLOSE}), n as (
+# Runs begin and end in different commits where few are on their way: for an empty list the server
+# would prepare the other half all the same.
+_START = f"with e as ({_EVENTS}) {_RUNS}"
+_END = f"with e as ({_EVENTS}) {_close(6)}"
+_WRITE = f"with e as ({_EVENTS}), r as ({_RUNS})"
+_APPEND = _WRITE + _close(15)
+
+_CLAIM = f"""{_WRITE}, u as ({_close(15)}), n as (
     insert into workflow.claim (run_id, namespace, line, key, places, since)
     select * from unnest($19::uuid[], $20::text[], $21::text[], $22::text[], $23::int[],
                          $24::timestamptz[])
@@ -61,11 +70,6 @@ where c.run_id = x.run_id and c.step = x.step
 
 _APPEND_AND_KEEP = _APPEND_AND_PLACE.replace("with e as (", f"with {KEEP}, e as (", 1)
 
-_APPEND_EVENTS = """
-insert into workflow.event (run_id, seq, type, at, data)
-select * from unnest($1::uuid[], $2::int[], $3::text[], $4::timestamptz[], $5::jsonb[])
-"""
-
 
 async def append(database: Database, rows: Append) -> None:
     """Commit all rows or none.
@@ -75,23 +79,32 @@ async def append(database: Database, rows: Append) -> None:
     in.
     """
     events = (rows.run_ids, rows.seqs, rows.types, rows.instants_us, rows.data)
-    if not (rows.started or rows.closed or rows.claims or rows.kept):
-        await database.commit(_APPEND_EVENTS, *events)
+    if not (rows.claims or rows.kept):
+        said, half = _halves(rows)
+        await database.commit(said, *events, *half)
         return
-    started = rows.started
-    claims: list[object] = []
-    if rows.claims or rows.kept:
-        claims = [*([c[i] for c in rows.claimed] for i in range(6)), rows.settled, rows.left]
-        if rows.places or rows.kept:
-            claims += _columns(rows.asking, 8)
-            claims += [*_columns(rows.placed, 2), *_columns(rows.leaving, 2)]
+    claims: list[object] = [*_columns(rows.claimed, 6), rows.settled, rows.left]
+    if rows.places or rows.kept:
+        claims += _columns(rows.asking, 8)
+        claims += [*_columns(rows.placed, 2), *_columns(rows.leaving, 2)]
     said = _APPEND_AND_PLACE if rows.places else _APPEND_AND_CLAIM
     if rows.kept:
         said = _APPEND_AND_KEEP
         claims += columns(rows.kept)
-    await database.commit(
-        said if claims else _APPEND,
-        *events,
+    await database.commit(said, *events, *_started(rows), *_columns(rows.closed, 4), *claims)
+
+
+def _halves(rows: Append) -> tuple[str, list[list[object]]]:
+    """The statement that says what there is, and its columns after those of the events."""
+    if not rows.closed:
+        return (_START, _started(rows)) if rows.started else (_EVENTS, [])
+    closed = _columns(rows.closed, 4)
+    return (_APPEND, [*_started(rows), *closed]) if rows.started else (_END, closed)
+
+
+def _started(rows: Append) -> list[list[object]]:
+    started = rows.started
+    return [
         [r.run_id for r in started],
         [r.shard for r in started],
         [r.namespace for r in started],
@@ -101,12 +114,7 @@ async def append(database: Database, rows: Append) -> None:
         [r.status for r in started],
         [r.started_us for r in started],
         [r.closed_us for r in started],
-        [c[0] for c in rows.closed],
-        [c[1] for c in rows.closed],
-        [c[2] for c in rows.closed],
-        [c[3] for c in rows.closed],
-        *claims,
-    )
+    ]
 
 
 def _columns(rows: Sequence[tuple[object, ...]], count: int) -> list[list[object]]:

@@ -81,8 +81,8 @@ class Feeders:
             (workflow_starts(), read_start),
             (workflow_control(), read_control),
         ):
-            task = self._group.create_task(self._feed(consumer, reader, self._shared))
-            self._common.append(task)
+            feeding = self._feed(consumer, reader, self._shared, self._partition_of)
+            self._common.append(self._group.create_task(feeding))
 
     async def stop(self) -> None:
         """Stop reading everything; what was not handled comes to another instance."""
@@ -108,18 +108,36 @@ class Feeders:
                 each.partition = partition
             await self._inbox.put(arrivals)
 
+        def always(_arrival: Arrival) -> int:
+            return partition
+
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._feed(consumers.results, read_results, mine))
-            group.create_task(self._feed(consumers.decided, read_decided, mine))
-            group.create_task(self._feed(consumers.inbox, read_inbox, mine))
+            group.create_task(self._feed(consumers.results, read_results, mine, always))
+            group.create_task(self._feed(consumers.decided, read_decided, mine, always))
+            group.create_task(self._feed(consumers.inbox, read_inbox, mine, always))
 
     async def _feed(
         self,
         consumer: Consumer,
         reader: Reader,
         deliver: Callable[[list[Arrival]], Awaitable[None]],
+        partition_of_it: Callable[[Arrival], int],
     ) -> None:
+        def at_once(message: Message) -> bool:
+            """Take what is as usual: readable, small, for us, and there is room."""
+            if self._inbox.full or concerns(message):
+                return False
+            read = arrival(message, reader)
+            if not isinstance(read, Arrival):
+                return False
+            read.partition = partition_of_it(read)
+            if read.partition not in self._owned:
+                return False
+            self._inbox.put_now([read])
+            return True
+
         async with self._pull(consumer, MAX_MESSAGES) as loop:
+            loop.at_once = at_once
             while True:
                 arrivals: list[Arrival] = []
                 for message in await loop.next_batch():
@@ -186,7 +204,7 @@ class Feeders:
         others: dict[int, list[tuple[Item, Message]]] = {}
         for each in arrivals:
             item = each.items[0]
-            each.partition = partition = partition_of(item.run_id, self._partitions)
+            each.partition = partition = self._partition_of(each)
             assert each.message is not None
             if partition in self._owned:
                 mine.append(each)
@@ -197,6 +215,9 @@ class Feeders:
                 await self._forward(partition, part)
         if mine:
             await self._inbox.put(mine)
+
+    def _partition_of(self, start_or_control: Arrival) -> int:
+        return partition_of(start_or_control.items[0].run_id, self._partitions)
 
     async def _forward(self, partition: int, items: list[tuple[Item, Message]]) -> None:
         frame = forwarded((item, message.data) for item, message in items)

@@ -69,12 +69,13 @@ class Inbox:
         return [a.message for a in self._waiting if a.message is not None]
 
     @property
-    def _full(self) -> bool:
+    def full(self) -> bool:
+        """Whether whoever adds arrivals has to wait."""
         return self._records >= self._limit or self._bytes >= self._limit_bytes
 
     async def put(self, arrivals: Sequence[Arrival]) -> None:
         """Add arrivals; waits while the inbox is full."""
-        while self._full:
+        while self.full:
             self._room.clear()
             await self._room.wait()
         self.put_now(arrivals)
@@ -109,12 +110,12 @@ class Inbox:
         """Wait for an arrival, but not for long; whether there is one."""
         if not self._waiting:
             self._some.clear()
+            timer = asyncio.get_running_loop().call_later(within_s, self._some.set)
             try:
-                async with asyncio.timeout(within_s):
-                    await self._some.wait()
-            except TimeoutError:
-                return False
-        return True
+                await self._some.wait()
+            finally:
+                timer.cancel()
+        return bool(self._waiting)
 
     def remove(self, which: Callable[[Arrival], bool]) -> list[Arrival]:
         """Take out some arrivals, wherever they are."""
@@ -127,5 +128,5 @@ class Inbox:
     def _took(self, count: int, size: int) -> None:
         self._records -= count
         self._bytes -= size
-        if not self._full:
+        if not self.full:
             self._room.set()

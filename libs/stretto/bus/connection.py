@@ -115,6 +115,16 @@ class Connection(Closing):
             raise _closed_error(self.name)
         self._client.send(command)
 
+    def send_later(self, command: bytes) -> None:
+        """The same for what nobody waits for: it goes with the next write, soon."""
+        if self.is_closed:
+            raise _closed_error(self.name)
+        self._client.send_later(command)
+
+    def push(self) -> None:
+        """Write what was sent in this turn of the event loop now: somebody waits for it."""
+        self._client.write_now()
+
     async def publish(
         self,
         subject: str,

@@ -2,10 +2,12 @@
 
 ``CoreClient`` is nats-py's client with these changes:
 
-* its own parser (``Parser``), which hands a message to a *sink*, a plain function, in the same turn
-  of the event loop: no ``Msg`` object, no queue, no task for each subscription;
+* its own parser (``Parser``), which hands a message to a *sink*, a plain function, in the callback
+  in which it arrives: no ``Msg`` object, no queue, no task for each subscription, and no reader
+  between the socket and the parser (``Direct``). nats-py's read loop sees control lines only;
 * ``send`` puts a command into nats-py's pending list and writes once at the end of the turn, with
-  everything else that was sent in that turn: no future and no task switch for each command;
+  everything else that was sent in that turn, or when ``write_now`` is called: no future and no task
+  switch for each command;
 * an error line of the server is reported and, when it is about more than a permission, answered
   with a reconnect: nats-py would close the connection for good;
 * the socket of a try to connect that failed is closed: nats-py would leak it;
@@ -26,7 +28,7 @@ from typing import Any
 from nats import errors
 from nats.aio.client import PING_PROTO, Client, Srv
 from nats.aio.subscription import Subscription
-from nats.aio.transport import WebSocketTransport
+from nats.aio.transport import TcpTransport, WebSocketTransport
 from nats.protocol.parser import PERMISSIONS_ERR
 
 Sink = Callable[[bytes, bytes, bytes, bytes], None]
@@ -36,8 +38,13 @@ Sink = Callable[[bytes, bytes, bytes, bytes], None]
 MAX_LINE_BYTES = 1024 * 1024
 RETRY_RECONNECT_S = 0.5
 
+LATER_S = 0.01
+"""What nobody waits for (acknowledgements, requests for more) goes with the next write, or after
+this time: a write of its own costs us and the server as much as a message."""
+
 _CRLF = b"\r\n"
-_M, _H, _P, _PLUS, _MINUS, _I = b"MHP+-I"
+_M, _H = b"MH"
+_CONTROLS = (b"PONG", b"+OK", b"-ERR", b"INFO")
 
 
 class Parser:
@@ -48,15 +55,37 @@ class Parser:
         self._chunks: list[bytes] = []
         self._have = 0
         self._need = 0
+        self._lines = b""
+        self.direct = False
+        """Whether messages come by `take`: then `parse` is given control lines alone."""
 
     def reset(self) -> None:
         """Forget what was half received: a new connection begins with a new line."""
+        self._lines = b""
+        self._forget_chunks()
+
+    def _forget_chunks(self) -> None:
         self._chunks = []
         self._have = 0
         self._need = 0
 
     async def parse(self, data: bytes = b"") -> None:
-        """Take the next bytes; messages and commands that are complete are handled at once.
+        """Take the next bytes; messages that are complete are handled at once, then the control
+        lines between them.
+
+        Raises:
+            nats.errors.ProtocolError: this is not the NATS protocol.
+        """
+        if self.direct:
+            *lines, self._lines = (self._lines + data).split(_CRLF)
+        else:
+            lines = self.take(data)
+        for line in lines:
+            await self._control(line)
+
+    def take(self, data: bytes) -> list[bytes]:
+        """Take the next bytes: give messages that are complete to their sinks, answer pings, and
+        return the other control lines, which may have to wait for something.
 
         Raises:
             nats.errors.ProtocolError: this is not the NATS protocol.
@@ -65,15 +94,17 @@ class Parser:
             self._chunks.append(data)
             self._have += len(data)
             if self._have < self._need:
-                return  # a large message: do not look at it again before all of it is here
+                return []  # a large message: do not look at it again before all of it is here
             data = b"".join(self._chunks)
-            self.reset()
-        rest = await self._consume(data)
+            self._forget_chunks()
+        controls: list[bytes] = []
+        rest = self._consume(data, controls)
         if rest:
             self._chunks = [rest]
             self._have = len(rest)
+        return controls
 
-    async def _consume(self, buffer: bytes) -> bytes:
+    def _consume(self, buffer: bytes, controls: list[bytes]) -> bytes:
         """Handle all that is complete in the buffer and return the rest."""
         sinks = self._client.sinks
         position, end = 0, len(buffer)
@@ -85,7 +116,13 @@ class Parser:
                 break
             kind = buffer[position]
             if kind not in (_M, _H):
-                await self._control(buffer[position:line_end])
+                line = buffer[position:line_end]
+                if line == b"PING":
+                    self._client.send(b"PONG\r\n")
+                elif line.startswith(_CONTROLS):
+                    controls.append(line)
+                else:
+                    raise errors.ProtocolError
                 position = line_end + 2
                 continue
             words = buffer[position:line_end].split()
@@ -112,16 +149,50 @@ class Parser:
 
     async def _control(self, line: bytes) -> None:
         client = self._client
-        if line == b"PING":
-            client.send(b"PONG\r\n")
-        elif line == b"PONG":
+        if line.startswith(b"PONG"):
             await client._process_pong()
         elif line.startswith(b"-ERR"):
             await client._process_err(line[4:].strip(b" '").decode("utf-8", "replace").lower())
         elif line.startswith(b"INFO"):
             await client.process_info_line(line[4:])
-        elif not line.startswith(b"+OK"):
-            raise errors.ProtocolError
+
+
+class Direct(asyncio.Protocol):
+    """What a socket's transport tells: bytes go to the parser at once, everything else, and the
+    control lines, to the stream reader from which nats-py's read loop reads."""
+
+    def __init__(
+        self, parser: Parser, usual: asyncio.Protocol, reader: asyncio.StreamReader
+    ) -> None:
+        self._parser = parser
+        self._usual = usual
+        self._reader = reader
+
+    def data_received(self, data: bytes) -> None:
+        """Handle messages in this very callback."""
+        try:
+            controls = self._parser.take(data)
+        except errors.ProtocolError as error:
+            self._reader.set_exception(error)  # the read loop raises it, and reconnects
+            return
+        for line in controls:
+            self._reader.feed_data(line + _CRLF)
+
+    def eof_received(self) -> bool | None:
+        """The server sends no more."""
+        return self._usual.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is closed."""
+        self._usual.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The server takes less than we send."""
+        self._usual.pause_writing()
+
+    def resume_writing(self) -> None:
+        """It takes more again."""
+        self._usual.resume_writing()
 
 
 class CoreClient(Client):
@@ -134,6 +205,14 @@ class CoreClient(Client):
         self._on_lost = on_lost
         self._ps: Any = Parser(self)
         self._write_planned = False
+        self._later: asyncio.TimerHandle | None = None
+
+    def send_later(self, command: bytes) -> None:
+        """Send a command with the next write, within LATER_S; kept while cut off."""
+        self._pending.append(command)
+        self._pending_data_size += len(command)
+        if self._later is None and not self._write_planned:
+            self._later = asyncio.get_running_loop().call_later(LATER_S, self.write_now)
 
     def send(self, command: bytes) -> None:
         """Send a command with all others of this turn of the event loop; kept while cut off."""
@@ -149,6 +228,9 @@ class CoreClient(Client):
 
     def write_now(self) -> None:
         """Write what was sent in this turn without waiting for its end."""
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
         if self._status != Client.CONNECTED or self._transport is None or not self._pending:
             return  # nats-py sends what is pending once it has reconnected
         if isinstance(self._transport, WebSocketTransport):
@@ -217,6 +299,31 @@ class CoreClient(Client):
         self._server_info = description
         self._max_payload = description.get("max_payload", self._max_payload)
         await self._process_info(description)
+
+    async def _read_loop(self) -> None:
+        await self._connect_parser()
+        await super()._read_loop()
+
+    async def _connect_parser(self) -> None:
+        """Let the transport give what arrives to the parser, without a reader between, and write
+        without waiting for the end of the event loop's turn."""
+        transport = self._transport
+        self._ps.direct = False
+        if not isinstance(transport, TcpTransport):
+            return
+        reader, writer = transport._io_reader, transport._io_writer
+        assert reader is not None
+        assert writer is not None
+        if reader._buffer:  # type: ignore[attr-defined]
+            # It came with the last line of the handshake; nothing is waited for.
+            for line in self._ps.take(await reader.read(len(reader._buffer))):  # type: ignore[attr-defined]
+                await self._ps._control(line)
+        socket = writer.transport
+        usual = socket.get_protocol()
+        assert isinstance(usual, asyncio.Protocol)
+        socket.set_protocol(Direct(self._ps, usual, reader))
+        socket.set_write_buffer_limits(high=0)
+        self._ps.direct = True
 
     async def _process_op_err(self, e: Exception) -> None:
         if self._status == Client.CONNECTED:

@@ -218,6 +218,10 @@ class Publisher(Closing):
         """Publish encoded messages without acknowledgement; see ``Connection.publish_encoded``."""
         await self._connection.publish_encoded(commands)
 
+    def push(self) -> None:
+        """Write what was published in this turn now; see ``Connection.push``."""
+        self._connection.push()
+
     async def close(self) -> None:
         """Stop; what is out fails. Await your acknowledgements first."""
         if self._closed:

@@ -82,6 +82,11 @@ class PullLoop(Closing):
         group: the priority group of a pinned consumer.
         on_missing: called when stream or consumer is not there; makes it, for instance with
             ``ensure``. Without it the loop waits until somebody else does.
+
+    Attributes:
+        at_once: offered a message in the callback in which it arrives, while the task waits in
+            ``next_batch`` and nothing is before it; a plain, quick function that does not raise,
+            True: it has taken it. Saves the task's turn.
     """
 
     def __init__(
@@ -137,8 +142,12 @@ class PullLoop(Closing):
         self._failures = 0
         self._retry_at = 0.0
 
+        self.at_once: Callable[[Message], bool] | None = None
         self._heard = 0.0
         self._waiter: asyncio.Future[None] | None = None
+        self._wake_at = 0.0
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = 0.0
         self._closed = False
 
     # --- how it is
@@ -213,6 +222,8 @@ class PullLoop(Closing):
             return
         self._closed = True
         self._forget()
+        if self._alarm is not None:
+            self._alarm.cancel()
         await self._drop_inbox()  # first: else they would be given to us again
         for message in self._buffer:
             message.give_back()
@@ -233,12 +244,30 @@ class PullLoop(Closing):
         if self._waiter is not None:
             raise AssertionError("next_batch is called by one task at a time")
         self._waiter = waiter = self._loop.create_future()
-        alarm = self._loop.call_at(until, self._wake)
+        self._wake_at = until
+        if self._alarm is None or self._alarm_at > until:
+            self._set_alarm(until)
         try:
             await waiter
         finally:
-            alarm.cancel()
             self._waiter = None
+
+    def _set_alarm(self, at: float) -> None:
+        """Ring no later than the task wants to be woken. One timer for many waits: to make one for
+        each costs more than the wait of a busy loop."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = self._loop.call_at(at, self._ring)
+        self._alarm_at = at
+
+    def _ring(self) -> None:
+        self._alarm = None
+        if self._waiter is None:
+            return
+        if self._wake_at <= self._loop.time():
+            self._wake()
+        else:
+            self._set_alarm(self._wake_at)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -347,7 +376,9 @@ class PullLoop(Closing):
             return
         if asks.owed == 0:
             self._heard = self._loop.time()
-        self._connection.send(asks.ask(want))
+            self._connection.send(asks.ask(want))
+        else:
+            self._connection.send_later(asks.ask(want))
 
     def _received(self, subject: bytes, reply: bytes, block: bytes, data: bytes) -> None:
         self._heard = self._loop.time()
@@ -355,11 +386,18 @@ class PullLoop(Closing):
             self._ended(subject, block)
         elif reply:
             self._requests.delivered(block)
-            self._buffer.append(Message(subject, reply, block, data, self, self._epoch))
             self._failures = 0
-            if self._waiter is not None:
+            message = Message(subject, reply, block, data, self, self._epoch)
+            if not self._is_taken(message):
+                self._buffer.append(message)
                 self._wake()
             self._top_up()
+
+    def _is_taken(self, message: Message) -> bool:
+        """Whether it was taken at once: not before others, and not while they are handled."""
+        if self.at_once is None or self._buffer or self._waiter is None:
+            return False
+        return not self._waiter.done() and self.at_once(message)
 
     def _ended(self, subject: bytes, block: bytes) -> None:
         meaning, text = self._requests.ended(subject, block)
@@ -396,7 +434,8 @@ class PullLoop(Closing):
         if epoch != self._epoch:
             self._dropped_acks += len(commands)
         elif self._sure and self._is_same_connection():
-            self._connection.send(commands[0] if len(commands) == 1 else b"".join(commands))
+            together = commands[0] if len(commands) == 1 else b"".join(commands)
+            self._connection.send_later(together)
         elif self._closed:
             self._dropped_acks += len(commands)
         else:

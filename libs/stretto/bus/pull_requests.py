@@ -62,8 +62,8 @@ class PullRequests:
         self._subject = f"{API}.CONSUMER.MSG.NEXT.{stream}.{consumer}".encode()
         self._batch = batch
         # One request at a time with a pin: the server serves no other before it knows the pin.
-        self._low = 0 if group is not None else batch // 2
-        self._least = batch // 4
+        self._low = 0 if group is not None else batch // 4
+        self._least = batch // 2
         self._group = group
         self._body: dict[str, object] = {
             "expires": round(expires_s * 1e9),

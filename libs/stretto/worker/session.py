@@ -251,7 +251,7 @@ class Session:
         A message may hold up to `_per_message` attempts. With fewer free slots than that one
         message is asked for all the same: else slots would stay empty while there is work.
         """
-        return max(1, free // self._per_message) if free > 0 else 0
+        return -(-free // self._per_message) if free > 0 else 0
 
     def _set_capacity(self) -> None:
         free = self._profile.slots - self._ledger.running - self._ledger.queued

@@ -47,7 +47,7 @@ def test_a_request_says_how_much_and_for_how_long() -> None:
     }
 
 
-def test_more_is_wanted_when_half_is_used_up_and_it_is_worth_a_request() -> None:
+def test_more_is_wanted_when_most_is_used_up_and_it_is_worth_a_request() -> None:
     made = requests(batch=100)
     assert made.wanted(0) == 0
     assert made.wanted(-5) == 0
@@ -55,11 +55,13 @@ def test_more_is_wanted_when_half_is_used_up_and_it_is_worth_a_request() -> None
     assert made.wanted(1000) == 100
     made.ask(100)
     assert made.wanted(1000) == 0
-    for _ in range(50):
+    for _ in range(74):
         made.delivered(b"")
+    assert made.wanted(1000) == 0
+    made.delivered(b"")
     assert made.wanted(1000) == 100
-    assert made.wanted(25) == 25
-    assert made.wanted(24) == 0
+    assert made.wanted(50) == 50
+    assert made.wanted(49) == 0
 
 
 @given(st.data())
