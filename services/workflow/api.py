@@ -18,7 +18,7 @@ from services.workflow.rows import StoredEvent
 from services.workflow.slots import Slot, public_status
 from services.workflow.step_told import step_told
 from services.workflow.store import Store
-from services.workflow.views import line_view, state
+from services.workflow.views import line_view, never_begun_told, state
 from stretto.bus.queries import read_query, read_run_id
 from stretto.bus.service import Refusal
 from stretto.contracts.answers import MAX_KEYS_TOLD, Controls, LinePage, LinesQuery
@@ -145,8 +145,9 @@ class Api:
         answer = {k: view[k] for k in ("run_id", "namespace", "workflow", "status")}
         answer["pending"] = pending
         answer["controls"] = offered(slot.run, slot.run.touched_us)
-        if "failure" in view:
-            answer["failure"] = view["failure"]
+        if slot.run.failure is not None:
+            answer["failure"] = slot.run.failure
+            answer.update(never_begun_told(slot.run, slot.run.failure))
         return json_encode(answer)
 
     async def controls(self, data: bytes) -> bytes:

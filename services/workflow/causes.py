@@ -47,6 +47,7 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     unbounded: bool = False
     resources: dict[str, int] = {}
     rate_key: str | None = None
+    sent: bool = False
 
 
 def causes(run: Run) -> Iterator[Cause]:
@@ -231,6 +232,7 @@ def _attempt(node: Node, name: str, run_deadline_us: int) -> Cause:
         unbounded=unbounded and not run_deadline_us,
         resources=task.resources,
         rate_key=rate_key_of(node),
+        sent=node.worker is not None and node.status is not NodeStatus.STARTED,
     )
 
 

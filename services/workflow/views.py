@@ -11,6 +11,7 @@ from services.workflow.core.state import Run
 from services.workflow.core.statuses import NodeStatus, Role
 from services.workflow.slots import Slot, public_status
 from stretto.contracts.answers import LineView
+from stretto.contracts.failures import Failure, FailureType
 from stretto.runtime.clock import rfc3339
 
 MAX_STEPS_SHOWN = 10_000
@@ -105,6 +106,16 @@ def _step(node: Node) -> dict[str, object]:
             "completed": node.each.completed,
         }
     return view
+
+
+def never_begun_told(run: Run, failure: Failure) -> dict[str, str]:
+    """The task, and its queue where it names one, that no worker began in time: of a run that
+    failed for that; else nothing."""
+    node = run.nodes.get(failure.step or "") if failure.type == FailureType.QUEUE_TIMEOUT else None
+    task = None if node is None else node.plan.task
+    if task is None or task.route is not None:
+        return {}
+    return {"task": task.name} if task.queue is None else {"task": task.name, "queue": task.queue}
 
 
 def line_view(found: Waited) -> LineView:

@@ -97,6 +97,8 @@ async def explain(asks: Asks, run_id: str) -> dict[str, Any]:
     """
     found = await asks.ask("workflow", "explain", {"run_id": run_id}, dict[str, Any])
     tell_ended(found)
+    if found.get("task") and found.get("failure"):
+        await _tell_never_begun(asks, found)
     out = [cause for cause in found.get("pending", ()) if cause.get("cause") == "attempt"]
     for cause in found.get("pending", ()):
         _remedy(cause)
@@ -203,6 +205,33 @@ def _tell_attempt(cause: dict[str, Any], run_id: str, fleet: Fleet, now: datetim
         cause["sentence"] += _needs(cause.get("resources", {}), fleet)
 
 
+async def _tell_never_begun(asks: Asks, found: dict[str, Any]) -> None:
+    """Say of a run that failed because nobody began a task in time who does that task now."""
+    fleet = await _fleet(asks, found.get("namespace", "default"))
+    if fleet is None:
+        return
+    nobody = _nobody_does(found["task"], found.get("queue"), fleet)
+    if nobody is not None:
+        found["sentence"] += f" Now {nobody}."
+
+
+def _nobody_does(task: str, queue: str | None, fleet: Fleet) -> str | None:
+    """Say that nobody who is present does a task; None: somebody does."""
+    there = fleet.on(queue)
+    where = f" on queue {queue!r}" if queue else ""
+    if not there:
+        return f"no worker is present{where}, so nobody does {task!r}"
+    if any(task in w.tasks or not w.tasks for w in there):
+        return None
+    known = sorted({name for w in there for name in w.tasks})
+    near = difflib.get_close_matches(task, known, n=1)
+    meant = f" (is {near[0]!r} meant?)" if near else ""
+    return (
+        f"no worker that is present{where} knows the task {task!r}{meant}; the "
+        f"{'one there does' if len(there) == 1 else f'{len(there)} there do'} {_names(known)}"
+    )
+
+
 def _needs(demand: dict[str, int], fleet: Fleet) -> str:
     """What an attempt needs of named resources, and how much of that there is."""
     told = []
@@ -218,9 +247,13 @@ def _tell_begun(cause: dict[str, Any], who: str, fleet: Fleet, now: datetime) ->
     """A worker has accepted it, and does not say (yet) that it runs it."""
     name, since = cause["worker"], cause["since"]
     present = any(w.device == name for w in fleet.workers)
-    text = f"{who} worker {name!r} began {cause['task']!r} {_ago(since, now)} ago"
+    if cause.get("sent"):
+        text = f"{who} {cause['task']!r} was sent to {name!r}, which has not said that it began"
+        text += "" if present else " and is not present any more"
+    else:
+        text = f"{who} worker {name!r} began {cause['task']!r} {_ago(since, now)} ago"
+        text += "" if present else " and is not present any more; another worker gets it soon"
     if not present:
-        text += " and is not present any more; another worker gets the attempt soon"
         cause["remedy"] = "`stretto devices` lists who is present."
     cause["sentence"] = f"{text}{_progress(cause)}. {_limit(cause)}"
 
@@ -229,21 +262,11 @@ def _tell_queued(
     cause: dict[str, Any], who: str, task: str, queue: str | None, fleet: Fleet
 ) -> None:
     """Nobody says that he runs it: it waits, or it went out a moment ago."""
-    there = fleet.on(queue)
-    able = [w for w in there if task in w.tasks or not w.tasks]
-    where = f" on queue {queue!r}" if queue else ""
+    text = _nobody_does(task, queue, fleet)
     cause["remedy"] = "`stretto worker FILE` starts a worker."
-    if not there:
-        text = f"no worker is present{where}, so nobody does {task!r}"
-    elif not able:
-        known = sorted({name for w in there for name in w.tasks})
-        near = difflib.get_close_matches(task, known, n=1)
-        meant = f" (is {near[0]!r} meant?)" if near else ""
-        text = (
-            f"no worker that is present{where} knows the task {task!r}{meant}; the "
-            f"{'one there does' if len(there) == 1 else f'{len(there)} there do'} {_names(known)}"
-        )
-    else:
+    if text is None:
+        able = [w for w in fleet.on(queue) if task in w.tasks or not w.tasks]
+        where = f" on queue {queue!r}" if queue else ""
         slots, busy = sum(w.slots for w in able), sum(w.busy for w in able)
         line = fleet.queues.get(queue or able[0].queue or "")
         before = "" if line is None or not line.waiting else f", {line.waiting} attempts are held"

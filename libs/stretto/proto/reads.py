@@ -62,7 +62,9 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     """Of an attempt; left out: any whose workers know the task."""
     attempt: int = 0
     worker: str | None = None
-    """Who has begun the attempt, where that was said."""
+    """Who has begun the attempt, where that was said; or to whom it was `sent`."""
+    sent: bool = False
+    """It was sent to the worker, which has not said that it began."""
     child: str | None = None
     """The run that is waited for."""
     unbounded: bool = False
@@ -80,6 +82,10 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str = "default"
     controls: list[str] = []
     """The commands that the run would carry out now."""
+    task: str | None = None
+    """What nobody began in time, where the run failed for that (`QueueTimeout`)."""
+    queue: str | None = None
+    """The queue that this task names."""
 
 
 class ControlsQuery(msgspec.Struct, frozen=True, kw_only=True):

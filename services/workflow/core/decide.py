@@ -8,7 +8,7 @@ from services.workflow.core import commands as cm
 from services.workflow.core import reuse, rolling
 from services.workflow.core.commands import Rejection, TimerKind
 from services.workflow.core.controlling import control
-from services.workflow.core.failing import attempt_failed, failed
+from services.workflow.core.failing import attempt_failed, failed, never_begun
 from services.workflow.core.following import (
     after_round,
     begin,
@@ -326,9 +326,7 @@ def _timer(run: Run, command: cm.TimerFired, now_us: int) -> Outcome:
         case TimerKind.WAIT if node.status is NodeStatus.WAITING and 0 < node.until_us <= now_us:
             return [_waited(node, now_us)]
         case TimerKind.QUEUE if 0 < node.queue_deadline_us <= now_us and node.status in OUT:
-            limit = node.timeouts.queue_s
-            text = f"expected a worker to begin within {limit} s, but none did"
-            failure = Failure(type=FailureType.QUEUE_TIMEOUT, message=text)
+            failure = Failure(type=FailureType.QUEUE_TIMEOUT, message=never_begun(node))
             return [attempt_failed(run, node, failure, now_us)]
         case TimerKind.ATTEMPT if 0 < node.deadline_us <= now_us and node.status in OUT:
             limit = node.timeouts.run_s

@@ -50,6 +50,20 @@ def handler_for(node: Node, failure: Failure) -> int:
     return -1
 
 
+def never_begun(node: Node) -> str:
+    """Say that nobody has begun an attempt in its time: what was to be done, and by whom."""
+    task = node.work.task
+    what = "" if task is None else f" {task.name!r}"
+    who, place = "worker", ""
+    if task is not None and task.route is not None:
+        who = "device that fits its route"
+    elif task is not None and task.queue is not None:
+        place = f" on queue {task.queue!r}"
+    limit = node.timeouts.queue_s
+    within = "in time" if limit is None else f"within {limit:g} s"  # of another version, perhaps
+    return f"expected a {who} to begin{what}{place} {within}, but none did"
+
+
 def failure_of_items(node: Node) -> Failure:
     """Why a for_each failed: how many of its items, and the first of them."""
     each = node.each

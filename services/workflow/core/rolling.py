@@ -122,8 +122,8 @@ def _why(node: Node, rollout: Rollout) -> Failure:
     first = each.failure
     if first is not None:
         text += f"; the first that failed: {first.message or first.type}"
-    step = None if first is None else first.step
-    return Failure(type=FailureType.ROLLOUT_ABORTED, message=text, retryable=False, step=step)
+    # It is the step that fails, not the first of its items.
+    return Failure(type=FailureType.ROLLOUT_ABORTED, message=text, retryable=False, step=node.path)
 
 
 def progress(node: Node) -> str:

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
-from stretto.client import explaining
+from stretto.client import NotReachable, explaining
 from stretto.client.explaining import Fleet
 from stretto.contracts.answers import QueueView
 from stretto.contracts.public import RunningAttempt
+
+from .canned import CannedBus
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 HELD = QueueView(namespace="default", queue="q", waiting=3)
@@ -55,7 +57,17 @@ def told(fleet: Fleet, **more: Any) -> dict[str, Any]:
         (
             Fleet([], []),
             {"worker": "w"},
-            "worker 'w' began 't.do' 1 h 0 min ago and is not present any more; another worker",
+            "worker 'w' began 't.do' 1 h 0 min ago and is not present any more; another",
+        ),
+        (
+            Fleet([], []),
+            {"worker": "w", "sent": True},
+            "'t.do' was sent to 'w', which has not said that it began and is not present any more.",
+        ),
+        (
+            Fleet([worker("w", "t.do")], []),
+            {"worker": "w", "sent": True},
+            "'t.do' was sent to 'w', which has not said that it began.",
         ),
         (
             Fleet([worker("w", "t.do")], []),
@@ -117,3 +129,31 @@ def test_what_waits_for_a_person_says_what_the_person_can_do(
     cause["step"] = "a"
     explaining._remedy(cause)
     assert cause.get("remedy") == remedy
+
+
+@pytest.mark.parametrize(
+    ("present", "more"),
+    [
+        ([], " Now no worker is present, so nobody does 't.do'."),
+        ([worker("w", "t.dot")], " Now no worker that is present knows the task 't.do' (is"),
+        ([worker("w", "t.do")], ""),
+        (NotReachable("x", "nobody"), ""),
+    ],
+)
+async def test_who_does_what_nobody_began_in_time_is_told_as_it_is_now(
+    present: Any, more: str
+) -> None:
+    devices = present if isinstance(present, Exception) else {"devices": present}
+    failure = {"type": "QueueTimeout", "message": "none did", "step": "a"}
+    bus = CannedBus(
+        {
+            "workflow.explain": {"status": "failed", "failure": failure, "task": "t.do"},
+            "execution.devices": devices,
+            "execution.queues": {"queues": []},
+        }
+    )
+
+    said = (await explaining.explain(bus.asks(), RUN))["sentence"]
+
+    assert said.startswith(f"Step 'a' failed: QueueTimeout: none did.{more}")
+    assert more or said.endswith("none did.")

@@ -6,6 +6,8 @@ from services.workflow.core import commands as cm
 from services.workflow.core.commands import TimerKind
 from services.workflow.core.effects import Dispatch, Timer, Withdraw, open_effects
 from services.workflow.core.statuses import NodeStatus, RunPhase
+from services.workflow.views import never_begun_told
+from stretto.contracts.failures import Failure
 from stretto.contracts.graph import Compensation
 from stretto.contracts.public import ControlRequest
 from tests.unit.workflow.builders import (
@@ -257,3 +259,30 @@ def test_replay_of_failures_and_compensations_gives_the_same_run() -> None:
     story.complete("a").decided("b", items=[b"1", b"2"]).fail("b[0]").complete("a~compensate")
     assert story.run.phase is RunPhase.FAILED
     assert facts(story.replayed()) == facts(story.run)
+
+
+@pytest.mark.parametrize(
+    ("plan", "text"),
+    [
+        (task("a", timeouts=Timeouts(queue_s=5.0)), "a worker to begin 'do.a' within 5 s"),
+        (
+            task("a", task=TaskPlan(name="x", queue="q"), timeouts=Timeouts(queue_s=0.5)),
+            "a worker to begin 'x' on queue 'q' within 0.5 s",
+        ),
+        (
+            task("a", task=TaskPlan(name="x", route=ASK), timeouts=Timeouts(queue_s=5)),
+            "a device that fits its route to begin 'x' within 5 s",
+        ),
+    ],
+)
+def test_what_nobody_began_in_time_is_named(plan: StepPlan, text: str) -> None:
+    story = Story(graph(plan))
+
+    story.fire(story.last(Timer))
+
+    assert story.run.failure is not None
+    assert story.run.failure.message == f"expected {text}, but none did"
+    told = never_begun_told(story.run, story.run.failure)
+    assert told.get("task") == (None if "device" in text else story.run.nodes["a"].work.task.name)  # type: ignore[union-attr]
+    assert told.get("queue") == ("q" if "queue" in text else None)
+    assert never_begun_told(story.run, Failure(type="Boom", step="a")) == {}

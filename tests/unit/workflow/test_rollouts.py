@@ -26,6 +26,7 @@ def test_a_rollout_over_200_devices_of_which_a_tenth_fail_stops_at_the_threshold
 
     assert run.status == "failed"
     assert run.failure is not None and run.failure.type == "RolloutAborted"
+    assert run.failure.step == "install", "the step has failed, not one of its devices"
     message = run.failure.message
     assert "5 of the 80 devices of wave 3 of 4 failed, and 95 % of a wave must succeed" in message
     assert "(d-029, d-039, d-049, d-059, d-069)" in message
