@@ -23,6 +23,7 @@ process    one service process: started, watched until it answers, stopped
 keeping    a process that ended is started again, later and later when it keeps ending
 stack      all of it, in order: servers, services, and back
 ready_file where everything is, for programs
+claims     the usual ports, of which each has one taker at a time
 ports      which ports were had, for the next start
 log_view   the logs of all services as they grow
 traces     an OTLP receiver and a small store of spans

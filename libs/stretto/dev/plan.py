@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stretto.dev.claims import claim
 from stretto.testkit.ports import free_port, is_free
 
 DEFAULT_DATA = Path(".stretto")
@@ -125,6 +126,7 @@ class Endpoints:
 
 def port_near(usual: int, before: int | None = None) -> int:
     """Return the port that was had before, else the usual one, or a free one when somebody has
-    them."""
-    wanted = (port for port in (before, usual) if port is not None)
-    return next((port for port in wanted if is_free(port)), None) or free_port()
+    them, or is about to."""
+    if before not in (None, usual) and is_free(before):  # one of many: nobody else wants just that
+        return before
+    return usual if is_free(usual) and claim(usual) else free_port()

@@ -1,10 +1,15 @@
 """A stack takes the ports that it had before, and says which it could not have again."""
 
+import os
 import socket
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from stretto.dev import claims
 from stretto.dev.plan import Endpoints, port_near
 from stretto.dev.ports import FILE_NAME, Ports, moved, ports_of, read_ports, write_ports
 from stretto.dev.traces import TraceReceiver, receiver
@@ -26,6 +31,39 @@ def test_what_cannot_be_read_is_not_known(tmp_path: Path, content: bytes | None)
         (tmp_path / FILE_NAME).write_bytes(content)
 
     assert read_ports(tmp_path) == Ports()
+
+
+@pytest.fixture(autouse=True)
+def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep the locks of ports here; none is held before a test."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(claims, "_held", {})
+    return tmp_path
+
+
+def test_a_port_that_another_process_has_chosen_is_passed_over(locks: Path) -> None:
+    usual = free_port()
+    code = f"from stretto.dev.claims import claim; print(claim({usual}), flush=True); input()"
+    other = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env=os.environ | {"TMPDIR": str(locks)},
+    )  # fmt: skip
+    assert other.stdin is not None and other.stdout is not None
+    with other:
+        assert other.stdout.readline() == "True\n"
+        assert port_near(usual) != usual
+        other.stdin.close()
+
+    assert port_near(usual) == usual, "it has ended"
+    assert port_near(usual) == usual, "it is ours, as long as nobody listens"
+
+
+def test_where_no_lock_can_be_had_a_listener_decides(
+    locks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(locks / "nowhere"))
+
+    assert port_near(port := free_port()) == port
 
 
 def test_the_port_of_before_comes_first_then_the_usual_one_then_any() -> None:
