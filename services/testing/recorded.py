@@ -123,10 +123,9 @@ def _take(recorded: Recorded, event: ev.Event, fact: Fact) -> None:
         case ev.RunMigrated():
             recorded.migrations.append((fact.seq, event))
         case ev.RunQueued():
-            if recorded.standing is None:
-                recorded.standing = Standing(
-                    line=event.line, key=event.key, limit=event.limit, admitted=False
-                )
+            recorded.standing = recorded.standing or Standing(
+                line=event.line, key=event.key, limit=event.limit, admitted=False
+            )
         case ev.RunAdmitted():
             if recorded.standing is None:
                 recorded.standing = Standing(

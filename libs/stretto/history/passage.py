@@ -144,8 +144,8 @@ def _of_step(step: StepPassage, fact: Fact) -> None:
     match kind:
         case "scheduled":
             step.status, step.attempts, step.task = "scheduled", data["attempt"], data.get("task")
-            if data.get("input") is not None:
-                step.input = data["input"]
+            given = data.get("input")
+            step.input = step.input if given is None else given
         case "chosen":
             step.branch, step.then = data["branch"], list(data.get("then", ()))
         case "failed":

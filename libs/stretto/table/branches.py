@@ -103,8 +103,7 @@ class CompiledBranches:
         for part in self.parts:
             match part:
                 case Whole(number):
-                    if self._one(number, scope):
-                        found = number
+                    found = number if self._one(number, scope) else _NONE
                 case Chain():
                     found = self._of_chain(part, scope)
                 case _:

@@ -247,9 +247,11 @@ def roll(run: Run, event: RollEvent, at_us: int) -> None:
             rollout.paused = True
             rollout.since_us = at_us
             rollout.until_us = micros(event.until)
-            if event.signal is not None:
+            if event.signal is None:
+                each_todo(run, node)
+            else:
                 signals.listen_for_wave(run, node, event.signal)
-                return
+            return
         case ev.RolloutAdvanced():
             _deaf(run, node, rollout, arrived=event.signal is not None)
             rollout.advance()
