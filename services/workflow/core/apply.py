@@ -90,11 +90,10 @@ def _apply_inside(run: Run, event: ev.Event, seq: int, at_us: int) -> None:
             node.output, node.round = node.round.output, None
             node.finishing = False
             node.until_us = micros(event.at)
-            if event.at is None:
+            waits = event.at is not None
+            if not waits:
                 run.todo[node.path] = None
-                _enter(run, node, NodeStatus.OPEN, at_us)
-            else:
-                _enter(run, node, NodeStatus.WAITING, at_us)
+            _enter(run, node, NodeStatus.WAITING if waits else NodeStatus.OPEN, at_us)
         case ev.StepSignalled(asked=True):
             node = _begin(run, event.step, at_us)
             node.candidate = event.index

@@ -9,7 +9,7 @@ import pytest
 from services.workflow import definitions, known_texts, registry
 from services.workflow.known_texts import Known, KnownTexts
 from stretto.contracts import subjects
-from stretto.definition import Loaded, load
+from stretto.definition import Definition, Loaded, compile_graph, load
 from tests.integration.workflow.definitions import ONE
 from tests.integration.workflow.world import World, eventually, until
 
@@ -88,12 +88,14 @@ async def test_a_definition_that_nobody_heard_live_is_registered_from_the_stream
 async def test_a_definition_that_meets_a_fault_is_refused_and_harms_nobody(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> object:
-        raise RecursionError("too deep for us")
+    # Whenever it is looked at: what is refused here waits in the stream as well.
+    def compiled(definition: Definition, *rest: Any) -> object:
+        if "toil" not in str(definition):
+            raise RecursionError("too deep for us")
+        return compile_graph(definition, *rest)
 
-    with monkeypatch.context() as patch:
-        patch.setattr("services.workflow.registry.compile_graph", broken)
-        answer = await world.define(ONE)
+    monkeypatch.setattr("services.workflow.registry.compile_graph", compiled)
+    answer = await world.define(ONE)
 
     assert answer["rejected"]["code"] == "definition_fault"
     assert (await world.define(ONE.replace("task: work", "task: toil")))["version"] == 1
