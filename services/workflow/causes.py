@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from services.workflow.core.approvals import deciders
 from services.workflow.core.decide import total_deadline_us
 from services.workflow.core.effects import rate_key_of
 from services.workflow.core.nodes import Node
@@ -161,9 +162,7 @@ def cause_of(node: Node, run_deadline_us: int = 0) -> Cause | None:
             cause = _cause(node, "signal", "person", text, total_deadline_us(node))
             return msgspec.structs.replace(cause, signal=signal)
         case NodeStatus.WAITING if node.plan.approval is not None:
-            plan = node.plan.approval
-            by = plan.by + (plan.escalate_to if node.escalated else ())
-            text = f"{name} waits for the approval of {', '.join(by) or 'anybody'}."
+            text = f"{name} waits for the approval of {', '.join(deciders(node)) or 'anybody'}."
             return _cause(node, "approval", "person", text, total_deadline_us(node))
         case NodeStatus.WAITING:
             return _cause(node, "timer", "timer", f"{name} waits for its time.", node.until_us)

@@ -90,6 +90,10 @@ def _limited(data: dict[str, Any]) -> str:
         keyed.append(f"has the priority {data['priority']}")
     if data.get("escalate_s") is not None:
         keyed.append(f"is escalated after {data['escalate_s']:g} s")
+    if data.get("by"):
+        keyed.append(f"is decided by {', '.join(data['by'])}")
+    if data.get("escalate_to"):
+        keyed.append(f"is escalated to {', '.join(data['escalate_to'])}")
     return ", ".join([*(limits if said or not keyed else []), *keyed])
 
 

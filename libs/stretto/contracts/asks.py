@@ -84,6 +84,8 @@ POLICY_CONCURRENCY = "concurrency"
 
 POLICY_ESCALATE = "escalate"
 
+POLICY_PEOPLE = "people"
+
 POLICY_CACHE = "cache"
 
 POLICY_RATE = "rate"

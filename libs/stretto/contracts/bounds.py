@@ -18,5 +18,8 @@ MAX_KEY_CHARS = 256
 MAX_LABEL_CHARS = 1_000
 """Labels are indexed for search; they are not a place for data."""
 
+MAX_PEOPLE = 100
+"""Names in an approval: they are said in each sentence that tells what it waits for."""
+
 MIN_HEARTBEAT_S = 0.1
 """Heartbeats more often than this cost more than they tell."""

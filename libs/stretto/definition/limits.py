@@ -28,9 +28,6 @@ MAX_ROUNDS = 10_000
 MAX_HANDLERS = 100
 """Handlers of one `catch`: they are tried one after the other."""
 
-MAX_PEOPLE = 100
-"""Names of who may approve a step."""
-
 MAX_NAME_CHARS = MAX_SUBJECT_TOKEN_CHARS
 """Names become parts of subjects, consumer names, span names and columns of lists."""
 

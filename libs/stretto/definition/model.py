@@ -259,7 +259,8 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
     `template` is filled in when the step runs and is its output (or what it waits for, what a child
     is given, or how it fails); `task` is the work it asks for; `cases` are its ways out; `inside`
     are the steps of a group, or of each round with `repeat`; `total` limits the whole step;
-    `escalate`: after how long an approval is escalated, where an expression says it.
+    `escalate`: after how long an approval is escalated, where an expression says it; `people`: who
+    may decide (`by`, `to`), where expressions do.
     """
 
     template: Located[Node] | None = None
@@ -274,6 +275,7 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
     table: TableText | None = None
     total: float | Expression | None = None
     escalate: Expression | None = None
+    people: dict[str, Located[Node]] = {}
 
 
 class DevicesText(msgspec.Struct, frozen=True, kw_only=True):

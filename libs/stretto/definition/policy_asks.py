@@ -5,6 +5,7 @@ import msgspec
 from stretto.contracts.asks import (
     POLICY_ESCALATE,
     POLICY_LABELS,
+    POLICY_PEOPLE,
     POLICY_PRIORITY,
     POLICY_RETRY,
     POLICY_TIMEOUT,
@@ -12,14 +13,25 @@ from stretto.contracts.asks import (
 from stretto.definition.expressions import Expressions, Template
 from stretto.definition.mistakes import Report
 from stretto.definition.model import Expression, StepText
-from stretto.definition.nodes import Path
+from stretto.definition.nodes import Node, Scalar
 from stretto.definition.references import Gathering
 from stretto.definition.shapes import Located
 from stretto.expression import Kind
 
 _NUMBER = frozenset({Kind.NUMBER})
 _DURATION = frozenset({Kind.NUMBER, Kind.STRING})
-_NUMBERS = frozenset({"max_attempts", "backoff", "jitter", "priority"})
+_NAMES = frozenset({Kind.STRING, Kind.LIST})
+_WANTED = dict.fromkeys(("max_attempts", "backoff", "jitter", "priority"), _NUMBER) | {
+    "by": _NAMES,
+    "to": _NAMES,
+}
+"""What a field can be; the others are durations."""
+
+_WORDS = {
+    _NUMBER: "a number",
+    _DURATION: "a duration (a text like 30s, or a number)",
+    _NAMES: "a name or a list of names",
+}
 
 
 def policy_asks(
@@ -32,6 +44,7 @@ def policy_asks(
     for name, fields in (
         (POLICY_RETRY, step.retry.asked()),
         (POLICY_TIMEOUT, _timeouts(step, plain)),
+        (POLICY_PEOPLE, step.body.people),
     ):
         parts: list[bytes] = []
         for field, expression in fields.items():
@@ -80,25 +93,18 @@ def key_of(step: StepText, expressions: Expressions, into: Gathering) -> Templat
 
 
 def _template(
-    field: str, expression: Expression, expressions: Expressions, into: Gathering, report: Report
+    field: str, said: Located[Node], expressions: Expressions, into: Gathering, report: Report
 ) -> bytes | None:
-    node, _, path = expression
+    node, _, path = said
     template = expressions.template(node, path, into)
     if template is None:
         return None
-    kinds = expressions.kinds(node, into)
-    wanted = _NUMBER if field in _NUMBERS else _DURATION
+    # Of a list each of whose parts may be an expression nothing is known before the step runs.
+    kinds = expressions.kinds(node, into) if isinstance(node, Scalar) else frozenset()
+    wanted = _WANTED.get(field, _DURATION)
     if kinds and not kinds & wanted:
-        _refuse(wanted, kinds, expression, path, report)
+        got = " or ".join(sorted(kinds))
+        text = f"expected {_WORDS[wanted]}, but the expression gives a {got}"
+        report.mistake(node, path, "wrong_type", text)
         return None
     return template.json
-
-
-def _refuse(
-    wanted: frozenset[Kind], kinds: frozenset[str], at: Expression, path: Path, report: Report
-) -> None:
-    what = "a number" if wanted == _NUMBER else "a duration (a text like 30s, or a number)"
-    got = " or ".join(sorted(kinds))
-    report.mistake(
-        at.node, path, "wrong_type", f"expected {what}, but the expression gives a {got}"
-    )

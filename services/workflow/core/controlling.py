@@ -3,6 +3,7 @@
 import msgspec
 
 from services.workflow.core import lines, returning, rolling
+from services.workflow.core.approvals import deciders
 from services.workflow.core.commands import Rejection
 from services.workflow.core.failing import failed
 from services.workflow.core.following import next_try
@@ -133,10 +134,8 @@ def _approval(run: Run, request: ControlRequest) -> Outcome:
             message=f"expected one step that waits for approval, but {which}",
         )
     node = waiting[0]
-    plan = node.plan.approval
-    assert plan is not None
-    allowed = plan.by + (plan.escalate_to if node.escalated else ())
-    if plan.by and request.by not in allowed:
+    allowed = deciders(node)
+    if allowed and request.by not in allowed:
         return Rejection(
             code="not_allowed",
             message=f"expected one of {', '.join(allowed)} to decide about {node.path!r}, but "

@@ -6,6 +6,7 @@ import msgspec
 
 from services.workflow.core import commands as cm
 from services.workflow.core import reuse, rolling
+from services.workflow.core.approvals import escalated_to
 from services.workflow.core.commands import Rejection, TimerKind
 from services.workflow.core.controlling import control
 from services.workflow.core.failing import attempt_failed, failed, never_begun
@@ -340,7 +341,7 @@ def _timer(run: Run, command: cm.TimerFired, now_us: int) -> Outcome:
         case TimerKind.WAVE if rolling.is_due(node, now_us):
             return [rolling.goes_on(node) or begin_item(run, node, now_us)]
         case TimerKind.ESCALATE if not node.escalated and node.plan.approval is not None:
-            return [ev.StepEscalated(step=node.path, to=list(node.plan.approval.escalate_to))]
+            return [ev.StepEscalated(step=node.path, to=list(escalated_to(node)))]
         case _:
             return stale
 

@@ -12,6 +12,7 @@ from stretto.contracts.admission import MAX_PRIORITY
 from stretto.contracts.asks import (
     POLICY_CACHE,
     POLICY_ESCALATE,
+    POLICY_PEOPLE,
     POLICY_PRIORITY,
     POLICY_RATE,
     POLICY_RETRY,
@@ -21,12 +22,14 @@ from stretto.contracts.bounds import (
     MAX_ATTEMPTS,
     MAX_BACKOFF,
     MAX_DURATION_S,
+    MAX_PEOPLE,
     MIN_DURATION_S,
     MIN_HEARTBEAT_S,
 )
 from stretto.contracts.durations import parse_duration
 from stretto.contracts.failures import Failure, FailureType
 from stretto.contracts.graph import Retry, Timeouts
+from stretto.contracts.subjects import MAX_NAME_CHARS
 
 _decode = msgspec.json.Decoder().decode
 _SHOWN_CHARS = 80
@@ -40,6 +43,7 @@ def limits_of(node: Node, values: dict[str, bytes]) -> ev.StepLimited | Failure 
     """The event that records what was worked out for a node; the failure where that does not fit;
     None where nothing was."""
     retry = timeouts = priority = escalate_s = None
+    people: dict[str, list[str]] = {}
     try:
         if POLICY_RETRY in values:
             retry = _retry(node.work.retry, _decode(values[POLICY_RETRY]))
@@ -51,6 +55,9 @@ def limits_of(node: Node, values: dict[str, bytes]) -> ev.StepLimited | Failure 
             escalate_s = _duration(
                 "approval.escalate.after", _decode(values[POLICY_ESCALATE]), MIN_DURATION_S
             )
+        if POLICY_PEOPLE in values:
+            said = _decode(values[POLICY_PEOPLE])
+            people = {name: _people(f"approval.{name}", said[name]) for name in said}
     except _Wrong as wrong:
         return Failure(type=FailureType.EXPRESSION, message=str(wrong), retryable=False)
     key, rate_key = _key("cache.key", POLICY_CACHE, values), _key("rate.key", POLICY_RATE, values)
@@ -66,8 +73,29 @@ def limits_of(node: Node, values: dict[str, bytes]) -> ev.StepLimited | Failure 
         escalate_s=escalate_s,
         cache_key=key,
         rate_key=rate_key,
+        by=people.get("by", []),
+        escalate_to=people.get("to", []),
     )
     return None if event == ev.StepLimited(step=node.path) else event
+
+
+def _people(place: str, value: Any) -> list[str]:
+    """Names: a text, or a list of texts, in which an expression may have given a list."""
+    parts = value if isinstance(value, list) else [value]
+    found: list[str] = []
+    for part in parts:
+        found += part if isinstance(part, list) else [part]
+    wrong = [each for each in found if not isinstance(each, str) or not each]
+    if wrong or not found:
+        # Nobody would be anybody.
+        raise _Wrong(f"{place}: expected names of people, but got {_shown(value)}")
+    longest = max(map(len, found))
+    if len(found) > MAX_PEOPLE or longest > MAX_NAME_CHARS:
+        raise _Wrong(
+            f"{place}: expected at most {MAX_PEOPLE} names of at most {MAX_NAME_CHARS} characters, "
+            f"but got {len(found)} of up to {longest}"
+        )
+    return found
 
 
 def _key(place: str, policy: str, values: dict[str, bytes]) -> str | Failure | None:

@@ -12,7 +12,7 @@ EXPRESSIONS = (
 workflow: w
 labels: {site: "${{ input.site }}"}
 steps:
-  a: {approval: {by: ["${{ input.boss }}"]}}
+  a: {task: t, retry: {only: ["${{ input.boss }}"]}}
   b: {task: t, queue: "q-${{ input.site }}"}
   c: {task: t, route: {otherwise: [{fail: "nobody at ${{ input.site }}"}]}}
   d: {task: t, route: {prefer: {weighted: 3}}}
@@ -23,8 +23,9 @@ steps:
                 "constant: no expression can stand here"
             ),
             (
-                '4:23: steps.a.approval.by[0]: expected a name, but got "${{ input.boss }}"; '
-                "write a constant: no expression can stand here"
+                "4:31: steps.a.retry.only[0]: expected a type of failure (letters, digits and "
+                '_ . -, a letter first), but got "${{ input.boss }}"; write a constant: no '
+                "expression can stand here"
             ),
             (
                 "5:23: steps.b.queue: expected the name of a queue (a–z, 0–9, - and _, not "

@@ -174,6 +174,7 @@ steps:
   a: {approval: {by: a, timeout: 1h, escalate: {after: 2h, to: [b]}}}
   b: {approval: {escalate: {after: 2h, to: [b]}}}
   c: {approval: yes}
+  d: {approval: {by: "${{ 1 + 1 }}", escalate: {after: 1h, to: ["${{ input.x }}", 3]}}}
 """,
         (
             "3:48: steps.a.approval.escalate: expected an escalation before the timeout of 3600 "
@@ -183,6 +184,10 @@ steps:
             "5:17: steps.c.approval: expected an approval (a mapping; {} where anybody may "
             "decide), "
             'but got "yes"',
+            "6:22: steps.d.approval.by: expected a name or a list of names, but the expression "
+            "gives a number",
+            "6:83: steps.d.approval.escalate.to[1]: expected a name, but got the integer 3; write "
+            '"3" in quotes',
         ),
     ),
     Broken(

@@ -3,6 +3,7 @@
 import pytest
 
 from services.testing import Fails, Held, TestedRun, World
+from services.workflow.causes import causes
 from services.workflow.core.effects import rate_key_of
 from stretto.contracts.events import StepLimited
 from stretto.contracts.graph import Retry, Timeouts
@@ -242,6 +243,55 @@ def test_an_approval_may_take_as_long_and_is_escalated_as_soon_as_the_input_says
     assert first.status == "completed"
     assert second.failure is not None and second.failure.type == "RunTimeout"
     assert second.at("run.failed") == 3600
+
+
+def asked(by: str, to: str = "[]") -> World:
+    return World(
+        HEAD + f"steps:\n  a:\n    approval:\n      by: {by}\n"
+        f"      escalate: {{after: 60s, to: {to}}}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("by", "told"),
+    [
+        ('"${{ input.owner }}"', "ann"),
+        ('"${{ [input.owner, input.second] }}"', "ann, ben"),
+        ('[ops, "${{ input.team }}", "x-${{ input.owner }}"]', "ops, cleo, dan, x-ann"),
+    ],
+)
+def test_who_may_approve_is_as_the_input_says(by: str, told: str) -> None:
+    world = asked(by, '"${{ input.team }}"')
+    run = world.start(value={"owner": "ann", "second": "ben", "team": ["cleo", "dan"]})
+    [waits] = causes(run.run)
+    world.control(run, "approve", by="eve")
+    world.advance(61)
+    [later] = causes(run.run)
+    world.control(run, "approve", by="dan")
+
+    assert waits.sentence == f"Step 'a' waits for the approval of {told}."
+    assert run.rejections[0].code == "not_allowed"
+    assert later.sentence == f"Step 'a' waits for the approval of {told}, cleo, dan."
+    assert run.status == "completed"
+
+
+def test_constants_hold_where_no_expression_says_otherwise() -> None:
+    world = asked("[ann]", '["${{ input.boss }}"]')
+    run = world.start(value={"boss": "lead"})
+
+    assert "the approval of ann." in next(iter(causes(run.run))).sentence
+    world.advance(61)
+    assert "the approval of ann, lead." in next(iter(causes(run.run))).sentence
+
+
+@pytest.mark.parametrize(
+    "said", [None, "", [], 7, [7], ["ann", ""], {"a": 1}, ["x"] * 101, ["x" * 500]]
+)
+def test_an_approval_by_nobody_is_not_one_by_anybody(said: object) -> None:
+    run = asked('"${{ input.who }}"').start(value={"who": said})
+
+    assert run.failure is not None and run.failure.type == "ExpressionError"
+    assert "approval.by: expected" in run.failure.message
 
 
 @pytest.mark.parametrize("said", ["soon", 0, None, True])

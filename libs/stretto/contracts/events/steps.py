@@ -59,6 +59,10 @@ class StepLimited(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The key under which what the step gives is kept and looked for."""
     rate_key: str | None = None
     """The key for whose rate the step's attempts count."""
+    by: list[str] = []
+    """Of an approval: who may decide."""
+    escalate_to: list[str] = []
+    """Of an approval: who may decide, too, when it is escalated."""
 
 
 class StepLabelled(Event, frozen=True, kw_only=True, omit_defaults=True):
