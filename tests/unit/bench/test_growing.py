@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -9,6 +10,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from stretto.bench.growing import __main__ as command
+from stretto.bench.growing import cases
 from stretto.bench.growing.cases import (
     CASES,
     SMALL,
@@ -36,6 +38,24 @@ def test_a_slower_machine_does_not_make_work_dearer() -> None:
     assert spent.dearer == 1.5
     unknown = less_done("open", "a lot", Found(1000, 0.0), Found(500, 2.0))
     assert unknown.dearer == 2.0
+
+
+@pytest.mark.parametrize(
+    ("large_ms", "told"), [(2.0, "100 MB a second of CPU; pace 1.00, 1.00 ms"), (1.0, "pace ")]
+)
+async def test_a_large_payload_is_told_by_its_bytes_where_it_costs_anything(
+    monkeypatch: pytest.MonkeyPatch, large_ms: float, told: str
+) -> None:
+    costs = [Found(1.0, 1.0), Found(large_ms, 1.0)]
+
+    async def measured(*_: object) -> Found:
+        return costs.pop(0)
+
+    monkeypatch.setattr(cases, "_cpu_ms", measured)
+    found = await cases.payload(cast(Any, None), SMALL)
+
+    assert found.dearer == large_ms
+    assert found.note.startswith(told)
 
 
 def test_a_closed_run_has_its_events_in_order() -> None:

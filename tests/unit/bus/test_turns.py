@@ -47,6 +47,22 @@ async def test_who_gives_up_its_turn_before_it_came_costs_nobody_else_the_place(
         (await sent).exception()
 
 
+async def test_room_that_nobody_waits_for_any_more_is_left() -> None:
+    publisher, wire = full()
+    await publisher.send("a", b"1")
+    waiting = [asyncio.create_task(publisher.send("a", b"%d" % n)) for n in (2, 3)]
+    await asyncio.sleep(0)
+    for each in waiting:
+        each.cancel()
+    await asyncio.wait(waiting)
+
+    await answer(wire)
+
+    assert not publisher._room
+    await asyncio.wait_for(publisher.send("a", b"4"), 10)
+    await publisher.close()
+
+
 async def test_who_is_cancelled_when_its_turn_has_come_gives_it_to_the_next() -> None:
     publisher, wire = full()
     await publisher.send("a", b"1")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,6 +26,7 @@ from stretto.cli.template_files import ask
 from stretto.client import Rejected
 from stretto.client.decisions import Decision
 from stretto.client.migrations import MigrationReport
+from stretto.conformance.findings import Finding, Report, kept, warning
 from stretto.contracts.answers import Stats
 from stretto.contracts.decisions import Explained
 from stretto.contracts.public import Controlled, Defined
@@ -323,10 +325,10 @@ def test_a_worker_that_is_begun_anew_when_its_files_change_is_told_where_they_ar
     assert "looking at the files in" in done.stderr
 
 
-def test_a_worker_that_runs_already_is_tried_on_its_own_bus(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    reached: list[Any] = []
+@pytest.fixture
+def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A worker that keeps one rule and half of another; where and as what it was tried."""
+    reached: list[str] = []
 
     @asynccontextmanager
     async def bus() -> AsyncIterator[str]:
@@ -336,17 +338,41 @@ def test_a_worker_that_runs_already_is_tried_on_its_own_bus(
         reached.append(url)
         return bus()
 
-    async def check(_connection: object, target: Any, _say: object) -> Any:
+    async def check(_connection: object, target: Any, say: Callable[[Finding], None]) -> Report:
         reached.append(target.queue)
-        return SimpleNamespace(conforms=True)
+        report = Report(
+            worker="w",
+            place=target.queue,
+            findings=[kept("results", "it answers"), warning("accept", "it is slow", "Say so.")],
+        )
+        for finding in report.findings:
+            say(finding)
+        return report
 
     monkeypatch.setattr(check_module, "connect", connect)
     monkeypatch.setattr(check_module, "check_worker", check)
-    monkeypatch.setattr(check_module, "_conclude", lambda _report: None)
+    return reached
 
-    done = CliRunner().invoke(
-        commands, ["check-worker", "--queue", "payments", "--nats", "nats://there:1"]
-    )
+
+CHECK = ("check-worker", "--queue", "payments", "--nats", "nats://there:1")
+
+
+def test_a_worker_that_runs_already_is_tried_on_its_own_bus(tried: list[str]) -> None:
+    done = CliRunner().invoke(commands, [*CHECK])
 
     assert done.exit_code == 0, done.output
-    assert reached == ["nats://there:1", "payments"]
+    assert tried == ["nats://there:1", "payments"]
+    first, second, remedy, *_, last = done.output.splitlines()
+    assert first.endswith("results: it answers") and second.endswith("accept: it is slow")
+    assert remedy == "    Say so."
+    assert last == "w (payments) keeps the protocol"
+
+
+@pytest.mark.usefixtures("tried")
+def test_what_a_worker_keeps_is_told_in_json_alone() -> None:
+    done = CliRunner().invoke(commands, [*CHECK, "--json"])
+
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.output)
+    assert told["conforms"] is True
+    assert [each["rule"] for each in told["report"]["findings"]] == ["results", "accept"]

@@ -1,5 +1,6 @@
 """The ready file and the logs."""
 
+import asyncio
 import json
 import os
 from pathlib import Path
@@ -82,6 +83,30 @@ def test_a_line_without_end_does_not_hold_up_the_rest(
     (tmp_path / "one.log").write_text("123456\n")
     assert view.new_lines() == [("one", "1234")]
     assert view.new_lines() == [("one", "56")]
+
+
+async def test_lines_are_shown_as_they_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stretto.dev.log_view.LOOK_EVERY_S", 0.0)
+    view, log = LogView(tmp_path), tmp_path / "one.log"
+    log.write_text("a\n")
+    shown: list[tuple[str, str]] = []
+
+    class Enough(Exception):
+        """Two lines were shown."""
+
+    def show(name: str, line: str) -> None:
+        shown.append((name, line))
+        if len(shown) == 2:
+            raise Enough
+        with log.open("a") as writing:
+            writing.write("b\n")
+
+    with pytest.raises(Enough):
+        await asyncio.wait_for(view.follow(show), 10)
+
+    assert shown == [("one", "a"), ("one", "b")]
 
 
 def test_a_large_log_is_put_aside_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
