@@ -57,7 +57,7 @@ _HABITS: Mapping[str, str] = {
     "lower": "lowerAscii", "toLowerCase": "lowerAscii", "upper": "upperAscii",
     "toUpperCase": "upperAscii", "strip": "trim", "any": "exists", "every": "all",
     "coalesce": "default", "and": "&&", "or": "||", "not": "!", "=": "==", "===": "==",
-    "is": "==",
+    "is": "==", "range": "lists.range",
 }  # fmt: skip
 """What other languages call what is here, too."""
 

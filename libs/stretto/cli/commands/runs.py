@@ -10,6 +10,7 @@ from typing import Any
 import click
 from rich.markup import escape
 
+from stretto.cli.alike import alike
 from stretto.cli.calling import Call, bus_command
 from stretto.cli.decision_story import decision_lines, place_lines
 from stretto.cli.labels import labels_of
@@ -27,6 +28,7 @@ from stretto.cli.printing import (
     table,
 )
 from stretto.cli.run_ids import run_of
+from stretto.cli.shortened import Shown, shortened
 from stretto.cli.step_story import failure_line
 from stretto.client import Client, NotReachable, Rejected, Run
 from stretto.contracts.answers import (
@@ -139,8 +141,11 @@ async def show_command(call: Call, run_id: str) -> None:
     _show_head(found)
     if far is not None:
         out().print(_far(far), markup=False)
-    rows = [_step_row(step) for step in found.steps]
+    shown = shortened(found.steps)
+    rows = [_step_row(each.step) if each.step else _left_row(each) for each in shown]
     table(("step", "status", "took", "tries", "worker", ""), rows, "No steps yet.")
+    if len(shown) < len(found.steps):
+        note("--json has all of them.")
     if found.run.status == "completed":
         out().print(f"\noutput  {short(found.output, 2_000)}", markup=False)
 
@@ -204,6 +209,10 @@ def _remark(step: StepView) -> str:
     return f"{told} by {step.by}" + (f": {step.reason}" if step.reason else "")
 
 
+def _left_row(left_out: Shown) -> tuple[str, ...]:
+    return (escape(f"… {left_out.more} more {left_out.like}"), status(left_out.status), *[""] * 4)
+
+
 @click.command("explain")
 @click.argument("run_id", metavar="RUN")
 @click.option(
@@ -248,14 +257,18 @@ def say_pending(found: Mapping[str, Any]) -> None:
         out().print(found["sentence"], style="red" if bad else None, markup=False)
     elif not pending:
         out().print("The run has ended: it waits for nothing.", markup=False)
-    for cause in pending[:MAX_CAUSES]:
+    told = alike(pending)
+    for each in told[:MAX_CAUSES]:
+        cause = each.cause
         fault = "red" if cause.get("cause") == "fault" else None
         out().print(f"• {cause.get('sentence') or cause.get('cause')}", style=fault, markup=False)
         out().print(f"  {_times(cause)}", style="dim", markup=False)
+        if each.more:
+            out().print(f"  {each.more}", style="dim", markup=False)
         if cause.get("remedy"):
             out().print(f"  {_of_run(cause['remedy'], found)}", style="dim", markup=False)
-    if len(pending) > MAX_CAUSES:
-        out().print(f"… and {len(pending) - MAX_CAUSES} more; --json has all of them", style="dim")
+    if len(told) > MAX_CAUSES:
+        out().print(f"… and {len(told) - MAX_CAUSES} more; --json has all of them", style="dim")
     if found.get("remedy"):
         out().print(_of_run(found["remedy"], found), style="dim", markup=False)
     if found.get("controls"):
