@@ -91,16 +91,17 @@ class Sender:
         return True
 
     async def effects(self, frames: Frames) -> None:
-        """Send asks, dispatches and withdrawals. Waits only while the window is full."""
+        """Send asks, dispatches and withdrawals, at once: what is told of the commit is made
+        meanwhile. Waits only while the window is full."""
+        quiet, messages = frames.quiet(), frames.messages()
+        if not quiet and not messages:
+            return
         try:
-            quiet = frames.quiet()
             await self._publisher.publish_encoded(quiet)
         except StrettoError as error:
             self._failed("a frame", error)
-        else:
-            if quiet:
-                self._publisher.push()  # what is told of the commit is made meanwhile
-        await self._send(frames.messages())
+        await self._send(messages)
+        self._publisher.push()
 
     async def _send(self, messages: Iterable[Outgoing]) -> None:
         for message in messages:

@@ -40,12 +40,14 @@ class Stoppable(Protocol):
 
 
 class Delivery:
-    """A message that is open: `message` is the bus's own, `waiting` counts its attempts."""
+    """A message that is open: `message` is the bus's own, `waiting` counts its attempts, `running`
+    those that have begun, by it first, and not finished."""
 
-    __slots__ = ("message", "waiting")
+    __slots__ = ("message", "running", "waiting")
 
     def __init__(self, message: object) -> None:
         self.message = message
+        self.running = 0
         self.waiting = 0
 
 
@@ -131,20 +133,30 @@ class Ledger:
         """Take the next attempt out of the queue; it has a slot until `finish`."""
         if not self._queue:
             return None
+        attempt = self._queue.popleft()
         self.running += 1
-        return self._queue.popleft()
+        attempt.deliveries[0].running += 1
+        return attempt
 
-    def finish(self, attempt: Attempt, result: TaskResult) -> None:
-        """Note the result of an attempt that `next` gave; it is remembered from now on."""
+    def finish(self, attempt: Attempt, result: TaskResult) -> bool:
+        """Note the result of an attempt that `next` gave; it is remembered from now on.
+
+        Returns:
+            Whether others that came in the same message run still.
+        """
         assert not attempt.finished, f"{attempt.task.id} finished twice"
         attempt.finished = True
         attempt.runner = None
         self.running -= 1
+        came_by = attempt.deliveries[0]
+        came_by.running -= 1
         self._remember(attempt.task.reply, result)
+        return came_by.running > 0
 
     def abandon(self, attempt: Attempt) -> None:
         """Forget an attempt that was stopped because the worker ends: another worker will do it."""
         self.running -= 1
+        attempt.deliveries[0].running -= 1
         self._here.pop(attempt.task.id, None)
 
     def stored(self, ids: Iterable[str]) -> list[Delivery]:

@@ -6,7 +6,8 @@
                    ▲                                      │ failed
                    └──────────── grows meanwhile ◄────────┘ tried again until it is stored
 
-Idle, a result leaves at once; under load, while one message is being stored the next gathers.
+Idle, a result leaves at once; under load, while one message is being stored the next gathers. What
+began together often ends together: a result waits a moment for the others of its message.
 
 Invariants
 
@@ -45,6 +46,10 @@ RESULT_OVERHEAD_BYTES = 512
 TOKEN_BYTES = 8
 """A worker that is restarted under the same name must not repeat its ids."""
 
+GATHER_S = 0.002
+"""How long a result waits for those that came in the same message and run still: branches of equal
+length end within a millisecond or two of each other, and each message is a commit of the log."""
+
 RETRY_FIRST_S = 0.1
 RETRY_MAX_S = 5.0
 
@@ -61,11 +66,13 @@ class Store(Protocol):
 class Tray:
     """What waits for one reply subject."""
 
-    __slots__ = ("accepted", "results")
+    __slots__ = ("accepted", "gathered", "more_soon", "results")
 
     def __init__(self) -> None:
         self.accepted: list[str] = []
         self.results: deque[TaskResult] = deque()
+        self.more_soon = False
+        self.gathered = asyncio.Event()
 
 
 class Outbox:
@@ -113,11 +120,15 @@ class Outbox:
         """Wait until everything is stored."""
         await self._wait(lambda: not self._trays)
 
-    def add(self, reply: str, result: TaskResult) -> None:
-        """Send a result to a reply subject."""
+    def add(self, reply: str, result: TaskResult, *, more_soon: bool = False) -> None:
+        """Send a result to a reply subject; `more_soon`: others for it may follow in a moment."""
         self.waiting += 1
         self._waiting_bytes += _size(result)
-        self._tray(reply).results.append(result)
+        tray = self._tray(reply)
+        tray.results.append(result)
+        tray.more_soon = more_soon
+        if not more_soon:
+            tray.gathered.set()
 
     def accept(self, reply: str, id_: str) -> None:
         """Tell a reply subject that an attempt has begun."""
@@ -133,6 +144,8 @@ class Outbox:
     async def _empty(self, reply: str, tray: Tray) -> None:
         """Send what is in a tray, and what comes meanwhile, until nothing is left."""
         while tray.results or tray.accepted:
+            if tray.more_soon:
+                await _gather(tray)
             accepted, tray.accepted = tray.accepted, []
             results = _cut(tray.results)
             size = sum(map(_size, results))
@@ -206,6 +219,15 @@ class Outbox:
         while not condition():
             self._changed.clear()
             await self._changed.wait()
+
+
+async def _gather(tray: Tray) -> None:
+    """Give what may come a moment to come."""
+    tray.gathered.clear()
+    timer = asyncio.get_running_loop().call_later(GATHER_S, tray.gathered.set)
+    await tray.gathered.wait()
+    timer.cancel()
+    tray.more_soon = False
 
 
 def _cut(waiting: deque[TaskResult]) -> list[TaskResult]:

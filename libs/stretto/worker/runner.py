@@ -316,8 +316,8 @@ class Runner:
         self._finish(attempt, result)
 
     def _finish(self, attempt: Attempt, result: TaskResult) -> None:
-        self._ledger.finish(attempt, result)
-        self._outbox.add(attempt.task.reply, result)
+        others_run = self._ledger.finish(attempt, result)
+        self._outbox.add(attempt.task.reply, result, more_soon=others_run)
 
     def _span(self, task: Task) -> AbstractContextManager[SpanInProgress | None]:
         """The span of the attempt, where its run is traced."""

@@ -58,6 +58,17 @@ def test_a_message_is_done_when_the_results_of_all_its_attempts_are_stored() -> 
     assert ledger.open == []
 
 
+def test_it_is_known_whether_others_of_the_same_message_run_still() -> None:
+    ledger = Ledger()
+    take(ledger, "a", "b", "c")
+    take(ledger, "z")
+    a, b, c, z = (begin(ledger) for _ in range(4))
+    assert ledger.finish(a, result("a"))
+    ledger.abandon(c)
+    assert not ledger.finish(b, result("b"))
+    assert not ledger.finish(z, result("z"))
+
+
 def test_what_is_here_is_not_begun_again_and_both_messages_wait() -> None:
     ledger = Ledger()
     first, _ = take(ledger, "a")

@@ -70,6 +70,27 @@ async def test_what_is_finished_together_goes_together() -> None:
         assert here.outbox.waiting == 0
 
 
+async def test_a_result_waits_for_those_that_began_with_it() -> None:
+    async with office() as here:
+        here.outbox.add("r", result("a"), more_soon=True)
+        await asyncio.sleep(0)
+        here.outbox.add("r", result("b"), more_soon=True)
+        await asyncio.sleep(0)
+        assert here.sent() == []
+        here.outbox.add("r", result("c"))
+        await here.outbox.wait_empty()
+        assert here.sent() == [["a", "b", "c"]]
+
+
+async def test_it_does_not_wait_for_long() -> None:
+    async with office() as here:
+        here.outbox.add("r", result("a"), more_soon=True)
+        await here.outbox.wait_empty()
+        here.outbox.add("r", result("b"), more_soon=True)
+        await here.outbox.wait_empty()
+        assert here.sent() == [["a"], ["b"]]
+
+
 async def test_what_finishes_meanwhile_gathers_for_the_next_message() -> None:
     async with office() as here:
         here.shelf.open.clear()
