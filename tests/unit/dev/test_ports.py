@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from stretto.dev import claims
+from stretto.dev import DevOptions, DevStack, claims
 from stretto.dev.plan import Endpoints, port_near
 from stretto.dev.ports import FILE_NAME, Ports, moved, ports_of, read_ports, write_ports
+from stretto.dev.stack import Silent
 from stretto.dev.traces import TraceReceiver, receiver
 from stretto.testkit.ports import LOOPBACK, free_port
 
@@ -96,3 +97,27 @@ async def test_spans_are_taken_elsewhere_when_somebody_was_faster(
 
         assert not traces.url.endswith(f":{port}")
         await traces.stop()
+
+
+def test_a_stack_says_which_ports_it_could_not_have_again_and_keeps_those_that_it_has(
+    tmp_path: Path,
+) -> None:
+    write_ports(tmp_path, Ports(nats=1, postgres=2, http=3))
+    noted: list[str] = []
+
+    class Noting(Silent):
+        def note(self, sentence: str) -> None:
+            noted.append(sentence)
+
+    stack = DevStack(DevOptions(data=tmp_path), Noting())
+    stack._endpoints = Endpoints(
+        nats="nats://127.0.0.1:1",
+        postgres="postgresql://postgres@127.0.0.1:9/stretto",
+        http="http://127.0.0.1:3",
+        otlp=None,
+    )
+
+    stack._keep_ports()
+
+    assert noted == ["port 2 of postgres, where it was before, is taken: it is on port 9"]
+    assert read_ports(tmp_path).postgres == 9

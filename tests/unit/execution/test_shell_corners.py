@@ -43,7 +43,9 @@ def lanes(desk: object) -> Any:
 # --- lanes
 
 
-def test_only_the_lanes_that_are_ours_forgive_the_silence_of_a_lost_connection() -> None:
+def test_only_the_lanes_that_are_ours_hear_of_silence_that_is_forgiven_and_of_signs_of_life() -> (
+    None
+):
     desk, roster = Noted(), Noted()
     context = SimpleNamespace(clock=FakeClock())
     listener = Listener(cast(Any, context), cast(Any, roster), lanes(desk), cast(Any, None))
@@ -51,6 +53,9 @@ def test_only_the_lanes_that_are_ours_forgive_the_silence_of_a_lost_connection()
     listener._back()
 
     assert (roster.told, desk.told) == (["forgive"], ["deaf"])
+
+    listener._progress(b"", b"", b"", b'{"id":"a"}')
+    assert desk.told == ["deaf", "alive"]
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,16 @@
 """What is asked of every namespace, what Postgres cannot hold, and a schema of somebody else's."""
 
+import logging
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from services.monitoring import service as service_module
-from services.monitoring.intake import Intake
+from services.monitoring.intake import DAY_US, FORGET_AT_ONCE, Intake
 from services.monitoring.store import Query, _conditions
 from stretto.postgres.errors import BadValue
+from stretto.testkit.clock import FakeClock
 
 BAD = BadValue("postgres.bad_value", "expected text without zero bytes, but there is one")
 
@@ -58,6 +60,28 @@ async def test_a_position_that_cannot_be_held_is_a_fault_of_ours() -> None:
 
     with pytest.raises(BadValue):
         await intake._write([], {"position": b"odd"})
+
+
+@pytest.mark.parametrize(("gone", "told"), [(3, ["old runs forgotten"]), (0, [])])
+async def test_runs_that_are_older_than_they_are_kept_are_forgotten(
+    gone: int, told: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[tuple[int, int]] = []
+
+    async def forget(_session: object, before_us: int, most: int) -> int:
+        asked.append((before_us, most))
+        return gone
+
+    clock = FakeClock()
+    intake = Intake.__new__(Intake)
+    intake._store, intake._session = cast(Any, SimpleNamespace(forget=forget)), None
+    intake._clock, intake._keep_us = clock, DAY_US
+
+    with caplog.at_level(logging.INFO):
+        await intake._forget_old()
+
+    assert asked == [(clock.now_us() - DAY_US, FORGET_AT_ONCE)]
+    assert caplog.messages == told
 
 
 async def test_monitoring_leaves_the_schema_alone_where_it_is_told_to(

@@ -1,6 +1,9 @@
 """How a table and a switch ask now, told with what was measured of them."""
 
+import msgspec
+
 from services.decision.core.plans import PlanCache
+from stretto.contracts.asks import TableInput, TablePlan, TableRule
 from stretto.expression.cache import ProgramCache
 from stretto.table.branches import CompiledBranches
 from stretto.table.in_use import switch_in_use, table_in_use
@@ -49,3 +52,9 @@ def test_a_cache_tells_of_the_plans_that_it_has() -> None:
     assert cache.in_use(switch)[0].startswith("1 decisions of this instance")
     assert cache.in_use(other) == []
     assert cache.in_use(b"none") == []
+
+    rules = (TableRule(when={"x": "> 1"}, then=msgspec.Raw(b"1")),)
+    inputs = (TableInput(name="x", expression="input.x", type="number"),)
+    asks = plan("input", table=TablePlan(inputs=inputs, rules=rules, hit="first"))
+    decide(asks, {"x": 2}, cache=cache)
+    assert cache.in_use(asks)[0].startswith("1 decisions of this instance")

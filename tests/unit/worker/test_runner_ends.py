@@ -100,6 +100,22 @@ async def test_an_attempt_whose_worker_ends_is_left_to_another_worker() -> None:
     assert [each.message for each in ledger.close()] == ["m"], "it was not acknowledged"
 
 
+async def test_an_attempt_that_gives_up_as_its_worker_ends_is_left_to_another_worker() -> None:
+    ledger = Ledger()
+    ledger.take(Delivery("m"), [TASK])
+
+    async def leaves() -> None:
+        runner.stop_all(WORKER_ENDS)
+        raise asyncio.CancelledError
+
+    async with asyncio.TaskGroup() as group:
+        runner = runner_of(group, ledger, Tracer(), t=handler(Way.ASYNC, leaves))
+        runner.fill()
+
+    assert (ledger.running, cast(Any, runner)._outbox.results) == (0, [])
+    assert [each.message for each in ledger.close()] == ["m"], "it was not acknowledged"
+
+
 async def test_a_span_says_how_a_handler_failed_in_its_process() -> None:
     tracer, ledger = Tracer(), Ledger()
     traced = "00-" + "1" * 32 + "-" + "2" * 16 + "-01"

@@ -14,10 +14,13 @@ from services.workflow import store as store_module
 from services.workflow.api import Api
 from services.workflow.batch import Touched
 from services.workflow.causes import causes
+from services.workflow.core.commands import Decided
 from services.workflow.core.effects import Dispatch
 from services.workflow.core.nodes import Place
 from services.workflow.core.state import Line
 from services.workflow.core.statuses import NodeStatus
+from services.workflow.inbox import Addressed
+from services.workflow.intake import read_decided
 from services.workflow.outgoing import Frames
 from services.workflow.parking import Parking, wakes_at
 from services.workflow.payloads import BadPayload
@@ -26,9 +29,14 @@ from services.workflow.slots import Slot, Written
 from services.workflow.store import Store
 from services.workflow.sweeping import Sweep
 from services.workflow.views import steps
-from stretto.contracts.graph import Repeat, TaskPlan
+from stretto.bus.message import Message
+from stretto.contracts import subjects
+from stretto.contracts.codec import pack, unpack_dispatch
+from stretto.contracts.frames import DecidedFrame, DecidedRecord, RateRecord
+from stretto.contracts.graph import KeyRate, Rate, Repeat, TaskPlan
 from stretto.contracts.ids import run_id_text
 from stretto.runtime.errors import TransientError
+from stretto.runtime.topology import CHARGED_LANE
 from stretto.telemetry.metrics import Metrics
 from stretto.testkit.clock import FakeClock
 
@@ -122,6 +130,44 @@ def test_a_step_that_no_frame_in_haste_can_hold_goes_with_an_acknowledgement(
 
     assert frames.quiet() == []
     assert len(frames.messages()) == 1
+
+
+@pytest.mark.parametrize(
+    ("limit", "burst", "per_s", "most"),
+    [(Rate(count=10, per_s=60.0), 5, 10 / 60, 5.0), (None, None, 0.0, 0.0)],
+)
+def test_an_attempt_of_a_key_goes_to_the_lane_that_counts_with_its_rate(
+    limit: Rate | None, burst: int | None, per_s: float, most: float
+) -> None:
+    frames = Frames(START_US, 8)
+    plan = TaskPlan(name="t", rate=KeyRate(key="acme", limit=limit, burst=burst))
+    sent = Dispatch("a", 1, plan, b"{}", Timeouts(), 0, 0, rate_key="acme")
+
+    frames.add(slot_of(Story(graph(task("a")))), [sent])
+
+    [message] = frames.messages()
+    [record] = unpack_dispatch(message.data).records
+    assert message.subject == subjects.dispatch(CHARGED_LANE)
+    assert record.rate == RateRecord("acme", per_s, most)
+
+
+def test_numbers_that_the_log_would_write_otherwise_are_written_as_it_gives_them_back() -> None:
+    told = DecidedRecord(RUN_ID, "a", 1, output=b"[1e22]", items=[b"1e22", b"1"])
+    plain = DecidedRecord(RUN_ID, "b", 1, output=b"[1]", items=[b"2"])
+    data = pack(DecidedFrame([told, plain]))
+
+    items = read_decided(Message(b"stretto.decided.0", b"", b"", data, cast(Any, None), 0))
+
+    number = b"10000000000000000000000.0"
+    records = [
+        item.command.record
+        for item in items
+        if isinstance(item, Addressed) and isinstance(item.command, Decided)
+    ]
+    assert [(each.output, each.items) for each in records] == [
+        (b"[%b]" % number, [number, b"1"]),
+        (b"[1]", [b"2"]),
+    ]
 
 
 def test_a_question_whose_values_grew_too_large_fails_its_step() -> None:
