@@ -22,16 +22,7 @@ from ..running import COMMAND, EXAMPLES, Dev, end, wait_for
 from .conftest import begin, events, present, until
 
 FOLDER = EXAMPLES / "devices"
-READ = """\
-workflow: meters
-input: {type: object, properties: {device: {type: string}}}
-steps:
-  read:
-    task: meter.read
-    with: {channel: a}
-    route: {where: "${{ device.name == input.device }}", otherwise: [{wait: 30s}, {fail: not here}]}
-output: ${{ steps.read.output }}
-"""
+READ = (FOLDER / "workflow.yaml").read_text()
 
 
 class Hub:
@@ -107,11 +98,12 @@ def read(hub: Hub, folder: Path, device: str) -> object:
     assert dev is not None
     until(lambda: device in present(dev), hub.said)
     for _ in range(2):
-        run = begin(dev, folder, READ, f"device={device}")
+        run = begin(dev, folder, READ, f'devices=["{device}"]')
         dev.call("watch", run)
     log = events(dev, run)
     assert [e["data"]["device"] for e in log if e["type"] == "step.bound"] == [device]
-    return log[-1]["data"]["output"]
+    [output] = log[-1]["data"]["output"]
+    return output
 
 
 def test_a_device_behind_a_leaf_node(hub: Hub, tmp_path: Path) -> None:
