@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from services.execution.beginning import Beginning
 from services.execution.core.admission import Admission, Counts
 from services.execution.core.answered import Answered
 from services.execution.core.attempt import Attempt
@@ -26,7 +27,6 @@ from services.execution.core.pulses import silence
 from services.execution.core.roster import Roster
 from services.execution.entrance import Entrance
 from services.execution.errands import Errands
-from services.execution.intake import found_attempt
 from services.execution.measures import Measures
 from services.execution.own.house import House
 from services.execution.own.tasks import own_handlers
@@ -37,26 +37,22 @@ from services.execution.settings import ExecutionSettings
 from services.execution.work_stream import WorkStream
 from stretto.bus.deadletter import DeadLetters
 from stretto.bus.message import Message
-from stretto.contracts import subjects
 from stretto.contracts.admission import parse_rates, parse_resources
-from stretto.contracts.codec import decode_work, json_encode, unpack_dispatch
+from stretto.contracts.codec import unpack_dispatch
 from stretto.contracts.failures import Failure
 from stretto.contracts.payload import NULL
-from stretto.contracts.public import Task, TaskResult
+from stretto.contracts.public import TaskResult
 from stretto.contracts.unreadable import UNREADABLE
 from stretto.runtime.clock import rfc3339
 from stretto.runtime.context import ServiceContext
 from stretto.runtime.ending import ended
-from stretto.runtime.errors import StrettoError, TransientError
-from stretto.runtime.topology import CHARGED_LANE, lane_of
+from stretto.runtime.errors import TransientError
 from stretto.telemetry import names
 from stretto.worker.outbox import Outbox
 
 TICK_S = 0.25
 """A heartbeat that stopped is noticed so late at most, beyond what it may be silent."""
 
-OPEN_FIRST_WAIT_S = 0.2
-OPEN_MAX_WAIT_S = 5.0
 OWN_PATIENCE_S = 3.0
 """At the end, `std.*` tasks have so long; then they are given up and run again elsewhere."""
 
@@ -66,9 +62,6 @@ has read after so long."""
 
 RECONCILE_EVERY_TICKS = 40
 """Every 10 s: attempts whose messages were acknowledged long ago are forgotten."""
-
-ANSWERED_FOR_US = 30_000_000
-"""After so long the workflow service has read the results that came when it was asked."""
 
 RESOURCE_SHORTAGE = "ResourceShortage"
 
@@ -127,8 +120,7 @@ class Desk:
         )
         self._gate = Gate(rates)
         self._answered = Answered()
-        self._open_since_us = 0
-        """When what is open was sent to us; 0: not yet."""
+        self._beginning = Beginning(context, lane, self._core, self._gate, self._answered)
         self._entrance = Entrance(
             self._core,
             self._gate,
@@ -198,18 +190,14 @@ class Desk:
         Raises:
             TransientError: the work stream cannot be read.
         """
-        found = 0
-        now_us = self._context.clock.now_us()
-        async for stored in self._work.read():
-            found += self._recover(stored.seq, stored.subject, stored.data, now_us)
-        logger.info("lane taken", extra={names.LOG_LANE: self.lane, names.LOG_COUNT: found})
+        await self._beginning.recover(self._work)
         for work in (
             self._sender.run(),
             self._results.run(),
             self._tick(),
             self._errands.run(),
             self.router.run(),
-            self._ask_open(),
+            self._beginning.ask_open(self._results.caught_up.wait),
             *((self._results.overhear(),) if self._results.overhears else ()),
         ):
             self._tasks.append(self._group.create_task(work))
@@ -234,28 +222,6 @@ class Desk:
         except TimeoutError:
             logger.warning("results not stored at the end", extra={names.LOG_LANE: self.lane})
         await ended(self._tasks)
-
-    def _recover(self, seq: int, subject: str, data: bytes, now_us: int) -> int:
-        """Take the attempts of this lane in a message of the work stream; return how many."""
-        try:
-            namespace, queue = subjects.parse_work(subject)
-            tasks = decode_work(data).tasks
-        except (ValueError, msgspec.DecodeError, RecursionError) as error:
-            # Somebody else's message: workers will say what they think of it.
-            logger.warning("work not understood", extra={names.LOG_REASON: str(error)})
-            return 0
-        mine = [task for task in tasks if self._is_mine(task)]
-        for task in mine:
-            self._core.recover(found_attempt(task, namespace, queue), seq, len(tasks) == 1, now_us)
-            self._gate.used |= task.rate_key is not None
-        return len(mine)
-
-    def _is_mine(self, task: Task) -> bool:
-        try:
-            lane = lane_of(subjects.parse_results(task.reply), self._context.settings.lanes)
-            return self.lane == (CHARGED_LANE if task.resources or task.rate_key else lane)
-        except ValueError:
-            return False
 
     # --- what arrives
 
@@ -354,8 +320,7 @@ class Desk:
         """Forget attempts whose messages were acknowledged although we saw no result of them."""
         self._core.forget_idle_lines()
         self._entrance.settle()
-        if 0 < self._open_since_us < now_us - ANSWERED_FOR_US:
-            self._answered.close()
+        self._beginning.settle(now_us)
         try:
             bounds = await self._work.bounds()
         except TransientError as error:
@@ -365,23 +330,6 @@ class Desk:
         if forgotten:
             logger.info("attempts without a result forgotten", extra={names.LOG_COUNT: forgotten})
             self._changed.set()
-
-    async def _ask_open(self) -> None:
-        """Ask the workflow service for what is open on this lane, until it answers; after the
-        results are read that it may not know yet."""
-        await self._results.caught_up.wait()
-        wait_s = OPEN_FIRST_WAIT_S
-        request = json_encode({"lane": self.lane})
-        while True:
-            try:
-                await self._context.connection.request(subjects.api("workflow", "open"), request)
-            except StrettoError as error:
-                logger.info("waiting for open attempts", extra={names.LOG_REASON: str(error)})
-                await self._context.clock.sleep(wait_s)
-                wait_s = min(wait_s * 2, OPEN_MAX_WAIT_S)
-            else:
-                self._open_since_us = self._context.clock.now_us()
-                return
 
     def _do(self, effects: Iterable[Effect]) -> None:
         """Carry out what admission wants."""

@@ -13,8 +13,8 @@ import msgspec
 
 from services.execution.core.attempt import Attempt
 from services.execution.core.gate import Told, rate_sentence, rate_text
+from services.execution.core.on_route import At, Routed
 from services.execution.core.roster import Roster
-from services.execution.core.routed import At, Routed
 from services.execution.core.unknown import Unknown, unknown_tasks
 from services.execution.desk import Desk
 from services.execution.lane import Lane

@@ -8,20 +8,20 @@ from typing import assert_never
 import msgspec
 
 from services.execution.core.attempt import Attempt
-from services.execution.core.pulses import silence
-from services.execution.core.resources import Pool
-from services.execution.core.roster import Roster
-from services.execution.core.routed import (
+from services.execution.core.on_route import (
     NoDevice,
     Routed,
     RouteEffect,
-    Routes,
     Send,
     Still,
     StopAt,
     ToQueue,
     Unheard,
 )
+from services.execution.core.pulses import silence
+from services.execution.core.resources import Pool
+from services.execution.core.roster import Roster
+from services.execution.core.routed import Routes
 from services.execution.settings import ExecutionSettings
 from stretto.bus.wire import publish_command
 from stretto.contracts import subjects

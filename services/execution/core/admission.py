@@ -7,6 +7,12 @@ from services.execution.core.attempt import Attempt, State
 from services.execution.core.binding import DEFAULT_QUEUE, Binding
 from services.execution.core.durations import Durations
 from services.execution.core.effects import Effect, Short, Silent, Stop, StopOwn, Verify
+from services.execution.core.limits import (
+    DOUBT_AFTER_US,
+    FORGET_AFTER_US,
+    MAX_HELD,
+    MAX_HELD_BYTES,
+)
 from services.execution.core.line import Line, Sending
 from services.execution.core.lines import Lines
 from services.execution.core.pulses import Pulses
@@ -15,19 +21,6 @@ from services.execution.core.roster import Roster
 from stretto.contracts.admission import Rate
 
 OWN_PREFIX = "std."
-
-MAX_HELD = 100_000
-"""Attempts that are held or unbound; more wait in the dispatch stream and in the log."""
-
-MAX_HELD_BYTES = 256 * 1024 * 1024
-"""What their payloads may take of the memory."""
-
-DOUBT_AFTER_US = 5_000_000
-"""An attempt that is out and dispatched again after so long is looked for in the work stream."""
-
-FORGET_AFTER_US = 30_000_000
-"""Results come a moment before their message is acknowledged; after so long it is read or lost."""
-
 
 _OUTSIDE = frozenset({State.SENDING, State.OUT})
 

@@ -22,8 +22,8 @@ import heapq
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from services.execution.core.admission import MAX_HELD, MAX_HELD_BYTES
 from services.execution.core.attempt import Attempt
+from services.execution.core.limits import MAX_HELD, MAX_HELD_BYTES
 from services.execution.core.order import EMPTY_PLACES, Order
 from services.execution.core.rates import Bucket, rate_of
 from stretto.contracts.admission import Rate
@@ -145,23 +145,11 @@ class Gate:
 
     def sent(self, id_: str, now_us: int) -> None:
         """Note that one that has passed is out: from now on its token comes again."""
-        found = self._passed.pop(id_, None)
-        if found is not None:
-            key = found[1]
-            key.bucket.whole(now_us)
-            key.bucket.spend()
-            key.passed -= 1
-            self._look_at(key, now_us)
+        self._end_token(id_, Bucket.spend, now_us)
 
     def forget(self, id_: str, now_us: int) -> Attempt | None:
         """Forget an attempt; returns it where it was still waiting here."""
-        found = self._passed.pop(id_, None)
-        if found is not None:
-            key = found[1]
-            key.bucket.whole(now_us)
-            key.bucket.give_back()
-            key.passed -= 1
-            self._look_at(key, now_us)
+        if self._end_token(id_, Bucket.give_back, now_us):
             return None
         ticket = self._waiting.get(id_)
         if ticket is None:
@@ -240,6 +228,18 @@ class Gate:
             self._number += 1
             key.due = True
             heapq.heappush(self._due, (now_us + wait_us, self._number, key))
+
+    def _end_token(self, id_: str, become: Callable[[Bucket], None], now_us: int) -> bool:
+        """Let the token of one that has passed be spent, or given back; whether it had passed."""
+        found = self._passed.pop(id_, None)
+        if found is None:
+            return False
+        key = found[1]
+        key.bucket.whole(now_us)
+        become(key.bucket)
+        key.passed -= 1
+        self._look_at(key, now_us)
+        return True
 
     def _leave(self, id_: str, key: _Key) -> Ticket:
         ticket = self._waiting.pop(id_)

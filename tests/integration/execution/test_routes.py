@@ -12,6 +12,7 @@ import pytest
 
 from services.execution import routing
 from services.execution.core import routed
+from services.execution.core.on_route import At
 from services.execution.service import Execution
 from stretto.bus.request import RemoteError
 from stretto.bus.service import Service
@@ -118,7 +119,7 @@ class Site:
     async def accept(self, task: Task) -> None:
         await self.say(task, accepted=task.id)
         core = self.core
-        await self.here.until_true(lambda: core.get(task.id).at is routed.At.ACCEPTED)  # type: ignore[union-attr]
+        await self.here.until_true(lambda: core.get(task.id).at is At.ACCEPTED)  # type: ignore[union-attr]
 
     @property
     def core(self) -> routed.Routes:
@@ -254,7 +255,7 @@ async def test_where_attempts_are_can_be_asked(nats_url: str) -> None:
         await here.here.dispatch(second)
         waiting = here.core
         await here.here.until_true(
-            lambda: (known := waiting.get(id_of(second))) and known.at is routed.At.WAITING
+            lambda: (known := waiting.get(id_of(second))) and known.at is At.WAITING
         )
         await here.here.until_lane(lane=0)  # it answers
         found = await ask(id_of(first), id_of(second), "unknown")
@@ -263,7 +264,7 @@ async def test_where_attempts_are_can_be_asked(nats_url: str) -> None:
         assert (told.at, told.device, told.reason) == ("waiting", None, "for a device that fits")
         asked = waiting.get(id_of(second))
         assert asked is not None
-        asked.at = routed.At.ASKED
+        asked.at = At.ASKED
         assert (await ask(id_of(second)))[id_of(second)].at == "ranking"
         for request in (b"{", json_encode(RoutedQuery(ids=["x"] * (MAX_ASKED + 1)))):
             with pytest.raises(RemoteError, match="expected"):

@@ -3,9 +3,9 @@
 import pytest
 
 from services.execution.core import admission as limits
-from services.execution.core.admission import DOUBT_AFTER_US, FORGET_AFTER_US
 from services.execution.core.attempt import State
 from services.execution.core.effects import Silent, Stop, StopOwn, Verify
+from services.execution.core.limits import DOUBT_AFTER_US, FORGET_AFTER_US
 from services.execution.core.line import MIN_LIMIT
 
 from .given import NS, T0, S, admission, admit, attempt, ids, present, send

@@ -12,7 +12,9 @@ from typing import Any, cast
 
 import pytest
 
+from services.execution import beginning
 from services.execution import desk as desk_module
+from services.execution.beginning import OPEN_FIRST_WAIT_S
 from services.execution.core import admission as admission_module
 from services.execution.core.attempt import State
 from services.execution.core.roster import Roster
@@ -396,7 +398,7 @@ async def test_attempts_whose_messages_left_the_stream_without_a_result_are_forg
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(desk_module, "RECONCILE_EVERY_TICKS", 1)
-    monkeypatch.setattr(desk_module, "ANSWERED_FOR_US", 0)
+    monkeypatch.setattr(beginning, "ANSWERED_FOR_US", 0)
     monkeypatch.setattr(admission_module, "FORGET_AFTER_US", 0)
     firsts = [None, 1, 10]
 
@@ -417,7 +419,7 @@ async def test_attempts_whose_messages_left_the_stream_without_a_result_are_forg
         await here.ticks()
         assert caplog.messages == ["work stream not looked at"]
         assert desk._answered.open, "nothing was sent to us yet"
-        desk._open_since_us = 1
+        desk._beginning.open_since_us = 1
         await here.ticks()
         assert desk.counts.out == 1, "its message is still in the stream"
         assert not desk._answered.open
@@ -470,10 +472,10 @@ async def test_open_attempts_are_asked_for_until_somebody_answers() -> None:
 
         here.wire.request = request  # type: ignore[attr-defined]
         here.results.caught_up.set()
-        asking = asyncio.ensure_future(here.desk._ask_open())
+        asking = asyncio.ensure_future(here.desk._beginning.ask_open(here.results.caught_up.wait))
         await asyncio.wait_for(here.clock.until_sleeping(), PATIENCE_S)
-        await here.clock.advance(desk_module.OPEN_FIRST_WAIT_S)
+        await here.clock.advance(OPEN_FIRST_WAIT_S)
         await asyncio.wait_for(asking, PATIENCE_S)
 
         assert asked == ["stretto.api.workflow.open"] * 2
-        assert here.desk._open_since_us == here.clock.now_us()
+        assert here.desk._beginning.open_since_us == here.clock.now_us()

@@ -55,7 +55,7 @@ def lane(number: int, *, ours: bool) -> Any:
     router = SimpleNamespace(core={})
     counts = Counts(known=1, unbound=0, held=1, out=0, own=0)
     desk = SimpleNamespace(
-        lane=number, core=core, counts=counts, router=router, told_rate=lambda _id: None
+        lane=number, core=core, counts=counts, router=router, told_rate=lambda _id: None, rates=[]
     )
     return SimpleNamespace(number=number, desk=desk if ours else None)
 

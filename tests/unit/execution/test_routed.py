@@ -5,22 +5,19 @@ from typing import Any
 import pytest
 
 from services.execution.core.attempt import Attempt, Demand
-from services.execution.core.resources import Pool
-from services.execution.core.roster import Roster
-from services.execution.core.routed import (
-    LOOK_AGAIN_US,
-    RESEND_US,
-    RETURN_US,
+from services.execution.core.on_route import (
     At,
     NoDevice,
     Routed,
     RouteEffect,
-    Routes,
     Send,
     StopAt,
     ToQueue,
     Unheard,
 )
+from services.execution.core.resources import Pool
+from services.execution.core.roster import Roster
+from services.execution.core.routed import LOOK_AGAIN_US, RESEND_US, RETURN_US, Routes
 from stretto.contracts.failures import Failure
 from stretto.contracts.public import Presence
 from stretto.contracts.routes import MAX_QUESTIONS, Candidate, Otherwise, Ranked, RouteRecord

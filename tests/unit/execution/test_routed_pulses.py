@@ -3,7 +3,8 @@
 from msgspec import Raw
 
 from services.execution.core.attempt import Attempt
-from services.execution.core.routed import At, Routed, Routes, Still
+from services.execution.core.on_route import At, Routed, Still
+from services.execution.core.routed import Routes
 from stretto.contracts.codec import decode_task, json_encode
 from stretto.contracts.public import Task
 from stretto.contracts.routes import RouteRecord
