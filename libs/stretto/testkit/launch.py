@@ -32,14 +32,14 @@ _CAPABILITY_VERSION_3 = 0x20080522
 _WATCH_EVERY_S = 0.2
 
 
-def _prctl(option: int, value: int, more: int = 0) -> None:  # pragma: no cover
+def _prctl(option: int, value: int, more: int = 0) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     unsigned = ctypes.c_ulong
     if libc.prctl(option, unsigned(value), unsigned(more), unsigned(0), unsigned(0)) != 0:
         raise OSError(ctypes.get_errno(), f"prctl({option}, {value}) failed")
 
 
-def _drop_to(uid: int, gid: int, keep_override: bool) -> None:  # pragma: no cover
+def _drop_to(uid: int, gid: int, keep_override: bool) -> None:
     if keep_override:
         _prctl(_PR_SET_KEEPCAPS, 1)
     os.setgroups([])
@@ -49,7 +49,7 @@ def _drop_to(uid: int, gid: int, keep_override: bool) -> None:  # pragma: no cov
         _keep_only_override()
 
 
-def _keep_only_override() -> None:  # pragma: no cover
+def _keep_only_override() -> None:
     """Set permitted, effective, inheritable and ambient to the one capability: capset(2)."""
     libc = ctypes.CDLL(None, use_errno=True)
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
@@ -60,16 +60,16 @@ def _keep_only_override() -> None:  # pragma: no cover
     _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_OVERRIDE)
 
 
-def _die_with(parent: int, number: int) -> None:  # pragma: no cover
+def _die_with(parent: int, number: int) -> None:
     if sys.platform == "linux":
         _prctl(_PR_SET_PDEATHSIG, number)
-    else:  # pragma: no cover - needs another operating system
+    else:  # another operating system
         _watch(parent, number)
     if os.getppid() != parent:
         sys.exit(EXIT_PARENT_GONE)
 
 
-def _watch(parent: int, number: int) -> None:  # pragma: no cover - as above
+def _watch(parent: int, number: int) -> None:
     """Fork a small process that sends the signal once the server's parent is another one."""
     server = os.getpid()
     if os.fork() != 0:
@@ -88,7 +88,7 @@ def _watch(parent: int, number: int) -> None:  # pragma: no cover - as above
         os._exit(0)
 
 
-def main(arguments: list[str]) -> None:  # pragma: no cover
+def main(arguments: list[str]) -> None:
     """Do the four steps of the module's docstring; returns never."""
     parent, number, uid, gid, override = (int(value) for value in arguments[:5])
     program = arguments[6:]
@@ -105,5 +105,5 @@ def main(arguments: list[str]) -> None:  # pragma: no cover
         sys.exit(EXIT_NOT_LAUNCHED)
 
 
-if __name__ == "__main__":  # pragma: no cover
+if __name__ == "__main__":
     main(sys.argv[1:])
