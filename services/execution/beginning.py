@@ -1,5 +1,5 @@
-"""How a lane learns what there is when it is taken: what is out, from the work stream; what is open,
-from the workflow service, which sends it again.
+"""How a lane learns what there is when it is taken: the work stream holds what is out, the workflow
+service sends what is open once more.
 """
 
 import logging

@@ -18,9 +18,9 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from services.execution.beginning import Beginning
-from services.execution.core.admission import Admission, Counts
+from services.execution.core.admission import Admission
 from services.execution.core.answered import Answered
-from services.execution.core.attempt import Attempt
+from services.execution.core.attempt import Attempt, Counts
 from services.execution.core.effects import Effect, Short, Silent, StopOwn
 from services.execution.core.gate import Gate, Told
 from services.execution.core.pulses import silence

@@ -1,18 +1,12 @@
 """Admission: the state machine of the package's docstring."""
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
-from services.execution.core.attempt import Attempt, State
+from services.execution.core import limits
+from services.execution.core.attempt import Attempt, Counts, State
 from services.execution.core.binding import DEFAULT_QUEUE, Binding
 from services.execution.core.durations import Durations
 from services.execution.core.effects import Effect, Short, Silent, Stop, StopOwn, Verify
-from services.execution.core.limits import (
-    DOUBT_AFTER_US,
-    FORGET_AFTER_US,
-    MAX_HELD,
-    MAX_HELD_BYTES,
-)
 from services.execution.core.line import Line, Sending
 from services.execution.core.lines import Lines
 from services.execution.core.pulses import Pulses
@@ -23,16 +17,6 @@ from stretto.contracts.admission import Rate
 OWN_PREFIX = "std."
 
 _OUTSIDE = frozenset({State.SENDING, State.OUT})
-
-
-class Counts(NamedTuple):
-    """How much is where."""
-
-    known: int
-    unbound: int
-    held: int
-    out: int
-    own: int
 
 
 class Admission:
@@ -61,7 +45,7 @@ class Admission:
     def full(self) -> bool:
         """Whether so much is held that no more should be dispatched to us."""
         held = self._binding.unbound + self._lines.waiting
-        return held >= MAX_HELD or self._held_bytes >= MAX_HELD_BYTES
+        return held >= limits.MAX_HELD or self._held_bytes >= limits.MAX_HELD_BYTES
 
     @property
     def lines(self) -> Iterable[Line]:
@@ -129,7 +113,7 @@ class Admission:
             moves = self._binding.moves_if_misplaced(attempt)
             if moves:
                 return moves
-        if now_us - attempt.arrived_us < DOUBT_AFTER_US:
+        if now_us - attempt.arrived_us < limits.DOUBT_AFTER_US:
             return []
         attempt.arrived_us = now_us
         return [Verify(attempt, attempt.seq)]
@@ -309,7 +293,7 @@ class Admission:
             for a in self._known.values()
             if a.state is State.OUT
             and 0 < a.seq < first_seq
-            and now_us - a.arrived_us > FORGET_AFTER_US
+            and now_us - a.arrived_us > limits.FORGET_AFTER_US
         ]
         for attempt in past:
             self._forget(attempt)

@@ -2,6 +2,7 @@
 
 import enum
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from stretto.contracts.admission import DEFAULT_PRIORITY
 
@@ -116,3 +117,13 @@ class Attempt:
             f"{self.id}: {self.state.name} cannot become {state.name}"
         )
         self.state = state
+
+
+class Counts(NamedTuple):
+    """How many attempts of a lane are where."""
+
+    known: int
+    unbound: int
+    held: int
+    out: int
+    own: int

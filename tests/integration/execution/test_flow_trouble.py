@@ -185,7 +185,7 @@ async def test_what_is_in_the_stream_is_known_after_a_restart(nats_url: str) -> 
 async def test_while_too_much_is_held_frames_wait_and_the_lane_stays_ours(
     nats_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.execution.core.admission.MAX_HELD", 1)
+    monkeypatch.setattr("services.execution.core.limits.MAX_HELD", 1)
     monkeypatch.setattr("services.execution.core.line.MIN_LIMIT", 1)
     monkeypatch.setattr("services.execution.core.line.LIMIT_PER_SLOT", 0)
     monkeypatch.setattr("services.execution.lane.KEEP_S", 0.05)

@@ -15,7 +15,7 @@ import pytest
 from services.execution import beginning
 from services.execution import desk as desk_module
 from services.execution.beginning import OPEN_FIRST_WAIT_S
-from services.execution.core import admission as admission_module
+from services.execution.core import limits
 from services.execution.core.attempt import State
 from services.execution.core.roster import Roster
 from services.execution.desk import TICK_S, Desk
@@ -399,7 +399,7 @@ async def test_attempts_whose_messages_left_the_stream_without_a_result_are_forg
 ) -> None:
     monkeypatch.setattr(desk_module, "RECONCILE_EVERY_TICKS", 1)
     monkeypatch.setattr(beginning, "ANSWERED_FOR_US", 0)
-    monkeypatch.setattr(admission_module, "FORGET_AFTER_US", 0)
+    monkeypatch.setattr(limits, "FORGET_AFTER_US", 0)
     firsts = [None, 1, 10]
 
     async def bounds() -> Any:

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from services.execution import parts as parts_module
-from services.execution.core.admission import Counts
+from services.execution.core.attempt import Counts
 from services.execution.parts import LaneCounts, Part, Parts, Question
 from stretto.contracts import subjects
 from stretto.contracts.codec import json_encode
