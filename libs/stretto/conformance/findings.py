@@ -1,5 +1,6 @@
 """What a check of a worker found."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import msgspec
@@ -36,6 +37,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     def conforms(self) -> bool:
         """Whether nothing is wrong; warnings do not count."""
         return all(finding.verdict is not Verdict.WRONG for finding in self.findings)
+
+
+def ended_after(findings: Sequence[Finding], place: str, reason: str) -> Report:
+    """The report of a worker that ended while it was tried: what was found, and that."""
+    text = f"{reason}; the last rule that it was tried on is {findings[-1].rule!r}, the rest is not"
+    remedy = "Let nothing that comes end it: refuse what cannot be read, and go on."
+    return Report(worker="", place=place, findings=[*findings, wrong("lives on", text, remedy)])
 
 
 def kept(rule: str, sentence: str) -> Finding:

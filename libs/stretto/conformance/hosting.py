@@ -16,6 +16,8 @@ from stretto.testkit.nats_server import NatsServer
 NATS_VARIABLES = ("STRETTO_NATS_URL", "NATS_URL")
 """Both say to the worker where the bus is; `{nats}` in its command does, too."""
 
+WORKER_ENDED = "check.worker_ended"
+
 END_S = 10.0
 """A worker that was asked to end has so long; then it is killed."""
 
@@ -70,7 +72,7 @@ async def _watch(process: asyncio.subprocess.Process) -> None:
 
 def _ended(code: int) -> PermanentError:
     return PermanentError(
-        "check.worker_ended",
+        WORKER_ENDED,
         f"expected the worker to live on while it is tried, but it ended with exit code {code}; "
         "what it printed stands above",
     )

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from stretto.bench.rig import environment
+from stretto.cli.commands import check_worker
 from stretto.client import Client
-from stretto.conformance import life_trials, trials
+from stretto.conformance import Finding, life_trials, trials
 from stretto.conformance.hosting import NATS_VARIABLES, worker_process
 from stretto.dev import DevOptions, dev_stack
 from stretto.runtime.errors import PermanentError
@@ -76,6 +77,32 @@ def test_what_is_asked_wrongly_is_said() -> None:
     assert "No such file" in told("--queue", "q", "--", "no-such-program", code=2).stderr
     nowhere = ("--queue", "q", "--nats", "nats://127.0.0.1:1")
     assert "127.0.0.1:1" in told(*nowhere, code=3).stderr
+
+
+def test_a_worker_that_what_comes_ends_is_told_what_was_found_before(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(life_trials, "PRESENT_S", 0.3)
+    monkeypatch.setattr(trials, "ANSWER_S", 60.0)
+    found, say = tmp_path / "found", check_worker._say
+
+    def say_and_end(finding: Finding) -> None:
+        say(finding)
+        found.touch()
+
+    monkeypatch.setattr(check_worker, "_say", say_and_end)
+    until_found = f"import os, time\nwhile not os.path.exists({str(found)!r}): time.sleep(0.05)"
+    brief = (sys.executable, "-c", f"{until_found}\nraise SystemExit(7)")
+
+    said = told("--queue", "q", "--", *brief, code=1).stdout
+
+    assert "! presence: " in said
+    assert (
+        "✗ lives on: expected the worker to live on while it is tried, but it ended with exit"
+        in (said)
+    )
+    assert "the last rule that it was tried on is 'presence'" in said
+    assert "the worker (queue q) breaks 1 of its rules" in said
 
 
 async def test_a_worker_that_ends_while_it_is_tried_is_told_of_at_once() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 import click
@@ -14,9 +15,11 @@ from stretto.cli.exits import EXIT_RUN_FAILED
 from stretto.cli.printing import out, print_json
 from stretto.client.client import DEFAULT_URL
 from stretto.conformance import Finding, Report, Target, Verdict, check_worker
-from stretto.conformance.hosting import own_bus, worker_process
+from stretto.conformance.findings import ended_after
+from stretto.conformance.hosting import WORKER_ENDED, own_bus, worker_process
 from stretto.conformance.stage import prepare
 from stretto.contracts.subjects import is_name
+from stretto.runtime.errors import PermanentError
 
 _MARKS = {
     Verdict.KEPT: ("✓", "green"),
@@ -50,22 +53,41 @@ async def check_worker_command(
     if place is None or not is_name(place):
         raise click.UsageError(f"expected a name like 'payments', but got {place!r}")
     logging.getLogger("stretto").addHandler(logging.NullHandler())
-    async with AsyncExitStack() as stack:
-        url = call.url or DEFAULT_URL
-        if command:
-            url = await stack.enter_async_context(own_bus())
-        connection = await stack.enter_async_context(await connect(url, "stretto-check"))
-        target = Target(call.namespace, queue, device)
-        if command:
-            await prepare(connection, target)
-            await stack.enter_async_context(worker_process(command, url))
-        report = await check_worker(connection, target, (lambda _: None) if call.json else _say)
+    target = Target(call.namespace, queue, device)
+    heard: list[Finding] = []
+
+    def hear(finding: Finding) -> None:
+        heard.append(finding)
+        if not call.json:
+            _say(finding)
+
+    try:
+        report = await _tried(call, target, command, hear)
+    except PermanentError as error:
+        if error.code != WORKER_ENDED or not heard:
+            raise
+        report = ended_after(heard, target.text, error.message)
+        hear(report.findings[-1])
     if call.json:
         print_json({"conforms": report.conforms, "report": report})
     else:
         _conclude(report)
     if not report.conforms:
         sys.exit(EXIT_RUN_FAILED)
+
+
+async def _tried(
+    call: Call, target: Target, command: tuple[str, ...], hear: Callable[[Finding], None]
+) -> Report:
+    async with AsyncExitStack() as stack:
+        url = call.url or DEFAULT_URL
+        if command:
+            url = await stack.enter_async_context(own_bus())
+        connection = await stack.enter_async_context(await connect(url, "stretto-check"))
+        if command:
+            await prepare(connection, target)
+            await stack.enter_async_context(worker_process(command, url))
+        return await check_worker(connection, target, hear)
 
 
 def _say(finding: Finding) -> None:
