@@ -78,7 +78,7 @@ async def test_an_attempt_dispatched_twice_is_sent_once(nats_url: str) -> None:
 async def test_an_attempt_that_vanished_is_sent_again_when_somebody_asks_for_it(
     nats_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.execution.core.admission.DOUBT_AFTER_US", 0)
+    monkeypatch.setattr("services.execution.core.limits.DOUBT_AFTER_US", 0)
     async with world(nats_url) as here, execution(nats_url):
         one, here_still = record("t", queue="q"), record("t", n=2, queue="r")
         await here.dispatch(one, here_still)
@@ -93,7 +93,7 @@ async def test_an_attempt_that_vanished_is_sent_again_when_somebody_asks_for_it(
 async def test_what_has_no_result_long_after_it_left_the_stream_is_forgotten(
     nats_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.execution.core.admission.FORGET_AFTER_US", 0)
+    monkeypatch.setattr("services.execution.core.limits.FORGET_AFTER_US", 0)
     monkeypatch.setattr("services.execution.desk.RECONCILE_EVERY_TICKS", 1)
     async with world(nats_url) as here, execution(nats_url):
         await here.until_true(lambda: here.open_asked == 1)

@@ -145,7 +145,7 @@ async def test_what_cannot_be_looked_up_now_does_not_stop_the_flow(
     async def fails(*_: object) -> bool:
         raise TransientError("bus.request_timeout", "no answer")
 
-    monkeypatch.setattr("services.execution.core.admission.DOUBT_AFTER_US", 0)
+    monkeypatch.setattr("services.execution.core.limits.DOUBT_AFTER_US", 0)
     monkeypatch.setattr("services.execution.desk.RECONCILE_EVERY_TICKS", 1)
     monkeypatch.setattr(WorkStream, "has", fails)
     monkeypatch.setattr(WorkStream, "bounds", fails)

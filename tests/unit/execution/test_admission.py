@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.execution.core import admission as limits
+from services.execution.core import limits
 from services.execution.core.attempt import State
 from services.execution.core.effects import Silent, Stop, StopOwn, Verify
 from services.execution.core.limits import DOUBT_AFTER_US, FORGET_AFTER_US
