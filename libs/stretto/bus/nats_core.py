@@ -301,29 +301,31 @@ class CoreClient(Client):
         await self._process_info(description)
 
     async def _read_loop(self) -> None:
-        await self._connect_parser()
+        self._connect_parser()
         await super()._read_loop()
 
-    async def _connect_parser(self) -> None:
+    def _connect_parser(self) -> None:
         """Let the transport give what arrives to the parser, without a reader between, and write
         without waiting for the end of the event loop's turn."""
         transport = self._transport
-        self._ps.direct = False
+        self._ps.direct = isinstance(transport, TcpTransport)
         if not isinstance(transport, TcpTransport):
             return
         reader, writer = transport._io_reader, transport._io_writer
         assert reader is not None
         assert writer is not None
-        if reader._buffer:  # type: ignore[attr-defined]
-            # It came with the last line of the handshake; nothing is waited for.
-            for line in self._ps.take(await reader.read(len(reader._buffer))):  # type: ignore[attr-defined]
-                await self._ps._control(line)
-        socket = writer.transport
+        buffer: bytearray = reader._buffer  # type: ignore[attr-defined]
+        came_before = bytes(buffer)  # in one piece with the last line of the handshake
+        buffer.clear()
+        socket: Any = writer.transport
         usual = socket.get_protocol()
         assert isinstance(usual, asyncio.Protocol)
-        socket.set_protocol(Direct(self._ps, usual, reader))
+        direct = Direct(self._ps, usual, reader)
+        socket.set_protocol(direct)
         socket.set_write_buffer_limits(high=0)
-        self._ps.direct = True
+        socket.resume_reading()
+        if came_before:
+            direct.data_received(came_before)
 
     async def _process_op_err(self, e: Exception) -> None:
         if self._status == Client.CONNECTED:

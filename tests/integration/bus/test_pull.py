@@ -9,7 +9,7 @@ import pytest
 
 from stretto.bus.connection import Connection, connect
 from stretto.bus.ensure import ensure
-from stretto.bus.message import ack_all, ack_up_to, in_progress_all
+from stretto.bus.message import Message, ack_all, ack_up_to, in_progress_all
 from stretto.bus.pull import PullLoop
 from stretto.bus.topology import Consumer, Stream
 from stretto.bus.wire import publish_command
@@ -278,3 +278,47 @@ async def test_what_is_not_from_a_stream_is_ignored(bus: Connection) -> None:
         await bus.flush()
         assert await loop.next_batch(timeout_s=0.1) == []
         assert loop._requests.owed == 500
+
+
+async def test_a_message_is_offered_first_to_who_takes_it_at_once(bus: Connection) -> None:
+    await ensure(bus, [MEMORY], [CONSUMER])
+    async with PullLoop(bus, "WORK", "workers") as loop:
+        taken: list[int] = []
+        some = asyncio.Event()
+
+        def even(message: Message) -> bool:
+            if int(message.data) % 2:
+                return False
+            taken.append(int(message.data))
+            some.set()
+            message.ack()
+            return True
+
+        loop.at_once = even
+        waiting = asyncio.ensure_future(loop.next_batch())
+        await asyncio.sleep(0)
+        await publish(bus, 0, 1)
+        async with asyncio.timeout(5):
+            await some.wait()
+        assert not waiting.done()
+        await publish(bus, 1, 2)
+        [odd] = await waiting
+        assert (taken, int(odd.data)) == ([0], 1)
+        await publish(bus, 2, 3)  # nobody waits: it stays in its order
+        [late] = await loop.next_batch()
+        assert (taken, int(late.data)) == ([0], 2)
+        ack_all([odd, late])
+        await gone(bus)
+
+
+async def test_the_alarm_of_a_wait_serves_the_next_one_as_well(bus: Connection) -> None:
+    await ensure(bus, [MEMORY], [CONSUMER])
+    async with PullLoop(bus, "WORK", "workers", heartbeat_s=0.1) as loop:
+        assert await loop.next_batch(timeout_s=0.01) == []
+        waiting = asyncio.ensure_future(loop.next_batch())
+        await asyncio.sleep(0.3)  # longer than the alarm that the first wait has left
+        assert not waiting.done()
+        await publish(bus, 0, 1)
+        async with asyncio.timeout(5):
+            ack_all(await waiting)
+        await gone(bus)

@@ -173,7 +173,7 @@ def test_the_insides_of_nats_py_that_we_rely_on_are_there() -> None:
     client = CoreClient(on_lost=lambda: None, on_bug=lambda _: None)
     for name in (
         *("_pending", "_pending_data_size", "_status", "_transport", "_sid", "_subs", "_ps"),
-        *("_flush_queue", "_max_payload", "_server_info", "_error_cb"),
+        *("_flush_queue", "_max_payload", "_server_info", "_error_cb", "_reading_task"),
     ):
         assert name in vars(client), f"attribute {name}"
     overridden = {
