@@ -16,6 +16,8 @@ _OTHER_ENDS = frozenset(
 )
 _ASKS = frozenset({"step.finishing", "step.seeking"})
 _CONTAINS = frozenset({"step.expanded", "step.opened", "step.repeated"})
+_GOES_ON = frozenset({"rollout.advanced", "rollout.aborted"})
+_WAITS = frozenset({"step.waiting", "step.queued", "rollout.paused"})
 _RUN_ENDS = frozenset({"run.completed", "run.failed", "run.cancelled", "run.terminated"})
 
 
@@ -177,10 +179,15 @@ class Story:
             stretch.bound = now
         elif kind == "step.started":
             stretch.accepted, stretch.worker = now, data.get("worker")
-        elif kind in ("step.waiting", "step.queued"):
+        elif kind in _WAITS:
             stretch.until(now, "wait")
         elif kind in _CONTAINS:
             stretch.until(now, None)
+        elif kind in _GOES_ON:
+            if (
+                stretch.doing is not None
+            ):  # it was paused; else its items are under way, and stay so
+                stretch.until(now, None)
         elif kind in _ASKS or (kind == "step.signalled" and data.get("asked")):
             stretch.until(now, "decide")
         elif kind in _WORK_ENDS:

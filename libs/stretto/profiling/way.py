@@ -75,10 +75,15 @@ class _Walk:
         self._needs = needs
         self._inside: dict[str, list[Stretch]] = {}
         self._gone: set[Stretch] = set()
-        paths = {stretch.path for stretch in story.stretches}
+        ends: dict[str, float] = {}
+        for stretch in story.stretches:
+            end = story.ended if stretch.end is None else stretch.end
+            ends[stretch.path] = max(end, ends.get(stretch.path, end))
         for stretch in story.stretches:
             place = above(stretch.path)
-            while place != RUN and place not in paths:
+            undoes = "~compensate" in stretch.path
+            # What undoes a step may begin when that which holds the step has ended.
+            while place != RUN and (place not in ends or (undoes and ends[place] <= stretch.begin)):
                 place = above(place)
             self._inside.setdefault(place, []).append(stretch)
 
@@ -138,6 +143,8 @@ class _Walk:
     def _stretch(self, stretch: Stretch, begin: float, end: float) -> Iterator[Bit]:
         for stay in reversed(stretch.stays):
             low, high = max(stay.begin, begin), min(stay.end, end)
+            if high <= low:
+                continue  # it was at this before the time that is looked at
             if stay.part is None:
                 yield from self._scope(stretch.path, stretch, low, high)
             else:

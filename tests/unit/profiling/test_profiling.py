@@ -205,6 +205,32 @@ def test_waits_signals_approvals_and_what_catches_failures_are_told() -> None:
     assert profile.status == "failed"
 
 
+def test_a_rollout_that_pauses_and_is_undone_is_told_whole() -> None:
+    def roll(ms: float, kind: str) -> tuple[float, str, dict[str, Any]]:
+        return ms, f"rollout.{kind}", {"step": "a"}
+
+    profile = profiled(
+        [
+            step(0, "activated", "a"),
+            step(10, "expanded", "a"),
+            *worked("a[0]", 10, (10, 100), 110),
+            roll(110, "paused"),
+            roll(600, "advanced"),
+            *worked("a[1]", 600, (600, 990), 1_000),
+            *worked("a[2]", 600, (600, 690), 700),
+            roll(700, "aborted"),
+            step(1_000, "failed", "a"),
+            (1_000, "run.failing", {}),
+            *worked("a[1]~compensate", 1_000, (1_000, 1_190), 1_200),
+            (1_200, "run.failed", {}),
+        ],
+        a=[],
+    )
+    assert way(profile) == ["a", "a[0]", "a", "a[1]", "a[1]~compensate"]
+    assert profile.parts["wait"] == 490 and "held" not in profile.parts
+    assert all(took > 0 for piece in profile.critical_path for took in piece.parts.values())
+
+
 def test_a_run_that_went_back_and_on_with_another_version_is_told_whole() -> None:
     profile = profiled(
         [

@@ -13,7 +13,7 @@ from stretto.bus.connection import connect
 from stretto.cli.calling import Call, bus_command
 from stretto.cli.exits import EXIT_RUN_FAILED
 from stretto.cli.printing import out, print_json
-from stretto.client.client import DEFAULT_URL
+from stretto.client.client import CONNECT_TIMEOUT_S, DEFAULT_URL
 from stretto.conformance import Finding, Report, Target, Verdict, check_worker
 from stretto.conformance.findings import ended_after
 from stretto.conformance.hosting import WORKER_ENDED, own_bus, worker_process
@@ -83,7 +83,8 @@ async def _tried(
         url = call.url or DEFAULT_URL
         if command:
             url = await stack.enter_async_context(own_bus())
-        connection = await stack.enter_async_context(await connect(url, "stretto-check"))
+        connected = await connect(url, "stretto-check", timeout_s=CONNECT_TIMEOUT_S)
+        connection = await stack.enter_async_context(connected)
         if command:
             await prepare(connection, target)
             await stack.enter_async_context(worker_process(command, url))
