@@ -31,7 +31,7 @@ class Outbox:
         self.results: list[TaskResult] = []
         self.told = asyncio.Event()
 
-    def add(self, _reply: str, result: TaskResult) -> None:
+    def add(self, _reply: str, result: TaskResult, **_: object) -> None:
         self.results.append(result)
         self.told.set()
 
