@@ -35,41 +35,27 @@ steps:
   work: {task: admission.hold, queue: admission, resources: {scope: 1}}
   more: {task: admission.hold, queue: admission, resources: {scope: 2}}
 """
-URGENT = """
-workflow: adm-urgent
-input: {type: object, properties: {items: {type: array, items: {type: integer}}}}
-steps:
-  work:
-    for_each: ${{ input.items }}
-    task: admission.hold
-    queue: admission
-    priority: "${{ item % 2 == 0 ? 9 : 1 }}"
-    with: {seconds: 0.1, n: "${{ item }}"}
-output: ${{ steps.work.output }}
-"""
-RATED = """
-workflow: adm-rated
-input: {type: object, properties: {items: {type: array, items: {type: integer}}}}
-steps:
-  work:
-    for_each: ${{ input.items }}
-    task: admission.hold
-    queue: admission-slow
-    with: {seconds: 0.0, n: "${{ item }}"}
-output: ${{ steps.work.output }}
-"""
-KEYED = """
-workflow: adm-keyed
-input: {type: object, properties: {items: {type: array, items: {type: integer}}}}
-steps:
-  work:
-    for_each: ${{ input.items }}
-    task: admission.hold
-    queue: admission
-    with: {seconds: 0.0, n: "${{ item % 2 }}"}
-    rate: {key: "${{ item % 2 }}", limit: 4/s, burst: 1}
-output: ${{ steps.work.output }}
-"""
+
+
+def holding(
+    name: str, *more: str, queue: str = "admission", seconds: float, n: str = "item"
+) -> str:
+    """A workflow that holds once for each of its input's items; `more`: lines of its step."""
+    lines = [f"queue: {queue}", f'with: {{seconds: {seconds}, n: "${{{{ {n} }}}}"}}', *more]
+    return (
+        f"workflow: {name}\n"
+        "input: {type: object, properties: {items: {type: array, items: {type: integer}}}}\n"
+        "steps:\n  work:\n    for_each: ${{ input.items }}\n    task: admission.hold\n"
+        + "".join(f"    {line}\n" for line in lines)
+        + "output: ${{ steps.work.output }}\n"
+    )
+
+
+URGENT = holding("adm-urgent", 'priority: "${{ item % 2 == 0 ? 9 : 1 }}"', seconds=0.1)
+RATED = holding("adm-rated", queue="admission-slow", seconds=0.0)
+KEYED = holding(
+    "adm-keyed", 'rate: {key: "${{ item % 2 }}", limit: 4/s, burst: 1}', seconds=0.0, n="item % 2"
+)
 SELDOM = """
 workflow: adm-seldom
 steps:

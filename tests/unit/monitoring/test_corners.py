@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import pytest
 
-from services.monitoring import service as service_module
 from services.monitoring.intake import DAY_US, FORGET_AT_ONCE, Intake
 from services.monitoring.store import Query, _conditions
 from stretto.postgres.errors import BadValue
@@ -82,27 +81,3 @@ async def test_runs_that_are_older_than_they_are_kept_are_forgotten(
 
     assert asked == [(clock.now_us() - DAY_US, FORGET_AT_ONCE)]
     assert caplog.messages == told
-
-
-async def test_monitoring_leaves_the_schema_alone_where_it_is_told_to(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    settings = SimpleNamespace(postgres_dsn="dsn", migrate=False, nice=0)
-
-    async def never(*_: object) -> None:
-        raise AssertionError("migrations are somebody else's here")
-
-    class Opened(Exception):
-        pass
-
-    async def opened(*_: object, **__: object) -> None:
-        raise Opened
-
-    async def wait_for(_what: str, ready: Any) -> Any:
-        return await ready()
-
-    monkeypatch.setattr(service_module, "stand_back", lambda _nice: None)
-    monkeypatch.setattr(service_module, "migrate", never)
-    monkeypatch.setattr(service_module.Database, "open", opened)
-    with pytest.raises(Opened):
-        await service_module.main(cast(Any, SimpleNamespace(settings=settings, wait_for=wait_for)))

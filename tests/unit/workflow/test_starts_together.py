@@ -6,9 +6,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import msgspec
-import pytest
 
-from services.workflow import service as service_module
 from services.workflow.claims import Claim, Place
 from services.workflow.core import Rejection
 from services.workflow.core.commands import Start
@@ -111,26 +109,3 @@ async def test_a_fork_whose_payloads_are_not_to_be_had_is_refused() -> None:
     [refused] = await starts.becomes(start(FIRST, fork=ForkRecord(RUN_ID)))
 
     assert refused == Rejection(code=MISSING.code, message=MISSING.message)
-
-
-async def test_the_service_leaves_the_schema_alone_where_it_is_told_to(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    settings = SimpleNamespace(postgres_dsn="dsn", migrate=False)
-
-    async def never(*_: object) -> None:
-        raise AssertionError("migrations are somebody else's here")
-
-    class Opened(Exception):
-        pass
-
-    async def opened(*_: object, **__: object) -> None:
-        raise Opened
-
-    async def wait_for(_what: str, ready: Any) -> Any:
-        return await ready()
-
-    monkeypatch.setattr(service_module, "migrate", never)
-    monkeypatch.setattr(service_module.Database, "open", opened)
-    with pytest.raises(Opened):
-        await service_module.main(cast(Any, SimpleNamespace(settings=settings, wait_for=wait_for)))
