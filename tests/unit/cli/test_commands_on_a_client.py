@@ -27,11 +27,13 @@ from stretto.client import Rejected
 from stretto.client.decisions import Decision
 from stretto.client.migrations import MigrationReport
 from stretto.conformance.findings import Finding, Report, kept, warning
+from stretto.conformance.hosting import WORKER_ENDED
 from stretto.contracts.answers import Stats
 from stretto.contracts.decisions import Explained
 from stretto.contracts.public import Controlled, Defined
 from stretto.contracts.schedules import Scheduled, ScheduleSpec, ScheduleSummary, ScheduleView
 from stretto.definition.templates import Library
+from stretto.runtime.errors import PermanentError
 from stretto.telemetry.metrics import Metrics
 from stretto.testing.replayed import Replayed
 
@@ -334,7 +336,7 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     async def bus() -> AsyncIterator[str]:
         yield "connection"
 
-    async def connect(url: str, _name: str) -> Any:
+    async def connect(url: str, _name: str, **_: object) -> Any:
         reached.append(url)
         return bus()
 
@@ -376,3 +378,20 @@ def test_what_a_worker_keeps_is_told_in_json_alone() -> None:
     told = json.loads(done.output)
     assert told["conforms"] is True
     assert [each["rule"] for each in told["report"]["findings"]] == ["results", "accept"]
+
+
+@pytest.mark.parametrize(("code", "findings"), [(WORKER_ENDED, 0), ("bus.not_authorized", 1)])
+@pytest.mark.usefixtures("tried")
+def test_a_check_that_cannot_go_on_is_an_error_unless_the_worker_ended_under_it(
+    monkeypatch: pytest.MonkeyPatch, code: str, findings: int
+) -> None:
+    async def check(_connection: object, _target: object, say: Callable[[Finding], None]) -> None:
+        for _ in range(findings):
+            say(kept("results", "it answers"))
+        raise PermanentError(code, "expected to go on")
+
+    monkeypatch.setattr(check_module, "check_worker", check)
+
+    done = CliRunner().invoke(commands, [*CHECK])
+
+    assert isinstance(done.exception, PermanentError) and done.exception.code == code
