@@ -201,6 +201,18 @@ def _run_becomes(status: str) -> Callable[[RunProjection, int, bytes], None]:
     return become
 
 
+_becomes_terminated = _run_becomes("terminated")
+
+
+def _terminated(run: RunProjection, at_us: int, data: bytes) -> None:
+    """Nothing goes on: what was open (a wait, what holds steps) is told by no event of its own."""
+    _becomes_terminated(run, at_us, data)
+    for step in run.steps.values():
+        if step.status not in ENDED:
+            step.reason = "terminated"
+            run.move(step, "cancelled", at_us - run.started_us)
+
+
 def _admitted(run: RunProjection, _at_us: int, _data: bytes) -> None:
     """The run has its place; it may be paused meanwhile."""
     if run.status == "queued":
@@ -352,7 +364,7 @@ _HANDLERS: dict[str, Callable[[RunProjection, int, bytes], Took | None]] = {
     "run.completed": _run_becomes("completed"),
     "run.failed": _run_becomes("failed"),
     "run.cancelled": _run_becomes("cancelled"),
-    "run.terminated": _run_becomes("terminated"),
+    "run.terminated": _terminated,
     "step.activated": _step_becomes("deciding"),
     "step.expanded": _step_expanded,
     "step.opened": _step_becomes("running"),

@@ -173,6 +173,19 @@ def test_every_end_closes_the_run(event: ev.Event, status: str) -> None:
     assert run.failure == FAILURE
 
 
+def test_what_was_open_when_the_run_was_terminated_has_ended_with_it() -> None:
+    run = folded(
+        started(),
+        ev.StepCompleted(step="a"),
+        ev.StepExpanded(step="b", items=[]),
+        ev.StepWaiting(step="c", until=LATER),
+        ev.RunTerminated(failure=FAILURE),
+    )
+    assert run.counts == {"completed": 1, "cancelled": 2}
+    assert [step.reason for step in run.steps.values()] == [None, "terminated", "terminated"]
+    assert all(step.ended != NEVER for step in run.steps.values())
+
+
 def test_a_cancelled_attempt_ends_with_its_step() -> None:
     run = folded(
         started(),
