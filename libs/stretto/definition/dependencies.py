@@ -9,6 +9,7 @@ from stretto.definition.mistakes import Report
 from stretto.definition.model import StepText
 from stretto.definition.nodes import Path, quoted
 from stretto.definition.positions import At
+from stretto.definition.shapes import Located
 
 
 class Need(msgspec.Struct, frozen=True):
@@ -112,15 +113,11 @@ def cancelled_steps(
         return None
     found: list[int] = []
     for name, node, path in cancel.steps:
-        target = resolve_step(name, node, path, frame, report)
+        told = Located(name, node, path)
+        target = _another(told, number, "a step cannot cancel itself", frame, report)
         if target is None:
             continue
-        if target == number:
-            report.mistake(
-                node, path, "self_reference",
-                "expected another step, but a step cannot cancel itself",
-            )  # fmt: skip
-        elif cancel.complete and steps[target].for_each is None:
+        if cancel.complete and steps[target].for_each is None:
             report.mistake(
                 node,
                 path,
@@ -139,15 +136,11 @@ def chosen_needs(steps: Sequence[StepText], frame: Frame, report: Report) -> Non
     for number, step in enumerate(steps):
         for case in step.body.cases:
             for name, node, path in case.then:
-                target = resolve_step(name, node, path, frame, report)
+                told = Located(name, node, path)
+                target = _another(told, number, "a switch cannot choose itself", frame, report)
                 if target is None:
                     continue
-                if target == number:
-                    report.mistake(
-                        node, path, "self_reference",
-                        "expected another step, but a switch cannot choose itself",
-                    )  # fmt: skip
-                elif chosen_by.setdefault(target, number) != number:
+                if chosen_by.setdefault(target, number) != number:
                     first = quoted(steps[chosen_by[target]].name)
                     report.mistake(
                         node,
@@ -159,6 +152,16 @@ def chosen_needs(steps: Sequence[StepText], frame: Frame, report: Report) -> Non
                     )
                 else:
                     frame.needs.add(Need(target, number, node, path))
+
+
+def _another(told: Located[str], number: int, why: str, frame: Frame, report: Report) -> int | None:
+    """Find a step that is not step `number` itself (`why` not); None where it is, or is none."""
+    target = resolve_step(*told, frame, report)
+    if target == number:
+        text = f"expected another step, but {why}"
+        report.mistake(told.node, told.path, "self_reference", text)
+        return None
+    return target
 
 
 def resolve_step(name: str, at: At, path: Path, frame: Frame, report: Report) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -58,6 +59,14 @@ class _Either(Generic[S]):
             raise AssertionError("only a server that was started here ends here")
         return await _ended(self._server)
 
+    async def _begin(self, make: Callable[[int | None], S], usual: int) -> S:
+        """Start the embedded server, for the first time or again."""
+        if self._server is None:
+            self._server = await _started(make, usual, self._port_before)
+        else:
+            await self._server.start()
+        return self._server
+
     async def stop(self) -> None:
         """Stop the embedded server; leave a given one alone."""
         if self._server is not None:
@@ -94,13 +103,8 @@ class Nats(_Either[NatsServer]):
         if self._given is not None:
             connection = await connect(self._given, "stretto-dev", timeout_s=_CONNECT_TIMEOUT_S)
             await connection.close()
-            return
-        if self._server is None:
-            self._server = await _started(
-                lambda p: NatsServer(self._data, p), USUAL_NATS_PORT, self._port_before
-            )
         else:
-            await self._server.start()
+            await self._begin(partial(NatsServer, self._data), USUAL_NATS_PORT)
 
     async def kill(self) -> None:
         """End the embedded server at once; what it has acknowledged is on disk."""
@@ -139,13 +143,9 @@ class Postgres(_Either[PostgresServer]):
         if self._given is not None:
             await _probe_postgres(self._given, self.shown)
             return
-        if self._server is None:
-            self._server = await _started(
-                lambda p: PostgresServer(self._data, p), USUAL_POSTGRES_PORT, self._port_before
-            )
-        else:
-            await self._server.start()
-        await _ensure_database(self._server.dsn, DATABASE)
+        make = partial(PostgresServer, self._data)
+        server = await self._begin(make, USUAL_POSTGRES_PORT)
+        await _ensure_database(server.dsn, DATABASE)
 
 
 async def _started(make: Callable[[int | None], S], usual: int, before: int | None = None) -> S:

@@ -1,4 +1,4 @@
-"""End tasks for certain: libraries swallow a cancellation now and then."""
+"""End tasks and servers for certain: libraries swallow a cancellation now and then."""
 
 import asyncio
 import logging
@@ -27,3 +27,11 @@ async def ended(tasks: Iterable[asyncio.Task[None]], *, again_s: float = AGAIN_S
         if left:
             told = sorted(getattr(t.get_coro(), "__qualname__", t.get_name()) for t in left)
             _logger.warning("cancelled again", extra={LOG_TASKS: told})
+
+
+async def stop_listening(server: asyncio.Server, open_: Iterable[asyncio.StreamWriter]) -> None:
+    """Stop a server of ours and cut off who is still connected."""
+    server.close()
+    for writer in list(open_):
+        writer.close()
+    await server.wait_closed()

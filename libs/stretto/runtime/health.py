@@ -18,6 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from stretto.contracts.codec import json_encode
+from stretto.runtime.ending import stop_listening
 
 MAX_REQUEST_BYTES = 8 * 1024
 """A request line and headers of any usual prober or browser fit in; nobody sends a body here."""
@@ -140,10 +141,7 @@ class HealthServer:
         """Stop listening and cut off who is still connected."""
         server, self._server = self._server, None
         if server is not None:
-            server.close()
-            for writer in list(self._open):
-                writer.close()
-            await server.wait_closed()
+            await stop_listening(server, self._open)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # A prober that goes away in the middle is its own affair.

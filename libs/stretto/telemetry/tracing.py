@@ -102,19 +102,7 @@ class NoTracer:
             return None
         return traceparent(run_id, run_span_id(run_id))
 
-    def record(
-        self,
-        name: str,
-        parent: TraceParent,
-        span_id: bytes,
-        *,
-        start_us: int,
-        end_us: int,
-        attributes: Attributes = NO_ATTRIBUTES,
-        error: str | None = None,
-        kind: str = "internal",
-        links: tuple[TraceParent, ...] = (),
-    ) -> None:
+    def record(self, *_: object, **__: object) -> None:
         """Drop it."""
 
     def span(

@@ -12,7 +12,7 @@ from services.workflow.core.nodes import Node
 from services.workflow.core.rewinding import closure
 from services.workflow.core.signals import MAX_BUFFERED, buffered
 from services.workflow.core.state import Run
-from services.workflow.core.statuses import OUT, NodeStatus, Role, RunPhase
+from services.workflow.core.statuses import OUT, NodeStatus, Role
 from stretto.contracts import events as ev
 from stretto.contracts.failures import MAX_MESSAGE_CHARS, Failure, FailureType
 from stretto.contracts.public import ControlRequest
@@ -206,18 +206,9 @@ def _rewind(run: Run, request: ControlRequest) -> Outcome:
 
 
 def _go_back(run: Run, request: ControlRequest, steps: list[str]) -> Outcome:
-    if run.phase not in (RunPhase.RUNNING, RunPhase.FAILED, RunPhase.CANCELLED):
-        return Rejection(
-            code="run_not_resumable",
-            message=f"expected a run that is running, failed or cancelled, but it is "
-            f"{run.phase.word}",
-        )
-    if any(node.role is Role.COMPENSATION for node in run.nodes.values()):
-        return Rejection(
-            code="run_compensated",
-            message="expected a run of which nothing was undone, but steps were compensated: "
-            "start it anew",
-        )
+    refusal = returning.cannot_return(run)
+    if refusal is not None:
+        return refusal
     scope = run.root
     again = closure(scope, {scope.by_name[step] for step in steps})
     cancelled: list[ev.Event] = []

@@ -39,7 +39,7 @@ def roll_back(run: Run, request: ControlRequest) -> Outcome:
             code="step_unknown",
             message=f"expected the step to go back `to`, but got {str(to)[:60]!r}; steps: {known}",
         )
-    refusal = _cannot_return(run)
+    refusal = cannot_return(run, RunPhase.FINISHING)
     if refusal is not None:
         return refusal
     node = scope.nodes[index]
@@ -61,10 +61,10 @@ def roll_back(run: Run, request: ControlRequest) -> Outcome:
     return [event, *lines.again(run)]
 
 
-def _cannot_return(run: Run) -> Rejection | None:
-    if run.phase not in (
-        RunPhase.RUNNING, RunPhase.FINISHING, RunPhase.FAILED, RunPhase.CANCELLED,
-    ):  # fmt: skip
+def cannot_return(run: Run, *also: RunPhase) -> Rejection | None:
+    """The refusal of going back where the run has ended for good or was undone, or None. `also`:
+    phases from which a way back is open beside those of all."""
+    if run.phase not in (RunPhase.RUNNING, RunPhase.FAILED, RunPhase.CANCELLED, *also):
         return Rejection(
             code="run_not_resumable",
             message=f"expected a run that is running, failed or cancelled, but it is "

@@ -55,15 +55,18 @@ async def _report(run: Run) -> int:
     return EXIT_OK
 
 
-@click.command("start")
-@click.argument("name")
-@input_options
-@click.option(
+_key_option = click.option(
     "--id",
     "key",
     metavar="KEY",
     help="Your own key: while a run with it is open, this is that run.",
 )
+
+
+@click.command("start")
+@click.argument("name")
+@input_options
+@_key_option
 @click.option(
     "--version", metavar="VERSION|LABEL", help="Of the workflow, else the latest; NAME@VERSION too."
 )
@@ -112,12 +115,7 @@ async def start_command(
 @click.command("run")
 @click.argument("file", type=click.Path(path_type=Path))
 @input_options
-@click.option(
-    "--id",
-    "key",
-    metavar="KEY",
-    help="Your own key: while a run with it is open, this is that run.",
-)
+@_key_option
 @bus_command
 async def run_command(
     call: Call, file: Path, inputs: tuple[str, ...], input_json: str | None, key: str | None

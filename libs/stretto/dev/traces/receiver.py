@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError
 from stretto.dev.plan import USUAL_OTLP_PORT, port_near
 from stretto.dev.traces.span import read_request
 from stretto.dev.traces.store import TraceStore
+from stretto.runtime.ending import stop_listening
 from stretto.testkit.ports import LOOPBACK
 
 MAX_HEAD_BYTES = 16 * 1024
@@ -73,10 +74,7 @@ class TraceReceiver:
         """Stop listening and cut off who is still connected."""
         server, self._server = self._server, None
         if server is not None:
-            server.close()
-            for writer in list(self._open):
-                writer.close()
-            await server.wait_closed()
+            await stop_listening(server, self._open)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)
