@@ -17,9 +17,8 @@
 2. What the server owes us is known exactly, or void (``PullRequests``).
 3. A lost request is noticed by missing heartbeats. Then the inbox is given up and a new one is
    used: what was owed to the old one is void.
-4. An *epoch* is the life of one consumer, from its creation to its loss. Acknowledgements of
-   another epoch are dropped: in a store that was made again the same sequence number is another
-   message. While it is not known whether the consumer is still the same one, they wait.
+4. Acknowledgements of a consumer that is gone are dropped; while that is not known, they wait
+   (``Settling``).
 5. Nothing runs in the background: requests are sent when messages arrive, everything else
    happens in ``next_batch``.
 """
@@ -44,6 +43,7 @@ from .connection import Connection
 from .ensure import ConsumerAnswer
 from .message import Message
 from .pull_requests import Ended, PullRequests
+from .pull_settling import Settling
 from .wire import new_inbox
 
 logger = logging.getLogger(__name__)
@@ -131,14 +131,10 @@ class PullLoop(Closing):
         self._held = 0
         self._subscription: Subscription | None = None
 
+        self._settling = Settling(connection)
         self._sure = False
-        self._generation = 0
         self._missing = False
         self._refused: str | None = None
-        self._created: str | None = None
-        self._epoch = 0
-        self._parked: list[bytes] = []
-        self._dropped_acks = 0
         self._failures = 0
         self._retry_at = 0.0
 
@@ -170,7 +166,7 @@ class PullLoop(Closing):
     @property
     def dropped_acks(self) -> int:
         """How many acknowledgements were dropped because their store is gone."""
-        return self._dropped_acks
+        return self._settling.dropped
 
     def set_capacity(self, capacity: int) -> None:
         """Change how much may be ahead; less takes effect as requests are used up or expire."""
@@ -221,6 +217,7 @@ class PullLoop(Closing):
         if self._closed:
             return
         self._closed = True
+        self._settling.close()
         self._forget()
         if self._alarm is not None:
             self._alarm.cancel()
@@ -278,6 +275,7 @@ class PullLoop(Closing):
     def _lost(self) -> None:
         """The connection or a request is lost: whatever was owed is void."""
         self._sure = False
+        self._settling.lost()
         self._requests.void()
         self._wake()
 
@@ -320,19 +318,11 @@ class PullLoop(Closing):
         self._found(answer.created)
 
     def _found(self, created: str) -> None:
-        if self._created is not None and created != self._created:
+        if self._settling.found(created):
             logger.warning("consumer was made again", extra={LOG_CONSUMER: self.consumer})
-            self._epoch += 1
-            self._dropped_acks += len(self._parked)
-            self._parked.clear()
-        self._created = created
-        self._generation = self._connection.generation
         self._sure = True
         self._missing = False
         self._heard = self._loop.time()
-        for command in self._parked:
-            self._connection.send(command)
-        self._parked.clear()
         self._top_up()
 
     def _failed(self, error: TransientError) -> None:
@@ -387,7 +377,8 @@ class PullLoop(Closing):
         elif reply:
             self._requests.delivered(block)
             self._failures = 0
-            message = Message(subject, reply, block, data, self, self._epoch)
+            settling = self._settling
+            message = Message(subject, reply, block, data, settling, settling.epoch)
             if not self._is_taken(message):
                 self._buffer.append(message)
                 self._wake()
@@ -423,25 +414,3 @@ class PullLoop(Closing):
                 self._lost()
             case _:
                 assert_never(meaning)
-
-    # --- settling (called by messages)
-
-    def settle(self, epoch: int, commands: list[bytes]) -> None:
-        """Send acknowledgements, or keep them while we are not sure, or drop them: invariant 4.
-
-        Also after ``close``: what was handed out is finished as long as the connection lasts.
-        """
-        if epoch != self._epoch:
-            self._dropped_acks += len(commands)
-        elif self._sure and self._is_same_connection():
-            together = commands[0] if len(commands) == 1 else b"".join(commands)
-            self._connection.send_later(together)
-        elif self._closed:
-            self._dropped_acks += len(commands)
-        else:
-            self._parked += commands
-
-    def _is_same_connection(self) -> bool:
-        """Return whether the connection is still the one over which we became sure."""
-        connection = self._connection
-        return connection.is_connected and connection.generation == self._generation
