@@ -2,9 +2,12 @@
 
 ::
 
-    a file beside the module changes ─► the process gets SIGTERM: it takes no more, and drains
-                                     └► a new one begins at once, with the new code
-    the new one cannot begin          ─► it says why; the next change begins another
+    a file that it has imported changes ─► the process gets SIGTERM: it takes no more, and drains
+                                        └► a new one begins at once, with the new code
+    the new one cannot begin             ─► it says why; the next change begins another
+
+Until a worker has told what it has imported (`imported`), every Python file in the folder of the
+module counts.
 
 Files are looked at, not listened to: that works on every file system.
 """
@@ -15,10 +18,11 @@ import asyncio
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from stretto.worker.children import all_ended, begun, told_to_end
+from stretto.worker.imported import told_imported
 
 LOOK_EVERY_S = 0.3
 
@@ -67,6 +71,52 @@ def seen_in(folder: Path) -> Seen:
     return seen
 
 
+def _times(files: Iterable[str]) -> Seen:
+    """When files were changed; those that cannot be read are not there."""
+    found: dict[str, int] = {}
+    for file in files:
+        try:
+            found[file] = Path(file).stat().st_mtime_ns
+        except OSError:
+            continue  # it is being replaced: seen at the next look
+    return found
+
+
+class Watched:
+    """The files that a worker is made of, and those that may become so.
+
+    Args:
+        folder: of the module.
+        imports: where the worker tells what it has imported.
+    """
+
+    def __init__(self, folder: Path, imports: Path) -> None:
+        self._folder = folder
+        self._imports = imports
+        self._elsewhere: set[str] = set()
+        """What was imported from outside of the folder, by any of the workers."""
+        self._seen = self._look()
+
+    def _look(self) -> Seen:
+        return {**seen_in(self._folder), **_times(self._elsewhere)}
+
+    def begin(self) -> None:
+        """Forget what the worker told: a new one begins."""
+        self._imports.unlink(missing_ok=True)
+
+    def changed(self) -> list[str]:
+        """Return which of the files that matter changed since the last look, by name."""
+        told = told_imported(self._imports)
+        if told is not None:
+            further = _times(file for file in told if file not in self._seen)
+            self._elsewhere.update(further)
+            self._seen = {**further, **self._seen}
+        now = self._look()
+        found = changed_files(self._seen, now)
+        self._seen = now
+        return [file for file in found if told is None or file in told]
+
+
 def changed_files(before: Seen, now: Seen) -> list[str]:
     """Return the files that came, went or were changed, by name."""
     return sorted(f for f in before.keys() | now.keys() if before.get(f) != now.get(f))
@@ -74,13 +124,12 @@ def changed_files(before: Seen, now: Seen) -> list[str]:
 
 async def keep_reloaded(
     command: Sequence[str],
-    folder: Path,
+    watched: Watched,
     stopping: asyncio.Event,
     tell: Callable[[str], None],
 ) -> None:
-    """Run a command, anew whenever a source file below a folder changes, until `stopping` is set;
-    then let all drain. `tell` is told what is done."""
-    seen = seen_in(folder)
+    """Run a command, anew whenever a file changes that matters, until `stopping` is set; then let
+    all drain. `tell` is told what is done."""
     running = await begun(command)
     leaving: list[asyncio.subprocess.Process] = []
     told_ended = False
@@ -89,11 +138,11 @@ async def keep_reloaded(
             if running.returncode is not None and not told_ended:
                 tell("the worker has ended: it begins again when a file changes")
                 told_ended = True
-            now = await asyncio.to_thread(seen_in, folder)
-            changed = changed_files(seen, now)
+            changed = await asyncio.to_thread(watched.changed)
             if changed:
                 tell(f"{Path(changed[0]).name} has changed: the worker begins again")
-                seen, told_ended = now, False
+                told_ended = False
+                watched.begin()
                 leaving = [each for each in leaving if each.returncode is None]
                 leaving.append(told_to_end(running))
                 running = await begun(command)

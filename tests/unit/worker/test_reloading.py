@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
+import shutil
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -11,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from stretto.worker import children, reloading
-from stretto.worker.reloading import changed_files, folder_of, keep_reloaded, seen_in
+from stretto.worker import children, imported, reloading
+from stretto.worker.imported import told_imported
+from stretto.worker.reloading import Watched, changed_files, folder_of, keep_reloaded, seen_in
 
 PATIENCE_S = 30.0
 
@@ -62,6 +65,63 @@ def test_the_folder_is_that_of_the_file_or_package(
     assert folder_of("sys") == tmp_path, "it has no file"
 
 
+def touched(path: Path, turn: int) -> None:
+    """Let a file have been changed at another instant than before."""
+    os.utime(path, ns=(turn, turn))
+
+
+def test_what_a_worker_has_imported_counts_wherever_it_lies(tmp_path: Path) -> None:
+    folder, imports = tmp_path / "here", tmp_path / "imports"
+    used, other = write(folder / "used.py"), write(folder / "other.py")
+    elsewhere = write(tmp_path / "there" / "shared.py")
+    watched = Watched(folder, imports)
+
+    touched(other, 1)
+    assert watched.changed() == [str(other)], "nobody has told what counts"
+    write(imports, f"{used}\n{elsewhere}\n{tmp_path / 'gone.py'}")
+    assert watched.changed() == []
+    for turn, (file, counts) in enumerate([(other, False), (elsewhere, True), (used, True)], 2):
+        touched(file, turn)
+        assert watched.changed() == ([str(file)] if counts else [])
+    watched.begin()
+    assert not imports.exists()
+    touched(elsewhere, 9)
+    assert watched.changed() == [str(elsewhere)], "a worker that cannot begin imported it before"
+
+
+def test_a_worker_tells_what_it_has_imported_and_what_comes_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    place = tmp_path / "told" / "imports"
+    place.parent.mkdir()
+    write(tmp_path / "first_one.py")
+    write(tmp_path / "later_one.py")
+    importlib.import_module("first_one")
+    looks = 0
+
+    def wait(_seconds: float) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            importlib.import_module("later_one")
+        if looks == 3:
+            shutil.rmtree(place.parent)
+
+    assert told_imported(place) is None
+    told = imported._tell(place)
+    assert told_imported(place) == told
+    assert str(tmp_path / "first_one.py") in told
+    assert not any("site-packages" in file or file.endswith("/pathlib.py") for file in told)
+    written: list[frozenset[str]] = []
+    tell = imported._tell
+    monkeypatch.setattr(imported, "_tell", lambda where: written.append(tell(where)) or written[-1])
+    imported._keep_telling(place, told, wait)
+    assert written == [told | {str(tmp_path / "later_one.py")}]
+    for name in ("first_one", "later_one"):
+        del sys.modules[name]
+
+
 class Kept:
     """What is told, and the lines that the processes have written."""
 
@@ -101,7 +161,8 @@ async def kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[K
     made = Kept(folder)
     command = (sys.executable, str(folder / "program.py"))
     async with asyncio.TaskGroup() as group:
-        group.create_task(keep_reloaded(command, folder, made.stopping, made.told.append))
+        watched = Watched(folder, folder / "imports")
+        group.create_task(keep_reloaded(command, watched, made.stopping, made.told.append))
         yield made
         made.stopping.set()
 

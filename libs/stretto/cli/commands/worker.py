@@ -6,7 +6,9 @@ import asyncio
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -19,7 +21,8 @@ from stretto.dev.plan import DEFAULT_DATA
 from stretto.dev.ready_file import read_ready
 from stretto.testkit.process import launched
 from stretto.worker import Worker, load_workers, run_workers
-from stretto.worker.reloading import folder_of, keep_reloaded
+from stretto.worker.imported import tell_imported
+from stretto.worker.reloading import Watched, folder_of, keep_reloaded
 from stretto.worker.scaling import Crew, parse_range
 from stretto.worker.scaling import scale as keep_scaled
 
@@ -28,10 +31,17 @@ from stretto.worker.scaling import scale as keep_scaled
 @click.argument("target", metavar="MODULE")
 @click.option("--nats", envvar=URL_VARIABLE, metavar="URL", help="Where the bus is.")
 @click.option("--scale", metavar="1..8", help="So many processes, as many as the queue wants.")
-@click.option("--reload", "reloads", is_flag=True, help="Begin again when its files change.")
+@click.option("--reload", "reloads", is_flag=True, help="Begin again when what it imports changes.")
 @click.option("--number", type=int, hidden=True, help="Which of several processes this is.")
+@click.option("--imports", type=Path, hidden=True, help="Where to tell what it imports.")
 def worker_command(
-    target: str, nats: str | None, scale: str | None, reloads: bool, number: int | None
+    target: str,
+    *,
+    nats: str | None,
+    scale: str | None,
+    reloads: bool,
+    number: int | None,
+    imports: Path | None,
 ) -> None:
     """Run the workers of MODULE: `package.module`, `path/to/file.py`, either with `:name`.
 
@@ -49,6 +59,8 @@ def worker_command(
             raise click.UsageError("expected --scale or --reload, but got both")
         sys.exit(reloaded(target, url or DEFAULT_URL))
     workers = load_workers(target)
+    if imports is not None:
+        tell_imported(imports)
     if scale is not None:
         sys.exit(scaled(target, workers, scale, url or DEFAULT_URL))
     for worker in workers if number is not None else ():
@@ -87,10 +99,12 @@ def reloaded(target: str, url: str) -> int:
     folder = folder_of(target)
     note(f"looking at the files in {folder}")
 
-    async def run() -> None:
-        await keep_reloaded(_command(target, url), folder, _told_to_stop(), note)
+    async def run(imports: Path) -> None:
+        command = _command(target, url, "--imports", str(imports))
+        await keep_reloaded(command, Watched(folder, imports), _told_to_stop(), note)
 
-    asyncio.run(run())
+    with tempfile.TemporaryDirectory(prefix="stretto-reload-") as place:
+        asyncio.run(run(Path(place) / "imports"))
     return 0
 
 
