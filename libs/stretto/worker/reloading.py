@@ -91,14 +91,14 @@ class Watched:
     """
 
     def __init__(self, folder: Path, imports: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._imports = imports
         self._elsewhere: set[str] = set()
         """What was imported from outside of the folder, by any of the workers."""
         self._seen = self._look()
 
     def _look(self) -> Seen:
-        return {**seen_in(self._folder), **_times(self._elsewhere)}
+        return {**seen_in(self.folder), **_times(self._elsewhere)}
 
     def begin(self) -> None:
         """Forget what the worker told: a new one begins."""

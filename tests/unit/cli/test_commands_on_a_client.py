@@ -36,6 +36,7 @@ from stretto.definition.templates import Library
 from stretto.runtime.errors import PermanentError
 from stretto.telemetry.metrics import Metrics
 from stretto.testing.replayed import Replayed
+from stretto.worker.reloading import Watched
 
 from .runs import RUN_ID
 from .test_cache_counts import said
@@ -315,8 +316,8 @@ def test_a_worker_that_is_begun_anew_when_its_files_change_is_told_where_they_ar
     monkeypatch.delenv("STRETTO_NATS_URL", raising=False)
     kept: list[Any] = []
 
-    async def keep(command: list[str], folder: Path, stopping: Any, _note: object) -> None:
-        kept.append((command[command.index("worker") + 1], folder, stopping.is_set()))
+    async def keep(command: list[str], watched: Watched, stopping: Any, _note: object) -> None:
+        kept.append((command[command.index("worker") + 1], watched.folder, stopping.is_set()))
 
     monkeypatch.setattr(worker_module, "keep_reloaded", keep)
 
