@@ -32,13 +32,20 @@ def other_version(rng: random.Random, old: Graph, number: int) -> Graph:
     if kind < 0.5:
         steps.append(random_step(rng, len(steps), 1))
         steps[-1] = msgspec.structs.replace(steps[-1], name=f"v{number}")
-    elif kind < 0.7 and len(steps) > 1 and not steps[-1].dependents:
+    elif kind < 0.7 and len(steps) > 1 and not is_wanted(steps):
         steps.pop()
     elif kind < 0.8 and steps[0].kind == "task" and steps[0].for_each is None:
         steps[0] = msgspec.structs.replace(steps[0], ask=None if steps[0].ask else old.output)
     made = graph(*map(unlinked, steps), on_failure=old.on_failure, output=old.output)
     timeout = rng.choice((None, 60.0))
     return msgspec.structs.replace(made, version=number, timeout_s=timeout)
+
+
+def is_wanted(steps: list[StepPlan]) -> bool:
+    """Whether another step names the last one: as a need, or as what a switch may choose."""
+    last = len(steps) - 1
+    chosen = any(last in case.then for step in steps for case in step.cases)
+    return chosen or bool(steps[last].dependents)
 
 
 def unlinked(step: StepPlan) -> StepPlan:
