@@ -38,7 +38,7 @@ LIBRARIES = {
     "worker": "bus contracts payloads runtime telemetry",
     "client": "bus contracts history payloads profiling telemetry",
     "conformance": "bus contracts payloads runtime testkit",
-    "dev": "bus testkit",
+    "dev": "bus runtime testkit",
     "bench": "client contracts dev runtime testkit worker",
     "cli": (
         "bench bus client conformance contracts definition dev expression history profiling "
@@ -51,7 +51,7 @@ SHELLS = {
     "workflow": "cache contracts definition expression history payloads postgres schedule table",
     "decision": "cache contracts expression scoring table",
     "execution": "contracts worker",
-    "monitoring": "client contracts postgres",
+    "monitoring": "client contracts history postgres",
     "gateway": "client contracts definition profiling",
 }
 """What a service may use, beside what all of them stand on."""
