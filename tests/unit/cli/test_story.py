@@ -73,6 +73,10 @@ WAVE = {"wave": 1, "waves": 4, "upto": 10, "size": 10, "completed": 9}
             "counts for the rate of 'acme', has the priority 7, is escalated after 60 s",
         ),
         (
+            ("step.limited", "a", {"by": ["ann", "bob"], "escalate_to": ["eve"]}),
+            "is decided by ann, bob, is escalated to eve",
+        ),
+        (
             ("step.limited", "a", {"cache_key": "k", "retry": {"max_attempts": 3}}),
             "is limited to max_attempts 3, is equal to others of the key 'k'",
         ),

@@ -16,7 +16,7 @@ from services.execution.beginning import OPEN_FIRST_WAIT_S
 from services.execution.core import limits
 from services.execution.core.effects import Short, Silent, StopOwn, Verify
 from services.execution.core.roster import Roster
-from services.execution.parts import Parts
+from services.execution.parts import Parts, Question
 from stretto.contracts.codec import pack
 from stretto.contracts.frames import DispatchFrame
 from stretto.telemetry import names
@@ -181,10 +181,13 @@ async def test_where_an_attempt_is_that_the_rate_of_its_key_keeps_back_is_told()
     async with place() as here:
         await here.take(rated("a"), rated("b"))
         await here.sends()
-        lanes = [SimpleNamespace(number=0, desk=here.desk), SimpleNamespace(number=1, desk=None)]
+        lanes = [SimpleNamespace(number=0, desk=here.desk)]
         parts = Parts("here", cast(Any, here.wire), Roster(), cast(Any, lanes), {})
 
         [told] = parts._routed([attempt_id("a"), attempt_id("b")])
 
         assert (told.id, told.at) == (attempt_id("b"), "rate")
         assert told.reason is not None and "for the rate of key 'acme': 1/s" in told.reason
+        [own] = await parts.gather(Question())
+        [view] = own.rates
+        assert (view.key, view.limit, view.waiting) == ("acme", "1/s", 1)

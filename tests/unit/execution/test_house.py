@@ -71,6 +71,13 @@ async def house(outbox: Outbox, begun: Begun) -> AsyncIterator[House]:
         )
 
 
+async def stopped(outbox: Outbox, count: int) -> None:
+    """Wait for so many results."""
+    while len(outbox.results) < count:
+        outbox.told.clear()
+        await outbox.told.wait()
+
+
 async def test_what_nobody_wants_is_stopped_and_answered_so() -> None:
     outbox, begun = Outbox(), Begun(2)
     async with house(outbox, begun) as here:
@@ -82,7 +89,13 @@ async def test_what_nobody_wants_is_stopped_and_answered_so() -> None:
         await asyncio.wait_for(outbox.told.wait(), 10)
         here.stop(["r:b:1"])
 
-    assert [result.id for result in outbox.results] == ["r:a:1", "r:b:1"]
+        await asyncio.wait_for(stopped(outbox, 2), 10)
+        here.run([own("a")])
+        assert len(outbox.results) == 2, "its result is on its way"
+        here.stored(["r:a:1", "r:b:1"])
+        here.run([own("a")])
+
+    assert [result.id for result in outbox.results] == ["r:a:1", "r:b:1", "r:a:1"], "given again"
     assert all(r.failure is not None and r.failure.type == "Cancelled" for r in outbox.results)
 
 
