@@ -193,3 +193,14 @@ async def test_what_a_worker_has_already_is_not_moved() -> None:
 
     assert core.told == [("moved", 7)]
     assert stream.asked == [7]
+
+
+async def test_only_a_message_of_one_attempt_is_taken_out_when_nobody_wants_that() -> None:
+    stream, core = Stream(), Core()
+    alone, among, unsent = (attempt(f"r:{name}:1") for name in "abc")
+    alone.alone, alone.seq, among.seq = True, 9, 10
+    unsent.alone = True
+
+    await done(stream, core, Stop("default", "q", [alone, among, unsent]), Move(among, 7))
+
+    assert stream.asked == [9, 7]
