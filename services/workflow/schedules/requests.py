@@ -17,7 +17,7 @@ from services.workflow.schedules.asking import Asked
 from services.workflow.schedules.records import Firing, Key, Schedule
 from services.workflow.schedules.sending import FiringSender
 from services.workflow.schedules.store import Decided, ScheduleStore
-from services.workflow.schedules.targets import target_warnings
+from services.workflow.schedules.targets import Targets
 from stretto.bus.message import Message
 from stretto.contracts import subjects
 from stretto.contracts.codec import decode_schedule_request, json_encode
@@ -50,11 +50,13 @@ class Requests:
         self,
         *,
         store: ScheduleStore,
+        targets: Targets,
         sender: FiringSender,
         requested: Requested,
         changed: Callable[[], None],
     ) -> None:
         self._store = store
+        self._targets = targets
         self._sender = sender
         self._requested = requested
         self._changed = changed
@@ -158,7 +160,7 @@ class Requests:
                 message=f"expected at most {MAX_SCHEDULES} schedules in a namespace, but there "
                 "are as many already",
             )
-        doubts = await target_warnings(self._store, asked.namespace, loaded, FILE)
+        doubts = await self._targets.warnings(asked.namespace, loaded, FILE)
         warnings = [msgspec.to_builtins(w) for w in [*loaded.warnings, *doubts]]
         return asking.applied(asked, loaded.spec, source, before, warnings)
 

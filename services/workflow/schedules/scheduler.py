@@ -8,6 +8,7 @@ from services.workflow.schedules.reads import Handler, ScheduleReads
 from services.workflow.schedules.requests import Requests
 from services.workflow.schedules.sending import FiringSender
 from services.workflow.schedules.store import ScheduleStore
+from services.workflow.schedules.targets import Targets
 from services.workflow.settings import WorkflowSettings
 from stretto.postgres import Database
 from stretto.runtime.context import ServiceContext
@@ -26,6 +27,7 @@ class Scheduler:
         )
         self._requests = Requests(
             store=store,
+            targets=Targets(database),
             sender=self._sender,
             requested=Requested(context.publisher, context.pull, context.clock),
             changed=self._keeper.wake,

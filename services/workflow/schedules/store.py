@@ -101,9 +101,6 @@ where shard = any($1::smallint[]) and sent_at < $2
 order by sent_at limit $3
 """
 
-MAX_NAMES = 1_000
-"""Names that a slip is compared with: enough for a suggestion, and soon read."""
-
 
 class Change(NamedTuple):
     """A row of `workflow.schedule_change`: who asked for what. `request` names the message."""
@@ -281,24 +278,6 @@ class ScheduleStore:
             namespace,
         )
         return int(rows[0][0])
-
-    async def latest_version(self, namespace: str, workflow: str) -> int | None:
-        """The highest version of a workflow; None: there is none of that name."""
-        rows = await self._db.fetch(
-            "select max(version) from workflow.definition where namespace = $1 and workflow = $2",
-            namespace,
-            workflow,
-        )
-        return None if rows[0][0] is None else int(rows[0][0])
-
-    async def workflows(self, namespace: str) -> list[str]:
-        """Names of workflows, as many as are compared when one is not there."""
-        rows = await self._db.fetch(
-            "select distinct workflow from workflow.definition where namespace = $1 limit $2",
-            namespace,
-            MAX_NAMES,
-        )
-        return [r[0] for r in rows]
 
     async def follow_runs(self, shards: list[int]) -> None:
         """Note which runs were started and which have ended."""

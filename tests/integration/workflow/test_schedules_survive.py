@@ -182,6 +182,7 @@ async def test_a_request_that_comes_twice_is_carried_out_once(alone: World) -> N
         store = ScheduleStore(database)
         handler = Requests(
             store=store,
+            targets=Targets(database),
             sender=FiringSender(alone.bus, alone.publisher, store),
             requested=Requested(alone.publisher, None, SystemClock()),  # type: ignore[arg-type] # nothing is read here
             changed=lambda: None,
