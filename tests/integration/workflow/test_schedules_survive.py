@@ -14,6 +14,7 @@ from services.workflow.schedules.records import Firing, FiringStatus
 from services.workflow.schedules.requests import Requests
 from services.workflow.schedules.sending import FiringSender
 from services.workflow.schedules.store import Decided, Outlook, ScheduleStore
+from services.workflow.schedules.targets import Targets
 from services.workflow.store import ROLE
 from stretto.bus.publisher import Outgoing, PubAck, Publisher
 from stretto.contracts.codec import decode_scheduled
