@@ -20,6 +20,7 @@ from stretto.cli.commands.templates import arguments_of
 from stretto.cli.commands.turning import MAX_RUNS_TOLD
 from stretto.cli.main import commands
 from stretto.client import NotReachable
+from stretto.client.asking import ASK_TIMEOUT_S
 from stretto.contracts.answers import (
     AttemptProgress,
     LinePage,
@@ -117,7 +118,10 @@ def test_tasks_that_nobody_does_are_told_with_the_queues(said: Run) -> None:
     assert "concurrency of 'k', steps of w: 2 of 2 taken, 3 wait, since " in done.stderr
 
 
-def test_queues_are_told_without_the_keys_of_concurrency_where_nobody_knows_them(said: Run) -> None:
+def test_queues_are_told_without_the_keys_of_concurrency_where_nobody_knows_them(
+    said: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stretto.client.asking.NOBODY_PAUSE_S", ASK_TIMEOUT_S)  # asked once
     answers = {"execution.queues": QueuePage(), "workflow.lines": NotReachable("x", "nobody")}
     assert "keys of `concurrency` are not known" in said(answers, "queues").stderr
     assert json.loads(said(answers, "queues", "--json").stdout)["lines"] is None
