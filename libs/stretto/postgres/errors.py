@@ -32,7 +32,13 @@ _UNREACHABLE_CLASSES = frozenset({"08"})
 _PROTOCOL_VIOLATION = "08P01"
 """The server was there, and did not understand what it was sent: a message that is too large, an
 option that a proxy does not know. It does not understand it the next time, either."""
+_PARTITION_MADE = "23514"
+"""A check: a row was on its way to a table while a partition for it was attached elsewhere; the next
+try finds the partition. (No value of a client reaches the one check that a table of ours has.)"""
 _READ_ONLY = "25006"  # a standby after a failover: the primary is elsewhere, soon
+
+
+_AGAIN = frozenset({_READ_ONLY, _PARTITION_MADE})
 
 
 class Conflict(TransientError):
@@ -87,7 +93,7 @@ def _by_sqlstate(error: asyncpg.PostgresError) -> StrettoError:
         return BadValue("postgres.bad_value", message, detail)
     if state[:2] in _UNREACHABLE_CLASSES and state != _PROTOCOL_VIOLATION:
         return NotReachable("postgres.not_reachable", f"expected a connection, but {text}", detail)
-    if state[:2] in _TRANSIENT_CLASSES or state == _READ_ONLY:
+    if state[:2] in _TRANSIENT_CLASSES or state in _AGAIN:
         return TransientError("postgres.unavailable", f"expected to be served, but {text}", detail)
     return PermanentError(
         "postgres.refused", f"expected to be allowed and right, but {text}", detail

@@ -36,6 +36,7 @@ def test_every_error_of_the_driver_is_one_of_ours(kind: type[asyncpg.PostgresErr
         (asyncpg.AdminShutdownError("x"), TransientError),
         (asyncpg.SerializationError("x"), TransientError),
         (asyncpg.ReadOnlySQLTransactionError("x"), TransientError),
+        (asyncpg.CheckViolationError("x"), TransientError),  # a partition was made meanwhile
         (asyncpg.ConnectionDoesNotExistError("x"), NotReachable),
         (asyncpg.InterfaceError("x"), NotReachable),
         (asyncpg.InternalClientError("x"), NotReachable),
