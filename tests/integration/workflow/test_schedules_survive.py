@@ -1,7 +1,8 @@
 """Schedules when something breaks: nothing is lost, and nothing runs twice."""
 
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -130,20 +131,26 @@ async def test_two_instances_fire_each_instant_once(alone: World) -> None:
             assert len(runs) == len(set(runs))
 
 
+@contextmanager
+def unsent(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Starts are committed here and never sent, as if the process had died between."""
+
+    async def dies(_self: FiringSender, _firings: Any) -> int:
+        return 0
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FiringSender, "send", dies)
+        yield
+
+
 async def test_a_start_that_was_committed_and_not_sent_is_sent_later(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await world.define(HOLDS)
     await ask(world, "apply", source=seldom("skip"))
-    right = FiringSender.send
-
-    async def dies(_self: FiringSender, _firings: Any) -> int:
-        return 0
-
-    monkeypatch.setattr(FiringSender, "send", dies)
-    answer = await ask(world, "trigger", name="seldom")
-    assert await statuses(world, "seldom") == ["starting"]
-    monkeypatch.setattr(FiringSender, "send", right)
+    with unsent(monkeypatch):
+        answer = await ask(world, "trigger", name="seldom")
+        assert await statuses(world, "seldom") == ["starting"]
 
     await eventually(lambda: statuses(world, "seldom"), lambda s: s == ["started"])
 
@@ -156,17 +163,11 @@ async def test_a_deleted_store_loses_no_schedule_and_no_start(
 ) -> None:
     await world.define(HOLDS)
     await ask(world, "apply", source=seldom("queue_all"))
-    right = FiringSender.send
-
-    async def lost(_self: FiringSender, _firings: Any) -> int:
-        return 0
-
-    monkeypatch.setattr(FiringSender, "send", lost)
-    await ask(world, "trigger", name="seldom")
-    await ask(world, "trigger", name="seldom")
-    for stream in ("STRETTO_STARTS", "STRETTO_SCHEDULES"):
-        await world.bus.request(f"$JS.API.STREAM.DELETE.{stream}", b"")
-    monkeypatch.setattr(FiringSender, "send", right)
+    with unsent(monkeypatch):
+        await ask(world, "trigger", name="seldom")
+        await ask(world, "trigger", name="seldom")
+        for stream in ("STRETTO_STARTS", "STRETTO_SCHEDULES"):
+            await world.bus.request(f"$JS.API.STREAM.DELETE.{stream}", b"")
 
     await eventually(lambda: statuses(world, "seldom"), lambda s: s == ["started", "waiting"])
     again = await ask(world, "pause", name="seldom")
