@@ -10,6 +10,7 @@ const FILTERS = [["", "All"], ["open", "Open"], ["completed", "Completed"], ["fa
 // What the search looks at: the parameter of the API, what it is called, an example.
 const SEARCHES = [["search", "Id or key", "Run id or key"], ["label", "Label", "name=value"], ["step_label", "Step label", "name=value"]];
 const ORDER = ["completed", "failed", "cancelled", "skipped", "open"];
+const SETTLES_MS = 30_000; // the list may be behind the news, when the machine is busy
 const WORDS = { completed: "done" };
 
 export async function runsView(place, _match, query) {
@@ -86,8 +87,10 @@ export async function runsView(place, _match, query) {
     h("div", { class: "row" }, chips, workflows, h("span", { class: "end row search" }, by, search)),
     h("section", { class: "panel", "aria-label": "Runs" }, h("div", { class: "scroll" }, table), empty, more));
 
+  let newsAt = 0;
   const heads = (message) => {
     if (message.type === "quiet") return;
+    newsAt = Date.now();
     if (message.type === "heads") {
       for (const head of message.runs) {
         const known = state.runs.find((run) => run.run_id === head.run_id);
@@ -99,7 +102,7 @@ export async function runsView(place, _match, query) {
   const stop = watch({ heads: true }, heads);
   const clock = setInterval(() => {
     for (const time of body.querySelectorAll("time")) time.textContent = ago(time.dateTime);
-    if (state.runs.some((run) => !run.closed_at)) refresh();
+    if (state.runs.some((run) => !run.closed_at) || Date.now() - newsAt < SETTLES_MS) refresh();
   }, 5000);
   return () => { stop(); refresh.cancel(); clearInterval(clock); };
 }
