@@ -33,8 +33,8 @@ _PROTOCOL_VIOLATION = "08P01"
 """The server was there, and did not understand what it was sent: a message that is too large, an
 option that a proxy does not know. It does not understand it the next time, either."""
 _PARTITION_MADE = "23514"
-"""A check: a row was on its way to a table while a partition for it was attached elsewhere; the next
-try finds the partition. (No value of a client reaches the one check that a table of ours has.)"""
+"""A check: a row was on its way to a table while a partition for it was attached elsewhere; the
+next try finds it. (No value of a client reaches the one check that a table of ours has.)"""
 _READ_ONLY = "25006"  # a standby after a failover: the primary is elsewhere, soon
 
 
