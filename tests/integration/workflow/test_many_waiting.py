@@ -18,7 +18,8 @@ MEMORY_LIMIT_MB = 100
 FILL = """
 with run as (
     insert into workflow.run (run_id, shard, namespace, workflow, version, started_at, wake_at)
-    select overlay(gen_random_uuid()::text placing 'f' from 1 for 1)::uuid, n & 255, 'default', 'asks', 1, now(), 'infinity'::timestamptz
+    select overlay(gen_random_uuid()::text placing 'f' from 1 for 1)::uuid,
+        n & 255, 'default', 'asks', 1, now(), 'infinity'::timestamptz
     from generate_series(1, $1::int) n returning run_id
 )
 insert into workflow.event
