@@ -109,3 +109,11 @@ async def test_a_second_signal_ends_the_process_at_once(monkeypatch: pytest.Monk
     made[0]._hear()
 
     assert codes == [EXIT_INTERRUPTED]
+
+
+def test_on_the_usual_port_other_terminals_need_nothing(
+    dev: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dev_module, "USUAL_NATS_PORT", 7)
+
+    assert "in other terminals" not in dev().output
