@@ -175,6 +175,7 @@ class Loader:
         """A run has ended: it leaves memory."""
         self.forget(slot.run.id)
         self._remember(slot.run.id, slot.row.status)
+        slot.run.let_go()
 
     def _remember(self, run_id: bytes, status: str) -> None:
         self._closed[run_id] = status

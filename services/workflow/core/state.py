@@ -138,6 +138,14 @@ class Run:
     def compensates(self) -> bool:
         return self.graph.on_failure == "compensate"
 
+    def let_go(self) -> None:
+        """Cut the nodes from one another, when nobody looks at the run any more: it is freed at
+        once then, where it would wait for the collector of cycles, for minutes and tens of
+        megabytes."""
+        for node in self.nodes.values():
+            node.scope.nodes.clear()
+            node.target = node.each = node.body = node.round = None
+
     def node(self, path: str) -> Node:
         """Find the node of a path, or make it, pending, where the run has not come to it yet.
 
