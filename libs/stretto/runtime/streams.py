@@ -133,7 +133,7 @@ EVENTS = Stream(
     storage="memory",
     discard="old",
     max_age_s=HOUR_S,
-    max_bytes=32 * MIB,
+    max_bytes=16 * MIB,
     duplicate_window_s=SHORT_WINDOW_S,
     # A subject each run would make every consumer slow: stored without the run id.
     subject_transform=SubjectTransform(

@@ -48,7 +48,7 @@ _SOCKET_PATH_MAX_BYTES = 100  # 107 on Linux, 103 elsewhere, including "/.s.PGSQ
 SETTINGS = {
     "fsync": "on",
     "synchronous_commit": "on",
-    "shared_buffers": "64MB",
+    "shared_buffers": "32MB",
     "max_connections": "60",
     "jit": "off",  # compiling costs more than our short statements
     "io_method": "sync",  # the data fits in memory: no need for three more worker processes
