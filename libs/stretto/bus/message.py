@@ -23,6 +23,9 @@ class Settler(Protocol):
     def settle(self, epoch: int, commands: list[bytes]) -> None:
         """Send, keep until the consumer is known to be the same, or drop when it is another."""
 
+    def done(self, epoch: int, commands: list[bytes]) -> None:
+        """The same for acknowledgements, which may wait a little where that is allowed."""
+
 
 class Message:
     """One delivered message. Acknowledge it only after what it says is committed."""
@@ -82,7 +85,7 @@ class Message:
 
     def ack(self) -> None:
         """Say that it is done. Not confirmed: a lost one means another delivery."""
-        self._settler.settle(self._epoch, [self.command(b"")])
+        self._settler.done(self._epoch, [self.command(b"")])
 
     def in_progress(self) -> None:
         """Ask for another ``ack_wait`` before it is delivered again."""
@@ -128,4 +131,7 @@ def _say(messages: Iterable[Message], verdict: bytes) -> None:
             groups[key] = group = (message._settler, [])
         group[1].append(message.command(verdict))
     for (_, epoch), (settler, commands) in groups.items():
-        settler.settle(epoch, commands)
+        if verdict:
+            settler.settle(epoch, commands)
+        else:
+            settler.done(epoch, commands)
