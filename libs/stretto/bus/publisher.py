@@ -171,6 +171,8 @@ class Publisher(Closing):
             PermanentError: the server refuses it, or it is malformed or too large.
         """
         future = await self.send(subject, data, msg_id=msg_id, headers=headers)
+        if len(self._out) == 1:
+            self._connection.push()  # alone: nothing gathers that it could go with
         return (await future)[0]
 
     async def send(

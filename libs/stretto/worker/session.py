@@ -30,7 +30,7 @@ from stretto.bus.pull import PullLoop
 from stretto.bus.wire import publish_command, subject_bytes
 from stretto.contracts import subjects
 from stretto.contracts.codec import decode_work, json_encode
-from stretto.contracts.public import Presence, Progress, RunningAttempt
+from stretto.contracts.public import Presence, Progress, RunningAttempt, Work
 from stretto.contracts.unreadable import UNREADABLE
 from stretto.payloads import Carrier
 from stretto.runtime.clock import Clock
@@ -197,6 +197,7 @@ class Session:
         logger.info(
             "worker started", extra=self._who() | {names.LOG_COUNT: len(self._profile.handlers)}
         )
+        self._pull.at_once = self._begin_at_once
         async with self._pull:
             while True:
                 if self._outbox.full:
@@ -212,6 +213,21 @@ class Session:
         except UNREADABLE as error:
             await self._refuse(message, error)
             return
+        self._begin_all(message, work)
+
+    def _begin_at_once(self, message: Message) -> bool:
+        """Begin what is as usual in the callback in which it arrives."""
+        if self._outbox.full:
+            return False
+        try:
+            work = decode_work(message.data)
+        except UNREADABLE:
+            return False
+        self._begin_all(message, work)
+        self._set_capacity()
+        return True
+
+    def _begin_all(self, message: Message, work: Work) -> None:
         delivery = Delivery(message)
         for reply, result in self._ledger.take(delivery, work.tasks):
             self._outbox.add(reply, result)
