@@ -67,7 +67,7 @@ def batches(runs: int, events: int, now: datetime) -> Iterator[tuple[list[Row], 
 
 
 async def fill_closed(rig: Rig, runs: int, events: int) -> None:
-    """Put closed runs into the log, and let Postgres learn how large it is now."""
+    """Put closed runs into the log."""
     connection = await asyncpg.connect(rig.postgres)
     try:
         for rows, story in batches(runs, events, datetime.now(UTC)):
@@ -82,7 +82,18 @@ async def fill_closed(rig: Rig, runs: int, events: int) -> None:
                     records=records,
                     timeout=COPY_TIMEOUT_S,
                 )
-        await connection.execute("analyze workflow.run, workflow.event", timeout=COPY_TIMEOUT_S)
+    finally:
+        await connection.close()
+    await _tidy(rig)
+
+
+async def _tidy(rig: Rig) -> None:
+    """Do now what autovacuum does within a minute or two, just while it is measured: learn how
+    large the tables are, and take out the rows that runs have left behind."""
+    connection = await asyncpg.connect(rig.postgres)
+    try:
+        for table in ("workflow.event", "workflow.run"):
+            await connection.execute(f"vacuum (analyze) {table}", timeout=COPY_TIMEOUT_S)
     finally:
         await connection.close()
 
@@ -98,6 +109,7 @@ async def fill_open(rig: Rig, runs: int) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"expected {runs} open runs, but there are {known}")
         await asyncio.sleep(0.5)
+    await _tidy(rig)
 
 
 @asynccontextmanager
