@@ -43,17 +43,10 @@ from stretto.telemetry.names import LOG_REASON
 
 logger = logging.getLogger(__name__)
 
-_FILES = (subjects.STREAM_STARTS, subjects.STREAM_CONTROL, subjects.STREAM_INBOX)
-
 Pull = Callable[[Consumer, int], PullLoop]
 
 MAX_MESSAGES = 500
 """Messages of one batch; a message may hold hundreds of records."""
-
-ACKNOWLEDGED_WITHIN_S = 0.2
-"""Starts, controls and what is forwarded are in files until they are acknowledged. To delete one
-that is alone in its stream costs the server two flushes and a new file, in the middle of the run
-that it has started."""
 
 _FORWARD_BYTES = 300
 """What a forwarded start takes beside its request."""
@@ -145,8 +138,6 @@ class Feeders:
 
         async with self._pull(consumer, MAX_MESSAGES) as loop:
             loop.at_once = at_once
-            if consumer.stream in _FILES:
-                loop.let_acknowledgements_wait(ACKNOWLEDGED_WITHIN_S)
             while True:
                 arrivals: list[Arrival] = []
                 for message in await loop.next_batch():

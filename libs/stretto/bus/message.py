@@ -23,9 +23,6 @@ class Settler(Protocol):
     def settle(self, epoch: int, commands: list[bytes]) -> None:
         """Send, keep until the consumer is known to be the same, or drop when it is another."""
 
-    def done(self, epoch: int, commands: list[bytes]) -> None:
-        """The same for acknowledgements, which may wait a little where that is allowed."""
-
 
 class Message:
     """One delivered message. Acknowledge it only after what it says is committed."""
@@ -85,7 +82,7 @@ class Message:
 
     def ack(self) -> None:
         """Say that it is done. Not confirmed: a lost one means another delivery."""
-        self._settler.done(self._epoch, [self.command(b"")])
+        self._settler.settle(self._epoch, [self.command(b"")])
 
     def in_progress(self) -> None:
         """Ask for another ``ack_wait`` before it is delivered again."""
@@ -131,7 +128,4 @@ def _say(messages: Iterable[Message], verdict: bytes) -> None:
             groups[key] = group = (message._settler, [])
         group[1].append(message.command(verdict))
     for (_, epoch), (settler, commands) in groups.items():
-        if verdict:
-            settler.settle(epoch, commands)
-        else:
-            settler.done(epoch, commands)
+        settler.settle(epoch, commands)

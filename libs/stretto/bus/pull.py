@@ -178,10 +178,6 @@ class PullLoop(Closing):
         self._held = max(0, self._held - count)
         self._top_up()
 
-    def let_acknowledgements_wait(self, seconds: float) -> None:
-        """Send acknowledgements together, so much later; see ``Settling.patience_s``."""
-        self._settling.patience_s = seconds
-
     # --- taking
 
     async def next_batch(

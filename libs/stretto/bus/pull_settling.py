@@ -5,8 +5,6 @@ epoch are dropped: in a store that was made again the same sequence number is an
 it is not known whether the consumer is still the same one, they wait.
 """
 
-import asyncio
-
 from .connection import Connection
 
 
@@ -16,9 +14,6 @@ class Settling:
     Attributes:
         epoch: which life of the consumer this is.
         dropped: how many acknowledgements were dropped because their store is gone.
-        patience_s: how long acknowledgements may wait for others; default 0. For streams in files:
-            the server flushes for each message that it deletes, and much more for one that was
-            alone. A process that dies before is given the messages again.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -30,31 +25,6 @@ class Settling:
         self._sure = False
         self._closed = False
         self._waiting: list[bytes] = []
-        self.patience_s = 0.0
-        self._patient: list[bytes] = []
-        self._patient_epoch = 0
-        self._timer: asyncio.TimerHandle | None = None
-
-    def done(self, epoch: int, commands: list[bytes]) -> None:
-        """Acknowledge, after `patience_s` at the latest."""
-        if self.patience_s == 0 or self._closed:
-            self.settle(epoch, commands)
-            return
-        if epoch != self._patient_epoch:
-            self.flush()
-            self._patient_epoch = epoch
-        self._patient += commands
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self.patience_s, self.flush)
-
-    def flush(self) -> None:
-        """Let no acknowledgement wait any longer."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        patient, self._patient = self._patient, []
-        if patient:
-            self.settle(self._patient_epoch, patient)
 
     def settle(self, epoch: int, commands: list[bytes]) -> None:
         """Send acknowledgements, or keep them while it is not sure whether their consumer is there,
@@ -97,5 +67,4 @@ class Settling:
 
     def close(self) -> None:
         """Keep nothing from now on: nobody will find the consumer again."""
-        self.flush()
         self._closed = True

@@ -19,10 +19,6 @@ class Recorder:
     def settle(self, epoch: int, commands: list[bytes]) -> None:
         self.settled.append((epoch, commands))
 
-    def done(self, epoch: int, commands: list[bytes]) -> None:
-        assert all(command.endswith(b" 0\r\n\r\n") for command in commands)
-        self.settle(epoch, commands)
-
 
 def message(settler: Recorder, reply: bytes = SHORT, epoch: int = 0, block: bytes = b"") -> Message:
     return Message(b"orders.a", reply, block, b"data", settler, epoch)
