@@ -43,6 +43,9 @@ class Wire:
     def send(self, command: bytes) -> None:
         self.sent.put_nowait(command)
 
+    def push(self) -> None:
+        """It is sent already."""
+
     async def subscribe(
         self, _subject: str, sink: Callable[[bytes, bytes, bytes, bytes], None]
     ) -> int:
