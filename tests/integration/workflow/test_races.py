@@ -165,7 +165,7 @@ async def test_a_backend_that_is_killed_in_the_middle_of_a_commit_costs_nothing(
     # A lock makes the commit wait, so that it can be cut.
     keeper = await asyncpg.connect(world.dsn)
     try:
-        await keeper.execute("begin; lock table workflow.event in share mode")
+        await keeper.execute("begin; lock table only workflow.event in share mode")
         starting = asyncio.ensure_future(world.start("two", {"n": 1}))
         blocked = await eventually(
             lambda: world.sql(
