@@ -106,6 +106,13 @@ class Loader:
                 self._remember(row.run_id, row.status)
         return await self._hold([row for row in rows if row.closed_us is None])
 
+    async def look_for_ended(self, run_ids: Iterable[bytes]) -> None:
+        """Note which of some runs have ended, wherever that was."""
+        unknown = [i for i in run_ids if i not in self.slots and i not in self._closed]
+        for row in await self._store.runs(unknown) if unknown else ():
+            if row.closed_us is not None:
+                self._remember(row.run_id, row.status)
+
     async def load_closed(self, run_id: bytes) -> None:
         """Hold a run that has ended, for a command that may open it again. Not if its id is
         open."""

@@ -92,7 +92,7 @@ class Starts:
                     if key is not None:
                         begun[key] = found
         if keyed:
-            await self._enter(keyed, prepared)
+            await self._enter(await self._not_ended(keyed, prepared, loader), prepared)
         return prepared
 
     async def _claim(
@@ -117,10 +117,28 @@ class Starts:
         keyed.append((item, Claim(item.run_id, at, limit.limit, limit.when_full)))
         return start
 
+    async def _not_ended(
+        self,
+        keyed: list[tuple[StartRecord, Claim]],
+        prepared: dict[int, Prepared],
+        loader: Loader,
+    ) -> list[tuple[StartRecord, Claim]]:
+        """Those whose run has not ended. A start comes again when the instance that had it was
+        killed; if its run has ended meanwhile, only the log knows, and a claim for it would keep
+        others out until it is swept."""
+        await loader.look_for_ended([claim.run_id for _, claim in keyed])
+        there = await self._there([item for item, _ in keyed], loader)
+        for item, claim in keyed:
+            if claim.run_id in there:
+                prepared[id(item)] = there[claim.run_id].seen_by(item)
+        return [each for each in keyed if each[1].run_id not in there]
+
     async def _enter(
         self, keyed: list[tuple[StartRecord, Claim]], prepared: dict[int, Prepared]
     ) -> None:
         """Give the starts of one round their places, or let them wait, or refuse them."""
+        if not keyed:
+            return
         now_us = self._clock.now_us()
         places = await self._claims.enter([claim for _, claim in keyed], now_us)
         refused: dict[bytes, Rejection] = {}

@@ -242,6 +242,20 @@ async def test_runs_of_a_key_all_come_to_their_end_while_instances_are_killed(
     assert await claims(alone) == 0
 
 
+async def test_a_start_that_comes_again_after_its_run_has_ended_claims_no_place(
+    alone: World,
+) -> None:
+    alone.execution.tasks["work"] = silent
+    async with alone.service():
+        await alone.define(LIMITED)
+        run = await alone.start("limited", {"customer": "ann"})
+        await finish(alone, run)
+
+    async with alone.service():  # it knows of ended runs what the log knows
+        again = await alone.start("limited", {"customer": "ann"}, run_id=run)
+        assert (again, await claims(alone)) == (run, 0)
+
+
 async def test_a_claim_whose_start_was_given_up_is_dropped(world: World) -> None:
     world.execution.tasks["work"] = silent
     await world.define(LIMITED)
