@@ -48,12 +48,15 @@ logger = logging.getLogger(__name__)
 class Run:
     """One attempt that runs outside the fast path and can be stopped."""
 
-    __slots__ = ("attempt", "context", "handler", "pulse", "reason", "started_at", "task", "timer")
+    __slots__ = (
+        "attempt", "begun", "context", "handler", "pulse", "reason", "started_at", "task", "timer",
+    )  # fmt: skip
 
     def __init__(self, attempt: Attempt, handler: Handler, started_at: str) -> None:
         self.attempt = attempt
         self.handler = handler
         self.started_at = started_at
+        self.begun = False
         self.reason: str | None = None
         self.task: asyncio.Task[None] | None = None
         self.timer: asyncio.TimerHandle | None = None
@@ -67,7 +70,8 @@ class Run:
             if self.context is not None:
                 self.context.cancelled = True
             assert self.task is not None, "a run is reachable only after it has its task"
-            self.task.cancel()
+            if self.begun:  # else a cancelled task would end without its first line: it looks there
+                self.task.cancel()
 
 
 class Runner:
@@ -236,6 +240,9 @@ class Runner:
     async def _ended(self, run: Run, given: dict[str, Any] | None) -> Ended | None:
         """Run the handler; return its output or failure, None when it was given up."""
         task, handler = run.attempt.task, run.handler
+        run.begun = True
+        if run.reason is not None:
+            return self._stopped(run)
         try:
             with self._span(task) as span:
                 arguments = await self._fetched(task, handler) if given is None else given

@@ -218,6 +218,7 @@ def test_the_first_reason_to_stop_an_attempt_stands() -> None:
     attempt = Run(Attempt(TASK, Delivery(None)), cast(Any, None), "")
     attempt.task = cast(Any, Stopped())
     attempt.context = Context(TASK)
+    attempt.begun = True
     attempt.stop("deadline")
     attempt.stop("withdrawn")
     assert (attempt.reason, cast(Any, attempt.task).cancelled) == ("deadline", 1)

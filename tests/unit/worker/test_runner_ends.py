@@ -18,7 +18,7 @@ from stretto.testkit.clock import FakeClock
 from stretto.worker.handler import Way
 from stretto.worker.ledger import Attempt, Delivery, Ledger
 from stretto.worker.pools import run_here
-from stretto.worker.runner import WORKER_ENDS, Runner
+from stretto.worker.runner import WITHDRAWN, WORKER_ENDS, Run, Runner
 
 TASK = Task(id="r:a:1", run_id="r", step="a", attempt=1, task="t", input=NULL, reply="here")
 BROKE = Failure(type="Boom", message="it broke", retryable=True)
@@ -32,7 +32,7 @@ class Outbox:
     def __init__(self) -> None:
         self.results: list[Any] = []
 
-    def add(self, _reply: str, result: Any) -> None:
+    def add(self, _reply: str, result: Any, *, more_soon: bool = False) -> None:
         self.results.append(result)
 
 
@@ -100,6 +100,29 @@ async def test_an_attempt_whose_worker_ends_is_left_to_another_worker() -> None:
     assert [each.message for each in ledger.close()] == ["m"], "it was not acknowledged"
 
 
+@pytest.mark.parametrize(("reason", "results"), [(WITHDRAWN, 1), (WORKER_ENDS, 0)])
+async def test_an_attempt_that_is_stopped_before_its_task_began_gives_its_slot_back(
+    reason: str, results: int
+) -> None:
+    ledger = Ledger()
+    ledger.take(Delivery("m"), [TASK])
+    called: list[str] = []
+
+    async def handle() -> None:
+        called.append("handler")
+
+    async with asyncio.TaskGroup() as group:
+        runner = runner_of(group, ledger, Tracer(), t=handler(Way.ASYNC, handle))
+        runner.fill()
+        assert ledger.running == 1
+
+        runner.stop_all(reason)  # in the same turn of the loop: its task has not run yet
+
+    assert ledger.running == 0
+    assert len(cast(Any, runner)._outbox.results) == results
+    assert called == []
+
+
 async def test_an_attempt_that_gives_up_as_its_worker_ends_is_left_to_another_worker() -> None:
     ledger = Ledger()
     ledger.take(Delivery("m"), [TASK])
@@ -122,7 +145,7 @@ async def test_a_span_says_how_a_handler_failed_in_its_process() -> None:
     task = msgspec.structs.replace(TASK, traceparent=traced)
     attempt = Attempt(task, Delivery(None))
     runner = runner_of(None, ledger, tracer)
-    run = cast(Any, SimpleNamespace(attempt=attempt, handler=handler(Way.PROCESS)))
+    run = Run(attempt, handler(Way.PROCESS), "")
 
     assert await runner._ended(run, {}) == BROKE
     assert tracer.failed == ["Boom: it broke"]
