@@ -130,13 +130,21 @@ def is_overdue(slot: Slot, now_us: int) -> bool:
     """Whether something that should have come long ago has not."""
     run = slot.run
     if run.phase is RunPhase.FINISHING:
-        return now_us - max(run.touched_us, slot.swept_us) > ASK_OVERDUE_S * 1e6
+        return _waited_s(slot, run.touched_us, now_us) > ASK_OVERDUE_S
     if run.queued and run.line is not None and run.line.cancels:
-        return now_us - max(run.touched_us, slot.swept_us) > ATTEMPT_OVERDUE_S * 1e6
+        return _waited_s(slot, run.touched_us, now_us) > ATTEMPT_OVERDUE_S
     for node in run.open.values():
-        waited_s = (now_us - max(node.since_us, slot.swept_us)) / 1e6
+        waited_s = _waited_s(slot, node.since_us, now_us)
         if node.status in _ASKED and waited_s > ASK_OVERDUE_S:
             return True
         if node.status in OUT and waited_s > ATTEMPT_OVERDUE_S:
             return True
     return False
+
+
+def _waited_s(slot: Slot, since_us: int, now_us: int) -> float:
+    """How long ago something began, or was looked after. What is still to come was written before
+    the clock was set back, or by an instance whose clock is ahead: nobody knows how long it is."""
+    swept_us = slot.swept_us
+    last_us = max(since_us if since_us <= now_us else 0, swept_us if swept_us <= now_us else 0)
+    return (now_us - last_us) / 1e6

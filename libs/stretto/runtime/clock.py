@@ -45,6 +45,21 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
+class SteadyClock(SystemClock):
+    """The clock of this machine as it was when this was made, which runs on evenly from there.
+
+    For a process whose instants are compared with one another alone: who was heard when, who came
+    first, when a key has its next token. Somebody who sets the machine's clock changes nothing for
+    it; only what it shows to people is off by as much, until the process is started anew.
+    """
+
+    def __init__(self) -> None:
+        self._offset_us = time.time_ns() // 1_000 - time.monotonic_ns() // 1_000
+
+    def now_us(self) -> int:
+        return time.monotonic_ns() // 1_000 + self._offset_us
+
+
 def now_us() -> int:
     """Return this instant, for the shell; a core gets it by argument."""
     return time.time_ns() // 1_000

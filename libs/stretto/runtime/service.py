@@ -35,7 +35,7 @@ from stretto.bus.publisher import Publisher
 from stretto.bus.store_watch import StoreWatch
 from stretto.contracts import subjects
 from stretto.contracts.frames import ServiceName
-from stretto.runtime.clock import SystemClock
+from stretto.runtime.clock import Clock, SteadyClock, SystemClock
 from stretto.runtime.context import COMPONENT_SERVICE, ServiceContext
 from stretto.runtime.health import Component, Health, HealthServer
 from stretto.runtime.settings import ServiceSettings
@@ -57,6 +57,10 @@ CONNECT_TRY_S = 5.0
 
 EXPORT_TIMEOUT_S = 3.0
 """A receiver of spans that hangs must not hold the end of a service for longer."""
+
+_MEASURE = frozenset({"execution", "decision"})
+"""Services whose instants are for themselves: a clock that is set must not stop what they give out
+by time."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _COMPONENT_BUS = "bus"
@@ -252,7 +256,7 @@ class _Process(Generic[S]):
                 health=self._health,
                 metrics=self._metrics,
                 tracer=tracer,
-                clock=SystemClock(),
+                clock=_clock_of(self._name),
                 stopping=self._stop.asked,
                 group=group,
             )
@@ -266,6 +270,10 @@ class _Process(Generic[S]):
             context.beside(_tell(context))
             await main(context)
             context.end_beside()
+
+
+def _clock_of(service: ServiceName) -> Clock:
+    return SteadyClock() if service in _MEASURE else SystemClock()
 
 
 async def _tell(context: ServiceContext[S]) -> None:

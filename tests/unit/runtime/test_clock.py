@@ -1,8 +1,10 @@
 from datetime import UTC, datetime, timedelta, timezone
+from typing import get_args
 
 import pytest
 
-from stretto.runtime import clock
+from stretto.contracts.frames import ServiceName
+from stretto.runtime import clock, service
 from stretto.testkit.clock import START_US, FakeClock
 
 
@@ -51,6 +53,21 @@ async def test_the_system_clock_agrees_with_the_machine() -> None:
     assert system.monotonic() - started >= 0.001
 
 
+def test_a_steady_clock_runs_on_when_the_clock_of_the_machine_is_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wall_ns, steady_ns = 1_795_352_520_000_000_000, 5_000_000_000
+    monkeypatch.setattr(clock.time, "time_ns", lambda: wall_ns)
+    monkeypatch.setattr(clock.time, "monotonic_ns", lambda: steady_ns)
+    steady = clock.SteadyClock()
+    assert steady.now_us() == clock.SystemClock().now_us() == 1_795_352_520_000_000
+
+    wall_ns -= 3_600 * 1_000_000_000
+    steady_ns += 2_000_000_000
+
+    assert steady.now_us() == 1_795_352_522_000_000
+
+
 async def test_a_fake_clock_stands_still_until_it_is_advanced() -> None:
     fake = FakeClock()
     assert (fake.now_us(), fake.monotonic()) == (START_US, 0.0)
@@ -80,3 +97,11 @@ async def test_sleepers_of_a_fake_clock_wake_in_the_order_they_are_due() -> None
 
     assert woke == [("now", 0.0), ("early", 1.0), ("late", 3.0)]
     assert fake.sleeping == 0
+
+
+def test_who_measures_has_a_steady_clock_and_who_writes_instants_down_that_of_the_machine() -> None:
+    clocks = {name: type(service._clock_of(name)) for name in get_args(ServiceName)}
+    assert {name for name, kind in clocks.items() if kind is clock.SteadyClock} == {
+        "execution",
+        "decision",
+    }

@@ -334,6 +334,15 @@ async def test_what_should_have_come_is_asked_for_again_and_then_waited_for_as_l
     assert again == [[slot], [slot]]
 
 
+def test_an_ask_of_before_the_clock_was_set_back_is_asked_again_and_then_waited_for() -> None:
+    slot = slot_of(Story(graph(task("a", ask=ASK))))
+    now_us = START_US - 3_600_000_000
+    assert sweeping.is_overdue(slot, now_us)
+    slot.swept_us = now_us
+    assert not sweeping.is_overdue(slot, now_us + 1)
+    assert sweeping.is_overdue(slot, now_us + int(sweeping.ASK_OVERDUE_S * 1e6) + 1)
+
+
 def test_a_run_that_makes_room_or_works_out_its_output_is_overdue_after_a_time() -> None:
     waits = slot_of(Story(graph(task("a"), output=ASK)).complete("a"))
     assert not sweeping.is_overdue(waits, START_US + 1)
