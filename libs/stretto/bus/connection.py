@@ -16,6 +16,7 @@ from stretto.telemetry.names import LOG_CONNECTION, LOG_GENERATION, LOG_REASON
 from . import websocket
 from .closing import Closing
 from .credentials import Credentials
+from .encryption import refusal_of
 from .nats_core import CoreClient, Sink
 from .request import REQUEST_TIMEOUT_S, Reply, Requests
 from .servers import RECONNECT_FIRST_WAIT_S, next_server, without_password
@@ -323,6 +324,8 @@ class Connection(Closing):
                 "bus.not_authorized",
                 "expected the server to accept our credentials, but it refused them",
             ) from error
+        if self._starting and (refusal := refusal_of(error)) is not None:
+            raise refusal from error
         # A cancellation that meets a refused connection is lost in `asyncio.wait_for` (before
         # Python 3.12), and with it the timeout around `_dial`: the next try is then the last one.
         if self._starting and asyncio.get_running_loop().time() >= self._give_up_at:
@@ -346,15 +349,15 @@ async def connect(
     """Connect to NATS and return the connection.
 
     Args:
-        url: ``nats://[user:password@]host:port``, several with commas between.
+        url: ``nats://[user:password@]host:port`` or ``tls://…``, several with commas between.
         name: shown by the server's monitoring, put into our logs.
         inbox_prefix: where answers come back; a user with few permissions has its own.
         timeout_s: how long to try when the server is not there.
 
     Raises:
         NotReachable: no server answered in time.
-        PermanentError: it refused our credentials, or the URL is wrong, or of a kind (``ws://``)
-            that needs a package which is not installed.
+        PermanentError: it refused our credentials, or we do not trust its certificate; the URL is
+            wrong, or of a kind (``ws://``) that needs a package which is not installed.
     """
     if websocket.is_wanted(url):
         websocket.allow()

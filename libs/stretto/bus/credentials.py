@@ -9,7 +9,8 @@ from typing import NamedTuple
 class Credentials(NamedTuple):
     """How we prove who we are; all None for a server that asks nothing (or the URL says it).
 
-    ``creds_file`` and ``nkey_seed_file`` are paths; ``tls`` brings client certificates.
+    ``creds_file`` and ``nkey_seed_file`` are paths; ``tls`` says whom we
+    trust and brings client certificates (``encryption.tls_context``).
     """
 
     user: str | None = None

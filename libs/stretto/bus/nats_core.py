@@ -10,6 +10,8 @@
   switch for each command;
 * an error line of the server is reported and, when it is about more than a permission, answered
   with a reconnect: nats-py would close the connection for good;
+* a server of a `tls://` URL that does not encrypt is told nothing: nats-py would go on in plain;
+* a handshake of TLS that failed does not hold up the end: nats-py would wait for ever;
 * the socket of a try to connect that failed is closed: nats-py would leak it;
 * an unexpected error while reconnecting is reported and tried again: nats-py's task would end;
 * who waits for the server's answer to a ping may be cancelled at any time: nats-py's own `flush`
@@ -162,11 +164,17 @@ class Direct(asyncio.Protocol):
     control lines, to the stream reader from which nats-py's read loop reads."""
 
     def __init__(
-        self, parser: Parser, usual: asyncio.Protocol, reader: asyncio.StreamReader
+        self,
+        parser: Parser,
+        usual: asyncio.Protocol,
+        reader: asyncio.StreamReader,
+        *,
+        is_encrypted: bool = False,
     ) -> None:
         self._parser = parser
         self._usual = usual
         self._reader = reader
+        self._is_encrypted = is_encrypted
 
     def data_received(self, data: bytes) -> None:
         """Handle messages in this very callback."""
@@ -180,7 +188,8 @@ class Direct(asyncio.Protocol):
 
     def eof_received(self) -> bool | None:
         """The server sends no more."""
-        return self._usual.eof_received()
+        stays_open = self._usual.eof_received()
+        return False if self._is_encrypted else stays_open  # TLS ends in both directions at once
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is closed."""
@@ -320,12 +329,41 @@ class CoreClient(Client):
         socket: Any = writer.transport
         usual = socket.get_protocol()
         assert isinstance(usual, asyncio.Protocol)
-        direct = Direct(self._ps, usual, reader)
+        is_encrypted = socket.get_extra_info("sslcontext") is not None
+        direct = Direct(self._ps, usual, reader, is_encrypted=is_encrypted)
         socket.set_protocol(direct)
         socket.set_write_buffer_limits(high=0)
         socket.resume_reading()
         if came_before:
             direct.data_received(came_before)
+
+    async def _process_connect_init(self) -> None:
+        try:
+            await super()._process_connect_init()
+        except BaseException:
+            transport = self._transport
+            if (
+                isinstance(transport, TcpTransport)
+                and self._server_info.get("tls_required")
+                and transport._io_writer is transport._bare_io_writer
+            ):
+                # The handshake failed: nobody is told when its socket is closed.
+                transport.close()  # type: ignore[no-untyped-call]
+                self._transport = None
+            raise
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+        if initial_connection and self._wants_tls and not info.get("tls_required"):
+            if not info.get("tls_available"):
+                raise errors.Error(
+                    "nats: expected a server of a tls:// URL to encrypt, but it does not"
+                )
+            info["tls_required"] = True  # by us: nats-py looks at it next
+        await super()._process_info(info, initial_connection)
+
+    @property
+    def _wants_tls(self) -> bool:
+        return self._current_server is not None and self._current_server.uri.scheme == "tls"
 
     async def _process_op_err(self, e: Exception) -> None:
         if self._status == Client.CONNECTED:

@@ -7,6 +7,7 @@ import os
 from stretto.bus.closing import Closing
 from stretto.bus.connection import Connection
 from stretto.bus.credentials import Credentials
+from stretto.bus.encryption import tls_of_environment
 from stretto.client.catalogue import Catalogue
 from stretto.client.connecting import Connecting
 from stretto.client.definition_questions import DefinitionQuestions
@@ -65,13 +66,16 @@ class Client(RunStarts, RunQuestions, DefinitionQuestions, Closing):
                 STRETTO_NATS_URL, or this machine.
             namespace: where runs are started and looked for.
             name: shown by the server's monitoring.
+            credentials: who we are and whom we trust; None: what the URL says, and the variables
+                STRETTO_NATS_CA, STRETTO_NATS_CERT and STRETTO_NATS_KEY.
             inbox_prefix: where answers come back, for a user with few permissions; None: the
                 variable STRETTO_NATS_INBOX_PREFIX, or `_INBOX`.
             timeout_s: how long to try when the server is not there.
 
         Raises:
             NotReachable: no server answered in time.
-            PermanentError: it refused our credentials, or the URL is wrong.
+            PermanentError: it refused our credentials, we do not trust its certificate, or the URL
+                or one of these files is wrong.
         """
         where = url or os.environ.get(URL_VARIABLE) or DEFAULT_URL
         inbox = inbox_prefix or os.environ.get(INBOX_VARIABLE) or DEFAULT_INBOX
@@ -86,7 +90,7 @@ class Client(RunStarts, RunQuestions, DefinitionQuestions, Closing):
             owning,
             url=where,
             name=name,
-            credentials=credentials,
+            credentials=credentials or Credentials(tls=tls_of_environment()),
             inbox_prefix=inbox,
             timeout_s=timeout_s,
         )

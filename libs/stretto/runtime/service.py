@@ -30,6 +30,7 @@ from typing import Any, Generic, TypeVar
 
 from stretto.bus.connection import Connection, connect
 from stretto.bus.credentials import Credentials
+from stretto.bus.encryption import tls_context
 from stretto.bus.ensure import ensure
 from stretto.bus.publisher import Publisher
 from stretto.bus.store_watch import StoreWatch
@@ -200,6 +201,7 @@ class _Process(Generic[S]):
             user=settings.nats_user,
             password=settings.nats_password,
             creds_file=settings.nats_creds,
+            tls=tls_context(settings.nats_ca, settings.nats_cert, settings.nats_key),
         )
         connection = await wait_for(
             "NATS",

@@ -87,6 +87,14 @@ class ServiceSettings(BaseSettings):
     """The password of `STRETTO_NATS_USER`."""
     nats_creds: str | None = None
     """Path of a credentials file, in place of user and password."""
+    nats_ca: str | None = None
+    """Path of the authorities (PEM) that are trusted for `tls://` and `wss://`; not set: those of
+    this machine."""
+    nats_cert: str | None = None
+    """Path of this process's own certificate (PEM), for a bus that asks for one."""
+    nats_key: str | None = None
+    """Path of the private key of `STRETTO_NATS_CERT`, without a password; not set: it is in the
+    same file."""
     nats_inbox_prefix: str = Field("_INBOX", pattern=r"^[A-Za-z0-9_.-]+$")
     """Where answers come back: a bus user with few permissions has a prefix of its own."""
     postgres_dsn: str | None = Field(None, repr=False)

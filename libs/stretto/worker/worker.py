@@ -10,6 +10,7 @@ import msgspec
 
 from stretto.bus.connection import Connection, connect
 from stretto.bus.credentials import Credentials
+from stretto.bus.encryption import tls_context
 from stretto.bus.publisher import Publisher
 from stretto.contracts.ids import run_id_text, uuid7
 from stretto.contracts.public import Task
@@ -195,6 +196,7 @@ class Worker:
             user=settings.nats_user,
             password=settings.nats_password,
             creds_file=settings.nats_creds,
+            tls=tls_context(settings.nats_ca, settings.nats_cert, settings.nats_key),
         )
         while True:
             try:

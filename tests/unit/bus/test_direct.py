@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from types import SimpleNamespace
 from typing import cast
+from urllib.parse import urlparse
 
 import pytest
 from nats import errors
+from nats.aio.client import Srv
 from nats.aio.transport import TcpTransport
 
 from stretto.bus.nats_core import CoreClient, Direct, Parser
@@ -166,3 +168,20 @@ async def test_what_came_with_the_handshake_is_not_lost() -> None:
     assert isinstance(socket.protocol, Direct)
     socket.protocol.data_received(b"MSG a 1 3\r\nwow\r\n")
     assert got == [b"hi", b"wow"]
+
+
+@pytest.mark.parametrize(("scheme", "upgraded"), [("tls", True), ("nats", False)])
+async def test_a_server_that_can_encrypt_does_so_when_the_url_says_tls(
+    scheme: str, upgraded: bool
+) -> None:
+    made = client()
+    made._current_server = Srv(urlparse(f"{scheme}://host:4222"))
+    info = {"tls_available": True}
+    await made._process_info(info, initial_connection=True)
+    assert info.get("tls_required", False) is upgraded
+
+
+async def test_over_tls_the_end_of_what_comes_is_the_end_of_both_directions() -> None:
+    parser, reader = Parser(client()), asyncio.StreamReader()
+    assert Direct(parser, Usual(), reader).eof_received()
+    assert not Direct(parser, Usual(), reader, is_encrypted=True).eof_received()
