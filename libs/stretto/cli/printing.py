@@ -89,7 +89,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> 
         shown.add_column(column, overflow="fold", no_wrap=whole, min_width=width if fits else None)
     for row in cells:
         shown.add_row(*row)
-    screen.print(shown)
+    if screen.is_terminal:
+        screen.print(shown)
+        return
+    with screen.capture() as printed:
+        screen.print(shown)
+    screen.out("\n".join(line.rstrip() for line in printed.get().splitlines()))
 
 
 def _least_widths(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:

@@ -68,6 +68,18 @@ def test_an_empty_table_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> Non
     assert captured.out.split() == ["a", "b", "1", "2"]
 
 
+def test_rows_for_a_program_end_with_their_last_cell(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [("1", "[dim]long enough[/] \\[x] :warning:"), ("2", ""), ("three", "x" * 600)]
+    printing.table(("n", "what is told"), rows, "")
+    lines = capsys.readouterr().out.split("\n")
+    assert lines == [line.rstrip() for line in lines]
+    assert lines[0] == "n      what is told"
+    assert lines[1].startswith("1      long enough [x]")
+    assert lines[2] == "2"
+    assert lines[-1] == ""
+    assert "".join(lines[3:]).count("x") == 600
+
+
 def test_json_is_one_line_for_a_program_and_indented_for_a_person(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
