@@ -104,3 +104,18 @@ def test_causes_of_items_that_say_the_same_are_told_once(
     told = capsys.readouterr().out
     assert told.count("•") == 1
     assert "scan[1]" in told and "scan[2]" in told
+
+
+def test_a_cause_of_an_hour_to_come_says_that_clocks_differ(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cause = {
+        "step": "a",
+        "cause": "timer",
+        "sentence": "It waits.",
+        "since": "2999-01-01T12:00:00Z",
+    }
+
+    say_pending({"workflow": "w", "status": "running", "pending": [cause]})
+
+    assert "ahead of this machine's clock: two clocks differ" in capsys.readouterr().out

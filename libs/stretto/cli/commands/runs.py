@@ -43,6 +43,9 @@ from stretto.contracts.answers import (
 MAX_CAUSES = 20
 """Causes that are printed: a run of many parallel steps has one for each."""
 
+CLOCKS_APART_S = 1.0
+"""What began so much later than now was written by another clock; less is usual between two."""
+
 
 @click.command("list")
 @click.argument("workflow", required=False)
@@ -283,8 +286,11 @@ def _of_run(remedy: str, found: Mapping[str, Any]) -> str:
 def _times(cause: Mapping[str, Any]) -> str:
     """Since when a cause is there, and when something will wake it at the latest."""
     now = datetime.now(UTC)
-    since = datetime.fromisoformat(cause["since"])
-    text = f"since {local_time(cause['since'])} ({seconds((now - since).total_seconds())})"
+    ago_s = (now - datetime.fromisoformat(cause["since"])).total_seconds()
+    told = seconds(max(0.0, ago_s))
+    if ago_s < -CLOCKS_APART_S:
+        told = f"{seconds(-ago_s)} ahead of this machine's clock: two clocks differ, or one was set"
+    text = f"since {local_time(cause['since'])} ({told})"
     if cause.get("until"):
         ahead = (datetime.fromisoformat(cause["until"]) - now).total_seconds()
         return f"{text}, until {local_time(cause['until'])} ({seconds(max(0.0, ahead))} to go)"
