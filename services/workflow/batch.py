@@ -4,13 +4,15 @@ from collections.abc import Iterator
 
 from services.workflow.claims import LineKey
 from services.workflow.core import CONTINUE, Rejection, apply, decide, effects, reuse
-from services.workflow.core.commands import Command
+from services.workflow.core.commands import Command, Decided
 from services.workflow.core.effects import Ask, Effect
 from services.workflow.core.nodes import Place
 from services.workflow.core.places import standing
 from services.workflow.core.reuse import Dropped, Kept
 from services.workflow.core.state import Line, Run
+from services.workflow.core.values import asked_values
 from services.workflow.placing import Placing
+from services.workflow.plain import answer, plain_plan
 from services.workflow.reuse.noting import Changes, Whose, note
 from services.workflow.rows import Append
 from services.workflow.slots import Slot, Written, public_status
@@ -29,15 +31,22 @@ MAX_COMMIT_BYTES = 16 * 1024 * 1024
 """A run whose own steps make more than this at once goes on in the next commit."""
 
 
+MAX_PLAIN = 1_000
+"""Questions that one round answers itself; more would hold up the others in it, and decision
+services can share them."""
+
+
 class Touched:
     """A run that this round changed."""
 
-    __slots__ = ("effects", "placing", "reuse", "slot", "written")
+    __slots__ = ("effects", "placing", "reuse", "seen", "slot", "written")
 
     def __init__(self, slot: Slot) -> None:
         self.slot = slot
         self.written: list[Written] = []
         self.effects: list[Effect] = []
+        self.seen = 0
+        """Of how many effects it is known whether they are plain questions."""
         self.placing: Placing | None = None
         self.reuse: list[Kept | Dropped] | None = None
 
@@ -51,6 +60,7 @@ class Batch:
         unfinished: runs whose own steps go on in the next round.
         ended_children: runs that were asked for again by a parent and have ended already.
         asked: the questions that have been asked already, before the commit, by `id`.
+        plain: how many questions were answered here.
         kept: what its rows say of outputs that equal steps may reuse.
     """
 
@@ -64,10 +74,38 @@ class Batch:
         self.unfinished: list[bytes] = []
         self.ended_children: list[bytes] = []
         self.asked: dict[int, Ask] = {}
+        self.plain = 0
         self.kept: Changes = {}
 
     def run(self, slot: Slot, command: Command) -> Rejection | None:
-        """Decide a command, apply what follows, and all that follows from that by itself."""
+        """Decide a command, apply what follows, and all that follows from that by itself or by
+        questions that are plain."""
+        rejection = self._run(slot, command)
+        touched = self.touched.get(slot.run.id)
+        if rejection is None and touched is not None and not slot.refers:
+            self._answer_plain(touched)
+        return rejection
+
+    def _answer_plain(self, touched: Touched) -> None:
+        """Answer the new questions that need no decision service; the others are asked."""
+        slot, asked = touched.slot, touched.effects
+        while touched.seen < len(asked):
+            effect = asked[touched.seen]
+            touched.seen += 1
+            if not isinstance(effect, Ask):
+                continue
+            if self.plain >= MAX_PLAIN or self.bytes > MAX_COMMIT_BYTES:
+                return
+            plan = plain_plan(effect.ask.plan)
+            values = None if plan is None else asked_values(slot.run, effect)
+            if plan is None or values is None:
+                continue
+            record = answer(plan, slot.run.id, effect, values)
+            if record is not None:
+                self.plain += 1
+                self._run(slot, Decided(record=record))
+
+    def _run(self, slot: Slot, command: Command) -> Rejection | None:
         run = slot.run
         too_long = _too_long(run)
         outcome = decide(run, command, self.now_us) if too_long is None else [too_long]

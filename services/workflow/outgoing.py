@@ -12,10 +12,9 @@ from services.workflow.core.effects import (
     StartChild,
     Timer,
     Withdraw,
-    is_asked,
 )
 from services.workflow.core.lines import CancelRun
-from services.workflow.core.values import value_of
+from services.workflow.core.values import asked_values, value_of
 from services.workflow.frame_sizes import (
     MAX_ASK_BYTES,
     MAX_FRAME_BYTES,
@@ -69,7 +68,7 @@ class Asks:
 
     def add(self, slot: Slot, effect: Ask) -> int:
         """Add an ask to the frame in the making; 0, or the bytes of one that is too large."""
-        values = asked_values(slot, effect)
+        values = asked_values(slot.run, effect)
         return 0 if values is None else self.add_with(slot, effect, values)
 
     def add_with(self, slot: Slot, effect: Ask, values: list[bytes | None]) -> int:
@@ -107,15 +106,6 @@ class Asks:
             frame = DecideFrame(list(self._plans), self._value_list, self._records, self._now_us)
             self.frames.append(pack(frame))
             self._clear()
-
-
-def asked_values(slot: Slot, effect: Ask) -> list[bytes | None] | None:
-    """The values that an ask takes along; None where it is not asked any more."""
-    run = slot.run
-    if not is_asked(run, effect):
-        return None
-    node = run.nodes[effect.path] if effect.path else None
-    return [value_of(run, node, ref) for ref in effect.ask.refs]
 
 
 class Frames:

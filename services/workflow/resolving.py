@@ -14,9 +14,10 @@ import msgspec
 
 from services.workflow.core.commands import Decided
 from services.workflow.core.effects import Ask
+from services.workflow.core.values import asked_values
 from services.workflow.frame_sizes import MAX_ASK_BYTES
 from services.workflow.inbox import Addressed
-from services.workflow.outgoing import Frames, asked_values
+from services.workflow.outgoing import Frames
 from services.workflow.payloads import BadPayload, Payloads, TooMuch
 from services.workflow.slots import Slot
 from stretto.contracts.codec import decode_ask_plan
@@ -58,7 +59,7 @@ class Resolving:
         """Put the questions that may refer to payloads into the frames."""
         known: dict[int, bytes] = {}
         for slot, effect in frames.referring:
-            values = asked_values(slot, effect)
+            values = asked_values(slot.run, effect)
             if values is None:
                 continue
             try:

@@ -29,7 +29,7 @@ from stretto.expression.rewrite import rewrite
 from stretto.expression.scope import ROOTS, ScopeTypes
 from stretto.expression.shapes import shape_at
 
-__all__ = ["Program", "compile_expression"]
+__all__ = ["Program", "compile_expression", "is_plain_path"]
 
 _ANYTHING = ScopeTypes.anything()
 
@@ -125,6 +125,12 @@ def compile_expression(
     if uses is None:
         return _compile(source, scope, expect)
     return _compile_path(source, uses, scope, expect)
+
+
+def is_plain_path(source: str) -> bool:
+    """Whether a source is nothing but a path, so that it is compiled and evaluated without the
+    native library."""
+    return _plain_path(source) is not None
 
 
 def _plain_path(source: str) -> list[Use] | None:

@@ -13,6 +13,7 @@ from stretto.contracts.failures import Failure
 from stretto.contracts.frames import DecidedRecord, DecideRecord
 from stretto.contracts.unreadable import UNREADABLE
 from stretto.expression.errors import EvaluationError
+from stretto.expression.filling import around
 from stretto.expression.paths import Scope, show_path
 from stretto.expression.secrets import with_secrets
 
@@ -133,9 +134,7 @@ def scope_of(
     scope: dict[str, Any] = {}
     absent = False
     for path, index in zip(paths, indices, strict=True):
-        inside = scope
-        for name in path[:-1]:
-            inside = inside.setdefault(name, {})
+        inside = around(scope, path)
         if index == ABSENT:
             absent = True
         else:

@@ -11,6 +11,7 @@ from stretto.contracts.payload import NULL
 from stretto.contracts.unreadable import UNREADABLE
 from stretto.expression.cache import CacheStatistics, ProgramCache
 from stretto.expression.errors import ExpressionError
+from stretto.expression.filling import check_places
 from stretto.expression.kinds import Kind
 from stretto.expression.paths import Getter
 from stretto.expression.template import Template
@@ -115,7 +116,7 @@ class PlanCache:
             return BrokenPlan(mistake_failure(error.place, error))
 
     def _compile(self, plan: AskPlan) -> CompiledPlan:
-        _check_paths(plan.paths)
+        check_places(plan.paths)
         template = bytes(plan.template)
         return CompiledPlan(
             workflow=plan.workflow,
@@ -141,21 +142,3 @@ class PlanCache:
         except ExpressionError as error:
             error.place = place
             raise
-
-
-def _check_paths(paths: tuple[tuple[str, ...], ...]) -> None:
-    """Refuse paths of which one lies inside another: filling it in would change a value.
-
-    Raises:
-        ExpressionError: with the two.
-    """
-    known = set(paths)
-    for path in paths:
-        if not path:
-            raise ExpressionError("expected a path for each value, but one is empty")
-        for length in range(1, len(path)):
-            if path[:length] in known:
-                outer, inner = ".".join(path[:length]), ".".join(path)
-                raise ExpressionError(
-                    f"expected places beside each other, but {inner} is inside {outer}"
-                )

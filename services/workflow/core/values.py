@@ -5,6 +5,7 @@ from typing import assert_never
 
 import msgspec
 
+from services.workflow.core.effects import Ask, is_asked
 from services.workflow.core.instants import instant
 from services.workflow.core.nodes import Node, Scope
 from services.workflow.core.state import Run
@@ -13,6 +14,14 @@ from stretto.contracts.asks import Ref
 from stretto.contracts.ids import run_id_text
 
 _encode = msgspec.json.Encoder().encode
+
+
+def asked_values(run: Run, ask: Ask) -> list[bytes | None] | None:
+    """The values that an ask takes along; None where it is not asked any more."""
+    if not is_asked(run, ask):
+        return None
+    node = run.nodes[ask.path] if ask.path else None
+    return [value_of(run, node, ref) for ref in ask.ask.refs]
 
 
 def value_of(run: Run, node: Node | None, ref: Ref) -> bytes | None:

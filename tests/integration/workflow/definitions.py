@@ -3,10 +3,21 @@
 TWO = """
 workflow: two
 steps:
-  one: {task: echo, with: {n: "${{ input.n }}"}}
-  two: {needs: [one], task: echo, with: {got: "${{ steps.one.output.n }}"}}
-output: {answer: "${{ steps.two.output.got }}"}
+  one: {task: echo, with: {n: "${{ [input.n][0] }}"}}
+  two: {needs: [one], task: echo, with: {got: "${{ [steps.one.output.n][0] }}"}}
+output: {answer: "${{ [steps.two.output.got][0] }}"}
 """
+"""Three questions for the decision service: none of them is plain."""
+
+PLAIN = """
+workflow: plain
+steps:
+  one: {task: echo, with: {n: "${{ input.n }}"}}
+  two: {needs: [one], task: echo, with: {got: "no. ${{ steps.one.output.n }}"}}
+  each: {needs: [two], for_each: "${{ input.items }}", task: echo, with: {n: "${{ item }}"}}
+output: {answer: "${{ steps.two.output.got }}", all: "${{ steps.each.output }}"}
+"""
+"""The same without any."""
 
 ONE = """
 workflow: one

@@ -16,13 +16,13 @@ from services.workflow.causes import causes, place_cause
 from services.workflow.core.commands import CONTINUE, Control, TimerKind
 from services.workflow.core.effects import Ask, Timer
 from services.workflow.core.nodes import Place
+from services.workflow.core.values import asked_values
 from services.workflow.engine import Engine, give_back
 from services.workflow.feeding import Feeders
 from services.workflow.fields import read_start_request
 from services.workflow.inbox import Addressed, Arrival
 from services.workflow.loading import Loader
 from services.workflow.migrations import Migrations
-from services.workflow.outgoing import asked_values
 from services.workflow.ownership import Ownership
 from services.workflow.payloads import BadPayload, Payloads, TooMuch
 from services.workflow.referring import Referring
@@ -283,11 +283,11 @@ def test_a_question_that_is_not_asked_any_more_takes_no_values() -> None:
     story = Story(graph(task("a", ask=AskOf(plan=b"{}"))))
     ask = story.last(Ask)
     assert isinstance(ask, Ask)
-    assert asked_values(slot_of(story), ask) == []
+    assert asked_values(slot_of(story).run, ask) == []
 
     story.decided("a", output=b"1")
 
-    assert asked_values(slot_of(story), ask) is None
+    assert asked_values(slot_of(story).run, ask) is None
 
 
 async def test_nothing_is_told_again_where_everything_was_told() -> None:

@@ -41,6 +41,9 @@ class Round(Starts):
     def has_ended(self, _run_id: bytes) -> bool:
         return False
 
+    async def look_for_ended(self, _run_ids: object) -> None:
+        return None
+
     def sample(self, *_: object) -> None:
         return None
 
