@@ -27,13 +27,20 @@ def step_told(run: Run, path: str) -> StepTold:
         run_id=run_id_text(run.id),
         step=path,
         kind="compensation" if compensates else node.plan.kind,
-        status=node.status.word,
+        status=status_told(run, node).word,
         attempt=node.attempt,
         failure=None if node.status is NodeStatus.COMPLETED else node.failure,
-        items=None if node.each is None else _items(node.each),
+        items=None if node.each is None else _items(run, node.each),
         reused_run=None if source is None else source[0],
         reused_step=None if source is None else source[1],
     )
+
+
+def status_told(run: Run, node: Node) -> NodeStatus:
+    """How a node stands, or ended: what was open at the end of its run is cancelled, though no
+    event of its own says so."""
+    left_open = NodeStatus.PENDING < node.status < NodeStatus.COMPLETED
+    return NodeStatus.CANCELLED if run.closed and left_open else node.status
 
 
 def _node(run: Run, path: str) -> Node:
@@ -53,8 +60,8 @@ def _node(run: Run, path: str) -> Node:
     )
 
 
-def _items(each: Each) -> ItemsTold:
-    statuses = [node.status for node in each.nodes]
+def _items(run: Run, each: Each) -> ItemsTold:
+    statuses = [status_told(run, node) for node in each.nodes]
     failed = statuses.count(NodeStatus.FAILED)
     completed = statuses.count(NodeStatus.COMPLETED)
     left_out = sum(statuses.count(status) for status in _LEFT_OUT)

@@ -10,6 +10,7 @@ from services.workflow.core.nodes import Node, Scope
 from services.workflow.core.state import Run
 from services.workflow.core.statuses import NodeStatus, Role
 from services.workflow.slots import Slot, public_status
+from services.workflow.step_told import status_told
 from stretto.contracts.answers import LineView
 from stretto.contracts.failures import Failure, FailureType
 from stretto.runtime.clock import rfc3339
@@ -54,8 +55,8 @@ def steps(run: Run) -> list[dict[str, object]]:
     for node in _in_order(run.root):
         if len(shown) == MAX_STEPS_SHOWN:
             return shown
-        shown.append(node if isinstance(node, dict) else _step(node))
-    shown.extend(_step(n) for n in run.nodes.values() if n.role is Role.COMPENSATION)
+        shown.append(node if isinstance(node, dict) else _step(run, node))
+    shown.extend(_step(run, n) for n in run.nodes.values() if n.role is Role.COMPENSATION)
     return shown[:MAX_STEPS_SHOWN]
 
 
@@ -80,9 +81,10 @@ def _with_inside(node: Node) -> Iterator[Node | dict[str, object]]:
         yield from _in_order(node.body)
 
 
-def _step(node: Node) -> dict[str, object]:
+def _step(run: Run, node: Node) -> dict[str, object]:
     kind = "compensation" if node.role is Role.COMPENSATION else node.plan.kind
-    view: dict[str, object] = {"step": node.path, "kind": kind, "status": node.status.word}
+    status = status_told(run, node)
+    view: dict[str, object] = {"step": node.path, "kind": kind, "status": status.word}
     if node.plan.labels:
         view["labels"] = node.plan.labels
     if node.attempt:
@@ -91,6 +93,8 @@ def _step(node: Node) -> dict[str, object]:
         view["started_at"] = rfc3339(node.first_us)
     if node.ended and node.since_us:
         view["ended_at"] = rfc3339(node.since_us)
+    elif status is NodeStatus.CANCELLED:
+        view["ended_at"] = rfc3339(run.touched_us)
     if node.output is not None:
         view["output"] = msgspec.Raw(node.output)
     if node.failure is not None and node.status is not NodeStatus.COMPLETED:

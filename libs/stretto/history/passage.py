@@ -77,6 +77,8 @@ def passage_of(facts: Iterable[Fact], run_id: str = "") -> Passage:
         passage.last_us, passage.last_seq = fact.at_us, fact.seq
         if fact.type.startswith("run."):
             _of_run(passage, fact)
+            if fact.type == "run.terminated":
+                _cut_off(passage, fact)
         path = fact.data.get("step")
         if isinstance(path, str) and fact.type.startswith("step."):
             found = passage.steps.get(path)
@@ -122,6 +124,13 @@ def _of_run(passage: Passage, fact: Fact) -> None:
             passage.status, passage.failure, passage.ended_us = "running", None, None
         case _:
             return
+
+
+def _cut_off(passage: Passage, fact: Fact) -> None:
+    """What was open at the end (a wait, what holds steps) is told by no event of its own."""
+    for step in passage.steps.values():
+        if step.status not in ENDED:
+            step.status, step.reason, step.ended_us = "cancelled", "terminated", fact.at_us
 
 
 def _taken(name: str, taken: Mapping[str, Any], fact: Fact) -> StepPassage:

@@ -118,6 +118,20 @@ def test_every_event_of_a_step_has_its_status(event: tuple[str, Any], status: st
     assert passage_of(facts(event)).steps["a"].status == status
 
 
+def test_what_was_open_when_its_run_was_terminated_ended_with_it() -> None:
+    passage = passage_of(
+        facts(
+            step("completed", "a", attempt=1, output=5),
+            step("failed", "b", failure=FAILURE, handler=0),
+            step("opened", "c"),
+            ("run.terminated", {"failure": FAILURE}),
+        )
+    )
+    assert [each.status for each in passage.steps.values()] == ["completed"] + ["cancelled"] * 2
+    assert (passage.steps["c"].reason, passage.steps["a"].reason) == ("terminated", None)
+    assert passage.steps["c"].ended_us == passage.ended_us
+
+
 @pytest.mark.parametrize(
     ("event", "status", "failure"),
     [

@@ -7,6 +7,7 @@ import pytest
 from services.testing import Fails, Held, World
 from services.testing.tested_run import TestedRun
 from services.workflow.step_told import step_told
+from services.workflow.views import steps
 from stretto.bus.service import Refusal
 from stretto.contracts.step_told import ItemsTold
 from stretto.testing.replies import Attempt
@@ -65,3 +66,30 @@ def test_a_step_that_the_run_has_not_come_to_is_pending_and_one_that_is_none_is_
         with pytest.raises(Refusal, match="one at the top \\(each, after\\)") as refused:
             step_told(run, path)
         assert refused.value.code == "step_unknown"
+
+
+def test_what_was_open_when_its_run_was_terminated_is_told_as_cancelled() -> None:
+    world = World(ITEMS, tasks={"t": lambda _: Held()})
+    run = world.start("w")
+    assert step_told(run.run, "each").status == "open"
+
+    world.control(run, "terminate")
+
+    told = step_told(run.run, "each")
+    assert (told.status, told.items) == ("cancelled", ItemsTold(count=5, left_out=3, to_come=2))
+    shown = {str(step["step"]): step for step in steps(run.run)}
+    begun = ("each", "each[0]", "each[1]", "each[2]")
+    assert [shown[path]["status"] for path in begun] == ["cancelled"] * 4
+    assert len({shown[path]["ended_at"] for path in begun}) == 1
+    assert (shown["after"]["status"], "ended_at" in shown["after"]) == ("pending", False)
+
+
+def test_what_a_cancelled_run_has_begun_has_ended() -> None:
+    world = World(ITEMS, tasks={"t": lambda _: Held()})
+    run = world.start("w")
+
+    world.control(run, "cancel")
+
+    open_still = {"open", "started", "scheduled", "waiting", "backoff"}
+    assert run.run.closed
+    assert open_still.isdisjoint(str(step["status"]) for step in steps(run.run))
