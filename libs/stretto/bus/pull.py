@@ -44,6 +44,7 @@ from .ensure import ConsumerAnswer
 from .message import Message
 from .pull_requests import Ended, PullRequests
 from .pull_settling import Settling
+from .pull_waiting import OneWaiter
 from .wire import new_inbox
 
 logger = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ _BACKOFF_MAX_S = 2.0
 _ASK_AT_LEAST_S = 1.0
 
 
-class PullLoop(Closing):
+class PullLoop(OneWaiter, Closing):
     """Pull from a durable consumer; one task calls ``next_batch`` in a loop.
 
     Args:
@@ -124,7 +125,7 @@ class PullLoop(Closing):
             max_bytes=max_bytes,
             group=group,
         )
-        self._loop = asyncio.get_running_loop()
+        super().__init__()
         self._forget = connection.on_change(lost=self._lost, back=self._wake)
 
         self._buffer: deque[Message] = deque()
@@ -140,10 +141,6 @@ class PullLoop(Closing):
 
         self.at_once: Callable[[Message], bool] | None = None
         self._heard = 0.0
-        self._waiter: asyncio.Future[None] | None = None
-        self._wake_at = 0.0
-        self._alarm: asyncio.TimerHandle | None = None
-        self._alarm_at = 0.0
         self._closed = False
 
     # --- how it is
@@ -219,8 +216,7 @@ class PullLoop(Closing):
         self._closed = True
         self._settling.close()
         self._forget()
-        if self._alarm is not None:
-            self._alarm.cancel()
+        self._no_alarm()
         await self._drop_inbox()  # first: else they would be given to us again
         for message in self._buffer:
             message.give_back()
@@ -248,27 +244,6 @@ class PullLoop(Closing):
             await waiter
         finally:
             self._waiter = None
-
-    def _set_alarm(self, at: float) -> None:
-        """Ring no later than the task wants to be woken. One timer for many waits: to make one for
-        each costs more than the wait of a busy loop."""
-        if self._alarm is not None:
-            self._alarm.cancel()
-        self._alarm = self._loop.call_at(at, self._ring)
-        self._alarm_at = at
-
-    def _ring(self) -> None:
-        self._alarm = None
-        if self._waiter is None:
-            return
-        if self._wake_at <= self._loop.time():
-            self._wake()
-        else:
-            self._set_alarm(self._wake_at)
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
 
     # --- being sure
 
