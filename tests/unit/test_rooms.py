@@ -38,6 +38,7 @@ LIBRARIES = {
     "worker": "bus contracts payloads runtime telemetry",
     "client": "bus contracts history payloads profiling telemetry",
     "conformance": "bus contracts payloads runtime testkit",
+    # runtime: `stop_listening`, the one way to close a port without waiting for who hangs on it.
     "dev": "bus runtime testkit",
     "bench": "client contracts dev runtime testkit worker",
     "cli": (
@@ -51,6 +52,7 @@ SHELLS = {
     "workflow": "cache contracts definition expression history payloads postgres schedule table",
     "decision": "cache contracts expression scoring table",
     "execution": "contracts worker",
+    # history: `Outputs`, the one place that knows what a step gave from what its parts gave.
     "monitoring": "client contracts history postgres",
     "gateway": "client contracts definition profiling",
 }
