@@ -30,10 +30,12 @@ from services.workflow.settings import WorkflowSettings
 from services.workflow.spans import Spans
 from services.workflow.store import MIGRATIONS, ROLE, SCHEMA, Store
 from services.workflow.sweeping import Sweep
+from services.workflow.timekeeping import Timekeeping
 from services.workflow.timers import Timers
 from stretto.contracts.admission import parse_resources
 from stretto.payloads import ObjectStore
 from stretto.postgres import Database, migrate
+from stretto.runtime.clock import SharedClock
 from stretto.runtime.context import ServiceContext
 from stretto.runtime.ending import ended
 from stretto.runtime.errors import TransientError
@@ -278,4 +280,10 @@ async def main(context: ServiceContext[WorkflowSettings]) -> None:
         reading = await context.wait_for("Postgres", more)
         stack.push_async_callback(reading.close)
         async with asyncio.TaskGroup() as group:
+            beside: list[asyncio.Task[None]] = []
+            if isinstance(context.clock, SharedClock):  # a test may bring one of its own
+                keeping = Timekeeping(reading, context.clock)
+                await context.wait_for("Postgres", keeping.begin)
+                beside.append(group.create_task(keeping.run()))
             await WorkflowService(context, database, reading, group).run()
+            await ended(beside)

@@ -14,6 +14,9 @@ US_PER_S = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
 
+JUMP_US = US_PER_S
+"""A clock that is kept by NTP is slewed, never set by as much."""
+
 _SECONDS_KEPT = 1024
 """Instants that are written come in clusters (now, and a few usual timeouts from now): this many
 distinct seconds are kept as text."""
@@ -58,6 +61,27 @@ class SteadyClock(SystemClock):
 
     def now_us(self) -> int:
         return time.monotonic_ns() // 1_000 + self._offset_us
+
+
+class SharedClock(SystemClock):
+    """The clock of this machine, put right by somebody who knows better. When it is set, this one
+    runs on evenly until it is put right again."""
+
+    def __init__(self) -> None:
+        self._ahead_us = 0
+        self._origin_us = time.time_ns() // 1_000 - time.monotonic_ns() // 1_000
+
+    def now_us(self) -> int:
+        wall_us = time.time_ns() // 1_000
+        jump_us = wall_us - time.monotonic_ns() // 1_000 - self._origin_us
+        if abs(jump_us) > JUMP_US:
+            self._origin_us += jump_us
+            self._ahead_us += jump_us
+        return wall_us - self._ahead_us
+
+    def put_right(self, ahead_us: int) -> None:
+        """Go back by so many microseconds (forward, when negative)."""
+        self._ahead_us += ahead_us
 
 
 def now_us() -> int:

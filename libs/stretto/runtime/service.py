@@ -36,7 +36,7 @@ from stretto.bus.publisher import Publisher
 from stretto.bus.store_watch import StoreWatch
 from stretto.contracts import subjects
 from stretto.contracts.frames import ServiceName
-from stretto.runtime.clock import Clock, SteadyClock, SystemClock
+from stretto.runtime.clock import Clock, SharedClock, SteadyClock, SystemClock
 from stretto.runtime.context import COMPONENT_SERVICE, ServiceContext
 from stretto.runtime.health import Component, Health, HealthServer
 from stretto.runtime.settings import ServiceSettings
@@ -275,6 +275,8 @@ class _Process(Generic[S]):
 
 
 def _clock_of(service: ServiceName) -> Clock:
+    if service == "workflow":
+        return SharedClock()
     return SteadyClock() if service in _MEASURE else SystemClock()
 
 

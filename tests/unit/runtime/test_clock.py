@@ -100,9 +100,30 @@ async def test_sleepers_of_a_fake_clock_wake_in_the_order_they_are_due() -> None
     assert fake.sleeping == 0
 
 
+def test_a_shared_clock_runs_on_when_that_of_the_machine_is_set_and_is_put_right_by_hand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wall_ns, steady_ns = 1_795_352_520_000_000_000, 5_000_000_000
+    monkeypatch.setattr(time, "time_ns", lambda: wall_ns)
+    monkeypatch.setattr(time, "monotonic_ns", lambda: steady_ns)
+    shared = clock.SharedClock()
+    assert shared.now_us() == 1_795_352_520_000_000
+
+    wall_ns += 3_601 * 1_000_000_000
+    steady_ns += 1_000_000_000
+    assert shared.now_us() == 1_795_352_521_000_000
+    wall_ns -= 2 * 3_600 * 1_000_000_000
+    assert shared.now_us() == 1_795_352_521_000_000
+
+    shared.put_right(60_000_000)
+
+    assert shared.now_us() == 1_795_352_461_000_000
+
+
 def test_who_measures_has_a_steady_clock_and_who_writes_instants_down_that_of_the_machine() -> None:
     clocks = {name: type(service._clock_of(name)) for name in get_args(ServiceName)}
     assert {name for name, kind in clocks.items() if kind is clock.SteadyClock} == {
         "execution",
         "decision",
     }
+    assert {name for name, kind in clocks.items() if kind is clock.SharedClock} == {"workflow"}
