@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -120,6 +121,29 @@ def test_a_worker_tells_what_it_has_imported_and_what_comes_later(
     assert written == [told | {str(tmp_path / "later_one.py")}]
     for name in ("first_one", "later_one"):
         del sys.modules[name]
+
+
+def test_modules_without_a_file_of_the_project_are_no_news(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = write(tmp_path / "told" / "imports")
+    looks = 0
+
+    def wait(_seconds: float) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            monkeypatch.setitem(sys.modules, "made_up_one", ModuleType("made_up_one"))
+        else:
+            shutil.rmtree(place.parent)
+
+    def told_again(_place: Path) -> frozenset[str]:
+        raise AssertionError("nothing has changed")
+
+    told = imported.imported_files()
+    monkeypatch.setattr(imported, "_tell", told_again)
+    imported._keep_telling(place, told, wait)
+    assert looks == 2
 
 
 class Kept:

@@ -5,12 +5,15 @@ from collections.abc import Sequence
 
 import pytest
 
+from services.workflow.core.effects import Seek
 from services.workflow.core.reuse import Dropped, Kept
+from services.workflow.inbox import Inbox
 from services.workflow.reuse import expiry
+from services.workflow.reuse import seeking as seeking_module
 from services.workflow.reuse.expiry import Expiry
 from services.workflow.reuse.noting import Changes, KeptKey, KeptOutput, Whose, note
 from services.workflow.reuse.outputs import KeptOutputs, columns
-from services.workflow.reuse.seeking import Seeking
+from services.workflow.reuse.seeking import Seeker, Seeking
 from services.workflow.reuse.shared import SharedOutputs, _encode, _name, _read
 from stretto.postgres import Database
 from stretto.runtime.clock import SystemClock
@@ -91,3 +94,26 @@ async def test_nobody_who_waits_is_nobody_to_answer() -> None:
     seeking = Seeking(SharedOutputs(Away(), None), None, SystemClock(), Metrics())  # type: ignore[arg-type]
 
     assert await seeking.answer() == 0
+
+
+async def test_more_than_are_looked_for_at_once_are_answered_in_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(seeking_module, "MAX_AT_ONCE", 2)
+    asked: list[int] = []
+
+    class Empty(SharedOutputs):
+        async def find(self, keys: Sequence[KeptKey], now_us: int) -> dict[KeptKey, KeptOutput]:
+            asked.append(len(keys))
+            return {}
+
+    inbox = Inbox()
+    seeking = Seeking(Empty(Away(), None), inbox, SystemClock(), Metrics())
+    seeking.ask(Seeker(MINE.run_id, "ns", Seek(f"s{n}", 1, "t", f"k{n}", 9.0)) for n in range(3))
+
+    assert await seeking.answer() == 2
+    assert seeking._some.is_set(), "one still waits"
+    assert await seeking.answer() == 1
+    assert not seeking._some.is_set()
+    assert asked == [2, 1]
+    assert len(inbox) == 3
