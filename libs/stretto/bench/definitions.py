@@ -1,4 +1,8 @@
-"""The workflows of the benchmark. Every step has one expression in its `with`."""
+"""The workflows of the benchmark. Every step has one expression in its `with`.
+
+It is a path (`${{ steps.s1.output.n }}`), as most are; or, where it is computed, a sum, for which
+the decision service is asked (ADR 0025).
+"""
 
 from stretto.bench.handlers import NO_OP, SLEEP
 
@@ -16,7 +20,7 @@ PARALLEL = "bench-parallel"
 SEQUENCE = "bench-sequence"
 
 
-def chain(name: str, steps: int) -> str:
+def chain(name: str, steps: int, *, computed: bool = False) -> str:
     """Return a workflow of steps one after the other: each takes a value of the one before."""
     lines = [f"workflow: {name}", "steps:"]
     source = "input.n"
@@ -24,13 +28,13 @@ def chain(name: str, steps: int) -> str:
         lines += [
             f"  s{number}:",
             f"    task: {NO_OP}",
-            f'    with: {{n: "${{{{ {source} }}}}"}}',
+            f'    with: {{n: "${{{{ {_term(source, computed)} }}}}"}}',
         ]
         source = f"steps.s{number}.output.n"
     return "\n".join(lines) + "\n"
 
 
-def fan(name: str, task: str, max_parallel: int) -> str:
+def fan(name: str, task: str, max_parallel: int, *, computed: bool = False) -> str:
     """Return a workflow that does one task for each of the input's `items` and joins them all."""
     return f"""\
 workflow: {name}
@@ -40,16 +44,22 @@ steps:
     max_parallel: {max_parallel}
     join: all
     task: {task}
-    with: {{n: "${{{{ item }}}}"}}
+    with: {{n: "${{{{ {_term("item", computed)} }}}}"}}
 """
 
 
-DEFINITIONS: dict[str, str] = {
-    THREE: chain(THREE, STEPS_A),
-    TEN: chain(TEN, STEPS_B),
-    ONE: chain(ONE, 1),
-    FAN_OUT: fan(FAN_OUT, NO_OP, FAN),
-    PARALLEL: fan(PARALLEL, SLEEP, BRANCHES),
-    SEQUENCE: fan(SEQUENCE, SLEEP, 1),
-}
-"""Every workflow of the benchmark by its name. The last two differ in `max_parallel` alone."""
+def _term(path: str, computed: bool) -> str:
+    return f"{path} + 0" if computed else path
+
+
+def definitions(*, computed: bool = False) -> dict[str, str]:
+    """Return every workflow of the benchmark by its name. The last two differ in `max_parallel`
+    alone."""
+    return {
+        THREE: chain(THREE, STEPS_A, computed=computed),
+        TEN: chain(TEN, STEPS_B, computed=computed),
+        ONE: chain(ONE, 1, computed=computed),
+        FAN_OUT: fan(FAN_OUT, NO_OP, FAN, computed=computed),
+        PARALLEL: fan(PARALLEL, SLEEP, BRANCHES, computed=computed),
+        SEQUENCE: fan(SEQUENCE, SLEEP, 1, computed=computed),
+    }

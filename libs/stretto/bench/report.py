@@ -44,12 +44,13 @@ def _heading(report: Report) -> Text:
     where, how = report.machine, report.settings
     spans = "exported" if how["spans_exported"] else "not exported"
     workers = f"{how['workers']} worker process" + ("es" if how["workers"] > 1 else "")
+    expression = "computed" if how["computed"] else "a path (--computed: a sum)"
     return Text.assemble(
         (f"Stretto {report.versions['stretto']} ({report.versions['revision']})", "bold"),
         f"  {where['cores']} cores, {where['cpu']}, {where['memory_gib']:g} GiB\n",
         f"servers, services, {workers} and the load on this machine; defaults of the product: ",
         f"{how['trace_ratio']:.0%} of the runs traced, spans {spans}; ",
-        f"{how['payload_bytes']}-byte payloads\n",
+        f"{how['payload_bytes']}-byte payloads; a step's expression is {expression}\n",
     )
 
 

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from stretto.bench import handlers
 from stretto.bench.accounting import cpu_seconds
-from stretto.bench.definitions import DEFINITIONS
+from stretto.bench.definitions import definitions
 from stretto.client import Client
 from stretto.dev import DevOptions, DevStack, dev_stack
 from stretto.dev.environment import OTLP_ENDPOINT
@@ -55,11 +55,13 @@ class RigOptions:
     Attributes:
         scale: processes of a service, by name; one where nothing is said.
         workers: worker processes.
+        computed: whether the expressions of steps are computed, not paths alone.
         logs: where the logs of all processes go if it fails.
     """
 
     scale: Mapping[str, int] = field(default_factory=dict)
     workers: int = DEFAULT_WORKERS
+    computed: bool = False
     logs: Path = DEFAULT_DATA / "bench-logs"
 
     def __post_init__(self) -> None:
@@ -164,7 +166,7 @@ async def _running(options: RigOptions, data: Path) -> AsyncIterator[Rig]:
             for number in range(1, options.workers + 1)
         ]
         await present(client, workers, data)
-        for source in DEFINITIONS.values():
+        for source in definitions(computed=options.computed).values():
             await client.register(source)
         yield Rig(stack, client, [process.pid for process in workers])
 

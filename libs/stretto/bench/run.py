@@ -80,6 +80,7 @@ def settings(options: BenchOptions) -> dict[str, Any]:
         "slots_per_worker": worker.slots,
         "scale": dict(options.rig.scale),
         "payload_bytes": PAYLOAD_BYTES,
+        "computed": options.rig.computed,
         "sizes": {FULL: "full", SHORT: "short"}.get(options.sizes, "changed"),
         "sizes_used": asdict(options.sizes),
         "memory": "PSS over all processes",

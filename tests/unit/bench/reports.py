@@ -69,6 +69,7 @@ SETTINGS = {
     "spans_exported": False,
     "workers": 1,
     "payload_bytes": 200,
+    "computed": False,
     "sizes": "full",
     "profiled": False,
 }

@@ -51,11 +51,21 @@ def test_people_get_a_table_and_its_progress(asked: list[BenchOptions]) -> None:
 
 
 def test_programs_get_json_and_a_file(asked: list[BenchOptions]) -> None:
-    options = ["--json", "--out", "new/bench.json", "--scale", "decision=2", "--workers", "3"]
+    options = [
+        "--json",
+        "--out",
+        "new/bench.json",
+        "--scale",
+        "decision=2",
+        "--workers",
+        "3",
+        "--computed",
+    ]
     ended = CliRunner().invoke(command.bench_command, options)
     assert ended.exit_code == 0, ended.output
     assert asked[0].letters == ("A", "B", "C", "D", "E")
     assert (asked[0].rig.scale, asked[0].rig.workers) == ({"decision": 2}, 3)
+    assert asked[0].rig.computed
     assert json.loads(ended.stdout) == json.loads(Path("new/bench.json").read_text())
 
 

@@ -6,7 +6,6 @@ import pytest
 import yaml
 
 from stretto.bench.definitions import (
-    DEFINITIONS,
     FAN,
     FAN_OUT,
     ONE,
@@ -16,14 +15,18 @@ from stretto.bench.definitions import (
     STEPS_B,
     TEN,
     THREE,
+    definitions,
 )
 from stretto.bench.handlers import NO_OP, PAYLOAD_BYTES, SLEEP_S, payload, worker
 from stretto.definition import load
 
+DEFINITIONS = definitions()
+COMPUTED = definitions(computed=True)
+
 
 @pytest.mark.parametrize("name", DEFINITIONS)
 def test_every_workflow_is_valid(name: str) -> None:
-    assert load(DEFINITIONS[name]).mistakes == []
+    assert load(DEFINITIONS[name]).mistakes == load(COMPUTED[name]).mistakes == []
 
 
 @pytest.mark.parametrize("name", DEFINITIONS)
@@ -32,6 +35,15 @@ def test_every_step_has_one_expression_in_its_with(name: str) -> None:
     for step in steps.values():
         assert list(step["with"]) == ["n"]
         assert step["with"]["n"].startswith("${{ ")
+
+
+@pytest.mark.parametrize("name", DEFINITIONS)
+def test_computed_ones_are_the_same_with_sums(name: str) -> None:
+    computed, plain = yaml.safe_load(COMPUTED[name]), yaml.safe_load(DEFINITIONS[name])
+    for step in computed["steps"].values():
+        assert step["with"]["n"].endswith(" + 0 }}")
+        step["with"]["n"] = step["with"]["n"].replace(" + 0", "")
+    assert computed == plain
 
 
 @pytest.mark.parametrize(("name", "count"), [(THREE, STEPS_A), (TEN, STEPS_B), (ONE, 1)])

@@ -53,6 +53,11 @@ PROFILE_FOLDER = DEFAULT_DATA / "profile"
 @click.option(
     "--in-flight", type=click.IntRange(1, 20_000), metavar="N", help="Runs in flight in B."
 )
+@click.option(
+    "--computed",
+    is_flag=True,
+    help="Each step's expression is a sum, for the decision service, not a path.",
+)
 @click.option("--profile", is_flag=True, help="Show where the services spend their time (py-spy).")
 def bench_command(
     *,
@@ -64,6 +69,7 @@ def bench_command(
     short: bool,
     seconds: float | None,
     in_flight: int | None,
+    computed: bool,
     profile: bool,
 ) -> None:
     """Measure latency and throughput on this machine, on a stack of its own.
@@ -81,7 +87,7 @@ def bench_command(
     options = BenchOptions(
         letters=sorted(set(letters)) or tuple(WORKLOADS),
         sizes=sizes_of(short, seconds, in_flight),
-        rig=RigOptions(scale=counts, workers=workers),
+        rig=RigOptions(scale=counts, workers=workers, computed=computed),
     )
     # Errors are said once, at the end; the log lines of the bus would say them again.
     logging.getLogger("stretto").addHandler(logging.NullHandler())
