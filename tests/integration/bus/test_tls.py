@@ -27,6 +27,7 @@ from .work import CONSUMER, MEMORY, take
 pytestmark = pytest.mark.skipif(OPENSSL is None, reason="openssl is not there to make certificates")
 
 MESSAGES = 200
+PATIENCE_S = 20.0
 BODY = bytes(range(256)) * 20  # 5 kB: together far more than one TLS record holds
 Loop = Callable[[], asyncio.AbstractEventLoop]
 
@@ -120,6 +121,23 @@ def test_who_is_not_trusted_is_refused_at_once(bus: Bus, new_loop: Loop, data_di
 
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(with_server(bus, refuses))
+
+
+async def test_a_connection_over_tls_comes_back(bus: Bus) -> None:
+    async def comes_back(bus: Bus) -> None:
+        async with await connect(bus.url, "test", credentials=bus.credentials()) as connection:
+            got: list[bytes] = []
+            await connection.subscribe("a", lambda _s, _r, _b, data: got.append(data))
+            await bus.server.restart()
+            async with asyncio.timeout(PATIENCE_S):
+                while connection.generation < 2:  # noqa: ASYNC110 - another process ends it
+                    await asyncio.sleep(0.01)
+            await connection.publish("a", BODY)
+            await connection.flush()
+            assert got == [BODY]
+            assert is_encrypted(connection)
+
+    await with_server(bus, comes_back)
 
 
 async def test_a_client_takes_the_files_from_its_environment(
