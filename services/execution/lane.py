@@ -159,6 +159,7 @@ class Lane:
             if await self._begin(desk):
                 self.desk = desk
                 await self._serve(loop, desk)
+                loop.at_once = None
                 self.desk = None
                 if self._giving:
                     await desk.hand_over()
@@ -187,6 +188,13 @@ class Lane:
     async def _serve(self, loop: PullLoop, desk: Desk) -> None:
         clock = self._context.clock
         keep_at = clock.monotonic() + KEEP_S
+
+        def at_once(message: Message) -> bool:
+            if self._backlog or self._giving or self._displaced or desk.full:
+                return False
+            return desk.take_at_once(message)
+
+        loop.at_once = at_once
         while not self._context.stopping.is_set():
             while self._backlog and not desk.full:
                 await self._take(desk, self._backlog.popleft())

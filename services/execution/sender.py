@@ -76,6 +76,7 @@ class Sender:
         """Messages whose acknowledgement has not come yet."""
         self._all_stored = asyncio.Event()
         self._wake: asyncio.TimerHandle | None = None
+        self._sending = False
 
     def forget_queues(self) -> None:
         """Take note that the consumers of the work stream are gone."""
@@ -93,27 +94,60 @@ class Sender:
         while True:
             await self._changed.wait()
             self._changed.clear()
+            self._sending = True
             self._entrance.let_in(clock.now_us())
             for sending in self._core.cut(clock.now_us()):
-                place = (sending.namespace, sending.queue)
-                if place not in self._queues:
-                    self._queues.add(place)
-                    self._group.create_task(self._ensure_queue(*place))
-                self._sent += 1
                 try:
                     future = await publisher.send(
-                        subjects.work(*place),
-                        sending.data,
-                        # Unique: the same attempts may have to be sent again on purpose.
-                        msg_id=f"{self._token}-{self._sent}",
+                        self._subject(sending), sending.data, msg_id=self._next_id()
                     )
                 except StrettoError as error:
                     self._not_sent(sending, error)
-                    continue
-                self._unstored += 1
-                future.add_done_callback(partial(self._was_sent, sending))
+                else:
+                    self._is_out(sending, future)
+            self._sending = False
             publisher.push()
             self._wake_for_rates(clock.now_us())
+
+    def send_now(self) -> None:
+        """Send what may go out in this turn, where nothing is on its way: the first of many
+        need not wait for the others, and what is alone for nobody. Else it goes as ever."""
+        publisher = self._context.publisher
+        if self._sending or self._unstored or self._changed.is_set():
+            self._changed.set()
+            return
+        now_us = self._context.clock.now_us()
+        self._entrance.let_in(now_us)
+        for sending in self._core.cut(now_us):
+            try:
+                future = publisher.send_now(
+                    self._subject(sending), sending.data, msg_id=self._next_id()
+                )
+            except StrettoError as error:
+                self._not_sent(sending, error)
+                continue
+            if future is None:
+                self._core.not_stored(sending)
+                self._changed.set()
+            else:
+                self._is_out(sending, future)
+        self._wake_for_rates(now_us)
+
+    def _subject(self, sending: Sending) -> str:
+        place = (sending.namespace, sending.queue)
+        if place not in self._queues:
+            self._queues.add(place)
+            self._group.create_task(self._ensure_queue(*place))
+        return subjects.work(*place)
+
+    def _next_id(self) -> str:
+        """Unique: the same attempts may have to be sent again on purpose."""
+        self._sent += 1
+        return f"{self._token}-{self._sent}"
+
+    def _is_out(self, sending: Sending, future: asyncio.Future[list[PubAck]]) -> None:
+        self._unstored += 1
+        future.add_done_callback(partial(self._was_sent, sending))
 
     def _wake_for_rates(self, now_us: int) -> None:
         """See to it that what a rate keeps back is looked at when its time comes."""

@@ -148,6 +148,7 @@ class Publisher(Closing):
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._subscribed = False
+        self._hears = False
         self._closed = False
         self._forget = connection.on_change(lost=lambda: None, back=self._back)
 
@@ -189,6 +190,20 @@ class Publisher(Closing):
         """
         batch = _Batch(self._loop.create_future(), 1)
         await self._submit(Outgoing(subject, data, msg_id, headers), batch, 0)
+        return batch.future
+
+    def send_now(
+        self, subject: str, data: bytes, *, msg_id: str | None = None
+    ) -> asyncio.Future[list[PubAck]] | None:
+        """Send one message and write it, without waiting; None where it would have to wait: use
+        ``send``. Raises PermanentError as ``publish``."""
+        if not self._hears or self._is_full or not self._connection.is_connected:
+            return None
+        block = header_block(msg_id, None)
+        self._connection.check_size(len(block) + len(data))
+        batch = _Batch(self._loop.create_future(), 1)
+        self._put(Outgoing(subject, data, msg_id), block, batch, 0)
+        self._connection.push()
         return batch.future
 
     async def publish_many(self, messages: Iterable[Outgoing]) -> list[PubAck]:
@@ -245,16 +260,20 @@ class Publisher(Closing):
     async def _submit(self, message: Outgoing, batch: _Batch, index: int) -> None:
         block = header_block(message.msg_id, message.headers)
         self._connection.check_size(len(block) + len(message.data))
-        subject = subject_bytes(message.subject)
         if not self._subscribed:
             self._subscribed = True
             self._subscription = await self._connection.subscribe(
                 (self._inbox + b"*").decode(), self._answered
             )
-        if len(self._out) >= self._window or self._out_bytes >= self._window_bytes:
+            self._hears = True
+        if self._is_full:
             await self._wait_for_room()
         if self._closed or self._connection.is_closed:
             raise TransientError("bus.closed", "expected to publish, but the bus was closed")
+        self._put(message, block, batch, index)
+
+    def _put(self, message: Outgoing, block: bytes, batch: _Batch, index: int) -> None:
+        subject = subject_bytes(message.subject)
         self._last = number = self._last + 1
         command = publish_command(subject, b"%b%d" % (self._inbox, number), block, message.data)
         now = self._loop.time()
@@ -268,8 +287,12 @@ class Publisher(Closing):
             first_s = min(self._ack_timeout_s / 2, self._deadline_s)
             self._timer = self._loop.call_later(first_s, self._tick)
 
+    @property
+    def _is_full(self) -> bool:
+        return len(self._out) >= self._window or self._out_bytes >= self._window_bytes
+
     async def _wait_for_room(self) -> None:
-        while len(self._out) >= self._window or self._out_bytes >= self._window_bytes:
+        while self._is_full:
             turn: asyncio.Future[None] = self._loop.create_future()
             self._room.append(turn)
             try:

@@ -60,6 +60,22 @@ async def test_many_are_stored_in_order_and_answered_in_order(bus: Connection) -
     assert [int(m.data) for m in await read_all(bus, "ORDERS")] == list(range(500))
 
 
+async def test_a_message_is_sent_in_this_turn_where_it_need_not_wait(bus: Connection) -> None:
+    await ensure(bus, [ORDERS])
+    async with Publisher(bus, window=2) as publisher:
+        assert publisher.send_now("orders.a", b"none hears the answer yet") is None
+        await publisher.publish("orders.a", b"first")
+
+        sent = [publisher.send_now("orders.a", b"%d" % n, msg_id=f"now-{n}") for n in range(3)]
+
+        assert sent[2] is None, "the window is full"
+        assert [(await each)[0].seq for each in sent[:2] if each] == [2, 3]
+        with pytest.raises(PermanentError, match="expected a message of at most"):
+            publisher.send_now("orders.a", b"x" * (bus.max_payload_bytes + 1))
+        assert publisher.out == 0
+    assert [m.data for m in await read_all(bus, "ORDERS")] == [b"first", b"0", b"1"]
+
+
 async def test_no_more_than_the_window_is_out(bus: Connection) -> None:
     await ensure(bus, [ORDERS])
     most = 0

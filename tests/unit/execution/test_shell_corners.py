@@ -137,6 +137,38 @@ async def test_an_acknowledgement_that_nobody_waits_for_any_more_means_nothing()
     assert answered == []
 
 
+async def test_work_that_cannot_be_sent_in_this_turn_waits_or_is_answered() -> None:
+    made, answered = sender()
+    work = [sending("too large"), sending("no room")]
+    kept: list[Any] = []
+    made._core = SimpleNamespace(
+        cut=lambda _now_us: work,
+        not_stored=kept.append,
+        finished=lambda _id: "attempt",
+        pause_us=lambda _now_us: None,
+    )
+    made._entrance = SimpleNamespace(let_in=lambda _now_us: None, pause_us=lambda _now_us: None)
+
+    def send_now(_subject: str, data: bytes, *, msg_id: str) -> None:
+        if data == b"too large":
+            raise TOO_LARGE
+
+    made._context = SimpleNamespace(
+        clock=SimpleNamespace(now_us=lambda: T0), publisher=SimpleNamespace(send_now=send_now)
+    )
+    for each in work:
+        each.namespace, each.data = "n", each.attempts[0].id.encode()
+        made._queues.add(("n", "q"))
+
+    made.send_now()
+
+    assert (answered, kept) == (["too large"], [work[1]])
+    assert made._changed.is_set(), "it goes as ever"
+    work.clear()
+    made.send_now()
+    assert made._changed.is_set()
+
+
 async def test_what_goes_wrong_while_work_is_sent_is_not_hidden() -> None:
     made, _ = sender()
     future = asyncio.get_running_loop().create_future()
