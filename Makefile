@@ -79,7 +79,7 @@ fix: $(VENV)/.dev ## format, and repair what the linter can repair
 
 .PHONY: bench
 bench: $(VENV)/.dev ## measure latency, throughput, CPU a step; WORKLOADS="A B" OUT=file.json
-	@$(BIN)/stretto bench $(WORKLOADS) --out "$(OUT)"
+	@$(BIN)/stretto bench $(WORKLOADS) --both --out "$(OUT)"
 
 .PHONY: bench-compare
 bench-compare: $(VENV)/.dev ## compare this tree with revision BASE=main; WORKLOADS="A B"

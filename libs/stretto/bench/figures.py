@@ -119,6 +119,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that one call of the benchmark found."""
 
     workloads: dict[str, Figures]
+    computed: dict[str, Figures] = {}
+    """The same with computed expressions, where both were measured."""
     ratios: dict[str, float]
     """To what the parts cost alone (see `targets`): 1 is the floor."""
     settings: dict[str, Any]

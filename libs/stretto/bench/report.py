@@ -44,7 +44,7 @@ def _heading(report: Report) -> Text:
     where, how = report.machine, report.settings
     spans = "exported" if how["spans_exported"] else "not exported"
     workers = f"{how['workers']} worker process" + ("es" if how["workers"] > 1 else "")
-    expression = "computed" if how["computed"] else "a path (--computed: a sum)"
+    expression = "computed" if how["computed"] else "a path (--both: and computed)"
     return Text.assemble(
         (f"Stretto {report.versions['stretto']} ({report.versions['revision']})", "bold"),
         f"  {where['cores']} cores, {where['cpu']}, {where['memory_gib']:g} GiB\n",
@@ -57,14 +57,17 @@ def _heading(report: Report) -> Text:
 def _figures(report: Report) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("", no_wrap=True)
-    for column in ("measured", "to reach", "aim"):
+    computed = ("computed",) if report.computed else ()
+    for column in ("measured", *computed, "to reach", "aim"):
         table.add_column(column, justify="right", no_wrap=True)
     for letter, figures in report.workloads.items():
         table.add_row(Text(f"{letter}  {_TITLES[letter]}", style="bold"))
-        for row in rows(figures):
-            table.add_row(
-                f"   {row.label}", _measured(row), _wanted(row, row.reach), _wanted(row, row.aim)
-            )
+        again = report.computed.get(letter)
+        beside = [] if again is None else rows(again)
+        for index, row in enumerate(rows(figures)):
+            also = [_measured(beside[index])] if beside else []
+            wanted = (_wanted(row, row.reach), _wanted(row, row.aim))
+            table.add_row(f"   {row.label}", _measured(row), *also, *wanted)
     return table
 
 
@@ -123,9 +126,11 @@ def _notes(report: Report) -> list[Text]:
     if report.machine["data_filesystem"] == "tmpfs":
         notes.append("the data lay in memory (tmpfs): flushes cost nothing; set TMPDIR to a disk")
     paces = {letter: figures.cost.pace_ms for letter, figures in report.workloads.items()}
+    paces |= {f"{i} computed": f.cost.pace_ms for i, f in report.computed.items()}
     told = ", ".join(f"{letter} {number(pace)} ms" for letter, pace in paces.items())
     notes.append(f"pace, CPU time of a fixed piece of work: {told}; compare at the same pace only")
-    others = max(figures.cost.others_cores for figures in report.workloads.values())
+    measured = (*report.workloads.values(), *report.computed.values())
+    others = max(figures.cost.others_cores for figures in measured)
     if others > QUIET_CORES:
         notes.append(f"not alone: other programs kept up to {others:.1f} cores busy meanwhile")
     return [Text(), *(Text(note, style="dim") for note in notes)]

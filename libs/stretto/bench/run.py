@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from stretto.bench.definitions import definitions
 from stretto.bench.figures import Figures, Report
 from stretto.bench.handlers import PAYLOAD_BYTES, worker
 from stretto.bench.machine import machine, versions
@@ -25,10 +26,11 @@ Around = Callable[[str, Rig], AbstractAsyncContextManager[None]]
 
 @dataclass(frozen=True)
 class BenchOptions:
-    """What is run, and how."""
+    """What is run, and how. `both`: once more with computed expressions."""
 
     letters: Sequence[str] = tuple(WORKLOADS)
     sizes: Sizes = FULL
+    both: bool = False
     rig: RigOptions = field(default_factory=RigOptions)
 
 
@@ -49,24 +51,38 @@ async def bench(
         TimeoutError: in B no run ended while it was measured.
     """
     where = machine()
-    found: dict[str, Figures] = {}
+    computed: dict[str, Figures] = {}
     tell("starting servers, services and workers")
     async with rig(options.rig) as running:
-        for letter in options.letters:
-            await running.settled(options.sizes.settle_s)
-            tell(f"{letter}  {describe(letter, options.sizes)}")
-            if around is None:
-                found[letter] = await WORKLOADS[letter](running, options.sizes)
-            else:
-                async with around(letter, running):
-                    found[letter] = await WORKLOADS[letter](running, options.sizes)
+        found = await _figures(options, running, tell, around)
+        if options.both:
+            tell("the same with computed expressions")
+            for source in definitions(computed=True).values():
+                await running.client.register(source)
+            computed = await _figures(options, running, tell, around)
     return Report(
         workloads=found,
+        computed=computed,
         ratios=ratios(found),
         settings={**settings(options), "profiled": around is not None},
         machine=where,
         versions=versions(),
     )
+
+
+async def _figures(
+    options: BenchOptions, running: Rig, tell: Callable[[str], None], around: Around | None
+) -> dict[str, Figures]:
+    found: dict[str, Figures] = {}
+    for letter in options.letters:
+        await running.settled(options.sizes.settle_s)
+        tell(f"{letter}  {describe(letter, options.sizes)}")
+        if around is None:
+            found[letter] = await WORKLOADS[letter](running, options.sizes)
+        else:
+            async with around(letter, running):
+                found[letter] = await WORKLOADS[letter](running, options.sizes)
+    return found
 
 
 def settings(options: BenchOptions) -> dict[str, Any]:

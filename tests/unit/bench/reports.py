@@ -77,10 +77,11 @@ SETTINGS = {
 MACHINE = {"cores": 2, "cpu": "Some CPU", "memory_gib": 24.0, "data_filesystem": "ext4"}
 
 
-def report(letters: str = "ABCDE", **settings: object) -> Report:
+def report(letters: str = "ABCDE", *, both: bool = False, **settings: object) -> Report:
     workloads = {letter: WORKLOADS[letter] for letter in letters}
     return Report(
         workloads=workloads,
+        computed=dict(workloads) if both else {},
         ratios=ratios(workloads),
         settings={**SETTINGS, **settings},
         machine=dict(MACHINE),

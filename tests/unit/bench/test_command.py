@@ -43,8 +43,9 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[BenchOptions]
 
 
 def test_people_get_a_table_and_its_progress(asked: list[BenchOptions]) -> None:
-    ended = CliRunner().invoke(command.bench_command, ["d", "A"])
+    ended = CliRunner().invoke(command.bench_command, ["d", "A", "--both"])
     assert ended.exit_code == 0, ended.output
+    assert asked[0].both
     assert asked[0].letters == ["A", "D"]
     assert "20 × 50 ms, speed-up" in ended.stdout
     assert ended.stderr == "A  3 sequential steps [not markup]\n"
@@ -65,7 +66,7 @@ def test_programs_get_json_and_a_file(asked: list[BenchOptions]) -> None:
     assert ended.exit_code == 0, ended.output
     assert asked[0].letters == ("A", "B", "C", "D", "E")
     assert (asked[0].rig.scale, asked[0].rig.workers) == ({"decision": 2}, 3)
-    assert asked[0].rig.computed
+    assert asked[0].rig.computed and not asked[0].both
     assert json.loads(ended.stdout) == json.loads(Path("new/bench.json").read_text())
 
 

@@ -11,9 +11,9 @@ from stretto.bench.targets import Target, ratios, rows
 from tests.unit.bench.reports import COST, WORKLOADS, report
 
 
-def printed(*args: object, letters: str = "ABCDE", **settings: object) -> str:
+def printed(letters: str = "ABCDE", *, both: bool = False, **settings: object) -> str:
     text = io.StringIO()
-    print_report(report(letters, **settings), Console(file=text, width=200))
+    print_report(report(letters, both=both, **settings), Console(file=text, width=200))
     return text.getvalue()
 
 
@@ -27,7 +27,7 @@ def test_json_has_the_agreed_keys() -> None:
     }
     for letter, keys in agreed.items():
         assert keys <= set(found["workloads"][letter])
-    assert set(found) == {"workloads", "ratios", "settings", "machine", "versions"}
+    assert set(found) == {"workloads", "computed", "ratios", "settings", "machine", "versions"}
 
 
 def test_figures_stand_beside_what_is_to_be_reached() -> None:
@@ -36,6 +36,16 @@ def test_figures_stand_beside_what_is_to_be_reached() -> None:
     assert line.split() == ["p99", "✗", "20", "ms", "≤", "16", "ms", "≤", "10", "ms"]
     line = next(line for line in text.splitlines() if line.startswith("   steps"))
     assert line.split() == ["steps", "✓", "6,000", "/s", "≥", "5,000", "/s", "≥", "12,000", "/s"]
+
+
+def test_computed_expressions_stand_beside_paths() -> None:
+    text = printed(both=True)
+    assert "measured     computed     to reach" in text
+    line = next(line for line in text.splitlines() if "p99" in line)
+    assert line.split()[:7] == ["p99", "✗", "20", "ms", "✗", "20", "ms"]
+    assert "E 2 ms, A computed 2 ms" in text
+    assert "a step's expression is a path (--both: and computed)" in printed()
+    assert "a step's expression is computed" in printed(computed=True)
 
 
 def test_the_table_says_what_was_measured_and_how() -> None:

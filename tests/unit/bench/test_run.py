@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from stretto.bench import run as module
+from stretto.bench.definitions import definitions
 from stretto.bench.figures import Figures
 from stretto.bench.growing import __main__ as growing
 from stretto.bench.growing import filling
@@ -101,6 +102,31 @@ async def test_a_workload_begins_on_an_idle_stack_with_what_is_wanted_around_it(
     assert seen == ["run", "A begins", "run", "A ends"]
     assert made.waited_s == [SHORT.settle_s] * 2
     assert (plain.settings["profiled"], profiled.settings["profiled"]) == (False, True)
+
+
+async def test_both_kinds_of_expressions_are_measured_on_one_stack(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    registered: list[str] = []
+    before: list[int] = []
+
+    async def workload(_rig: Rig, _sizes: Sizes) -> Figures:
+        before.append(len(registered))
+        return WORKLOADS["A"]
+
+    async def register(source: str) -> None:
+        registered.append(source)
+
+    made = FakeRig()
+    monkeypatch.setattr(made.client, "register", register)
+    monkeypatch.setattr(module, "rig", fake(made))
+    monkeypatch.setattr(module, "WORKLOADS", {"A": workload})
+
+    found = await bench(BenchOptions(letters=("A",), sizes=SHORT, both=True))
+
+    assert found.workloads == found.computed == {"A": WORKLOADS["A"]}
+    assert before == [0, len(definitions())]
+    assert registered == list(definitions(computed=True).values())
 
 
 async def test_what_was_found_to_be_the_highest_is_not_measured_again(

@@ -58,6 +58,7 @@ PROFILE_FOLDER = DEFAULT_DATA / "profile"
     is_flag=True,
     help="Each step's expression is a sum, for the decision service, not a path.",
 )
+@click.option("--both", is_flag=True, help="With paths, and then once more with sums.")
 @click.option("--profile", is_flag=True, help="Show where the services spend their time (py-spy).")
 def bench_command(
     *,
@@ -70,6 +71,7 @@ def bench_command(
     seconds: float | None,
     in_flight: int | None,
     computed: bool,
+    both: bool,
     profile: bool,
 ) -> None:
     """Measure latency and throughput on this machine, on a stack of its own.
@@ -87,6 +89,7 @@ def bench_command(
     options = BenchOptions(
         letters=sorted(set(letters)) or tuple(WORKLOADS),
         sizes=sizes_of(short, seconds, in_flight),
+        both=both and not computed,
         rig=RigOptions(scale=counts, workers=workers, computed=computed),
     )
     # Errors are said once, at the end; the log lines of the bus would say them again.
