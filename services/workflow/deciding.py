@@ -7,6 +7,7 @@ from services.workflow import answers
 from services.workflow.batch import Batch
 from services.workflow.core import CONTINUE, Rejection
 from services.workflow.core.commands import (
+    RUN_MARK,
     Continue,
     Control,
     Migrate,
@@ -173,12 +174,23 @@ class Deciding:
 
     def _refuse(self, batch: Batch, item: Item, rejection: Rejection) -> None:
         self._rejected.add()
-        if rejection.code in _QUIET:
+        if rejection.code in _QUIET or _has_what_it_wants(item, rejection):
             return
         batch.answers += answers.refused(item, rejection, self._partitions)
         logger.info(
             "request refused", extra={LOG_SUBJECT: answers.origin(item), LOG_REASON: rejection.code}
         )
+
+
+def _has_what_it_wants(item: Item, rejection: Rejection) -> bool:
+    """Whether a run cancels one that has ended: several that make room for themselves, or a parent
+    and the child itself, meet. Nobody is told of it, unless somebody waits for an answer."""
+    if rejection.code != "run_closed" or item.reply is not None:
+        return False
+    if isinstance(item, StartRecord) or not isinstance(item.command, Control):
+        return False
+    request = item.command.request
+    return request.command == "cancel" and (request.by or "").startswith(RUN_MARK)
 
 
 def _wants_its_run(item: Item) -> bool:

@@ -1,5 +1,6 @@
 """Runs of one key: at most so many at once, over all instances, and none waits for ever."""
 
+import asyncio
 import json
 import signal
 from contextlib import AsyncExitStack
@@ -143,6 +144,26 @@ async def test_the_running_one_is_cancelled_for_a_newer_one_where_that_is_asked_
     await world.status(second, "cancelled")
     await until(lambda: third in under_way(world))
     await finish(world, third)
+
+
+async def test_of_many_that_make_room_for_themselves_nobody_is_told_twice(world: World) -> None:
+    world.execution.tasks["work"] = silent
+    await world.define(CANCELS)
+
+    runs = await asyncio.gather(
+        *[world.start("limited", {"customer": "ann"}, id=f"n{n}") for n in range(12)]
+    )
+    left = await eventually(lambda: open_of(world, runs), lambda each: len(each) == 1)
+    await until(lambda: left[0] in under_way(world))
+    await finish(world, left[0])
+
+    assert world.rejected() == []
+    answer = await world.control(next(r for r in runs if r not in left), "cancel")
+    assert answer["rejected"]["code"] == "run_closed", "who asks is told"
+
+
+async def open_of(world: World, runs: list[str]) -> list[str]:
+    return [r for r in runs if (await world.state(r))["status"] in ("running", "queued")]
 
 
 async def test_a_run_that_waits_can_be_cancelled_and_terminated(world: World) -> None:
