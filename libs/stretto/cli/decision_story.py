@@ -54,6 +54,8 @@ async def place_lines(client: Client, decision: Decision) -> list[str]:
 
 def _asked(asked: AskedDecision, told: Explained) -> Iterator[str]:
     took = "still waiting" if asked.took_ms is None else f"answered after {asked.took_ms:.1f} ms"
+    if asked.took_ms == 0:
+        took = "answered at once"  # in the commit that asked: paths alone (ADR 0025)
     yield f"{asked.step}: a decision of {asked.workflow} v{asked.version}, {_kinds(told)}"
     worked = f"{told.took_us} µs to work out"
     yield f"asked at {asked.asked_at} (event {asked.asked_seq}), {took}; {worked}"

@@ -40,7 +40,11 @@ def lines(asked: AskedDecision = ASKED, **told: Any) -> list[str]:
 
 
 def test_what_was_asked_and_how_long_it_took_comes_first() -> None:
-    for took_ms, text in ((None, "still waiting"), (1.25, "answered after 1.2 ms")):
+    for took_ms, text in (
+        (None, "still waiting"),
+        (1.25, "answered after 1.2 ms"),
+        (0.0, "answered at once"),
+    ):
         asked = msgspec.structs.replace(ASKED, took_ms=took_ms)
         told = decision_lines(Decision(asked, Explained(kind="table", took_us=12), None, None))
         assert list(told)[:2] == [
