@@ -42,6 +42,13 @@ class Authority:
         return cert, key
 
 
+def locked(key: Path, password: str) -> Path:
+    """Write a key once more, encrypted with a password."""
+    out = key.with_suffix(".locked")
+    _openssl("ec", "-in", str(key), "-aes256", "-passout", f"pass:{password}", "-out", str(out))
+    return out
+
+
 def _openssl(*words: str) -> None:
     assert OPENSSL is not None
     done = subprocess.run(

@@ -21,7 +21,7 @@ from stretto.runtime.errors import NotReachable, PermanentError
 from stretto.testkit.ports import LOOPBACK
 from stretto.testkit.servers import NatsServer
 
-from .certificates import OPENSSL, Authority
+from .certificates import OPENSSL, Authority, locked
 from .work import CONSUMER, MEMORY, take
 
 pytestmark = pytest.mark.skipif(OPENSSL is None, reason="openssl is not there to make certificates")
@@ -171,3 +171,10 @@ async def test_a_server_that_does_not_encrypt_is_told_nothing() -> None:
         server.close()
         await server.wait_closed()
     assert set(told) <= {b""}
+
+
+def test_a_key_with_a_password_is_refused_and_nobody_is_asked_for_it(tmp_path: Path) -> None:
+    cert, key = Authority(tmp_path, "authority").issue("own", "DNS:own")
+
+    with pytest.raises(PermanentError, match="without a password"):
+        tls_context(None, str(cert), str(locked(key, "secret")))

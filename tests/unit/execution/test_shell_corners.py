@@ -12,6 +12,7 @@ import pytest
 from services.execution import desk as desk_module
 from services.execution.core.rates import LineRate
 from services.execution.desk import Desk
+from services.execution.lane import Lane
 from services.execution.presence import Listener
 from services.execution.sender import Sender
 from services.execution.service import Execution
@@ -74,6 +75,29 @@ async def test_a_lane_is_told_of_the_streams_that_it_works_on(
     await Execution._store_lost(cast(Any, SimpleNamespace(lanes=lanes(desk))), streams)
 
     assert desk.told == told
+
+
+async def test_a_frame_that_comes_while_admission_is_full_waits_its_turn() -> None:
+    stopping = asyncio.Event()
+    taken: list[str] = []
+    desk = SimpleNamespace(full=True, take_at_once=lambda message: taken.append(message) or True)
+    lane = Lane(
+        cast(Any, SimpleNamespace(clock=FakeClock(), stopping=stopping)), 0, *[cast(Any, None)] * 2
+    )
+
+    class Loop:
+        at_once: Any = None
+
+        async def next_batch(self, timeout_s: float) -> list[Any]:
+            assert not self.at_once("first")
+            desk.full = False
+            assert self.at_once("second")
+            stopping.set()
+            return []
+
+    await lane._serve(cast(Any, Loop()), cast(Any, desk))
+
+    assert taken == ["second"]
 
 
 async def test_an_end_does_not_wait_for_ever_for_results_to_be_stored(

@@ -174,6 +174,25 @@ async def test_a_run_that_has_ended_is_remembered_when_it_was_to_be_loaded() -> 
     assert loader.has_ended(RUN_ID)
 
 
+async def test_of_runs_that_are_not_here_only_those_that_have_ended_are_remembered() -> None:
+    rows = [new_row(id_, "default", "wf", 1, START_US) for id_ in (RUN_ID, b"another's run id")]
+    rows[0].status, rows[0].closed_us = "completed", START_US
+    asked: list[bytes] = []
+
+    class Rows:
+        async def runs(self, run_ids: list[bytes]) -> list[RunRow]:
+            asked.extend(run_ids)
+            return [row for row in rows if row.run_id in run_ids]
+
+    loader = Loader(cast(Any, Rows()), cast(Any, None), FakeClock(), 1)
+
+    for _ in range(2):
+        await loader.look_for_ended([row.run_id for row in rows])
+
+    assert [loader.has_ended(row.run_id) for row in rows] == [True, False]
+    assert asked == [rows[0].run_id, rows[1].run_id, rows[1].run_id], "what is known is not asked"
+
+
 # --- asking ahead
 
 
