@@ -51,15 +51,10 @@ async def bench(
         TimeoutError: in B no run ended while it was measured.
     """
     where = machine()
-    computed: dict[str, Figures] = {}
     tell("starting servers, services and workers")
     async with rig(options.rig) as running:
         found = await _figures(options, running, tell, around)
-        if options.both:
-            tell("the same with computed expressions")
-            for source in definitions(computed=True).values():
-                await running.client.register(source)
-            computed = await _figures(options, running, tell, around)
+        computed = await _computed(options, running, tell, around)
     return Report(
         workloads=found,
         computed=computed,
@@ -68,6 +63,18 @@ async def bench(
         machine=where,
         versions=versions(),
     )
+
+
+async def _computed(
+    options: BenchOptions, running: Rig, tell: Callable[[str], None], around: Around | None
+) -> dict[str, Figures]:
+    """The same once more, where it is wanted: new versions of the same workflows."""
+    if not options.both:
+        return {}
+    tell("the same with computed expressions")
+    for source in definitions(computed=True).values():
+        await running.client.register(source)
+    return await _figures(options, running, tell, around)
 
 
 async def _figures(

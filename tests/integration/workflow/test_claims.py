@@ -66,7 +66,8 @@ async def test_the_lines_in_which_somebody_waits_are_found(database: Database) -
     await claims.enter([Claim(run_id(n), other, 1, "queue") for n in range(10, 12)], 9)
     await claims.enter([Claim(run_id(20), LineKey("default", "run v", "k"), 1, "queue")], 9)
 
-    first, second = Waited(AT, 2, 2, 3, 7), Waited(other, 1, 1, 1, 9)
+    # Who comes later is newer, also at one instant.
+    first, second = Waited(AT, 2, 2, 3, 9), Waited(other, 1, 1, 1, 10)
     assert await claims.waited_for(None, 10) == [first, second]
     assert await claims.waited_for("ns2", 10) == [second]
     assert await claims.waited_for(None, 1) == [first]
