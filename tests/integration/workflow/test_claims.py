@@ -73,7 +73,7 @@ async def test_the_lines_in_which_somebody_waits_are_found(database: Database) -
     assert await claims.waited_for(None, 1) == [first]
     assert line_view(second) == LineView(
         namespace="ns2", workflow="w", key="k", of="steps", limit=1, taken=1, waiting=1,
-        since=rfc3339(9),
+        since=rfc3339(10),
     )  # fmt: skip
     assert line_view(first).of == "runs"
 
