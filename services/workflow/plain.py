@@ -26,8 +26,11 @@ from stretto.expression.paths import Getter
 from stretto.expression.program import is_plain_path
 from stretto.expression.template import Template, compile_condition, compile_template
 
-PLANS_KEPT = 10_000
+PLANS_KEPT = 4_096
 """Plans that are known to be plain, or not: those of the steps of open runs."""
+
+MAX_PLAN_BYTES = 8 * 1024
+"""Longer plans (tables, large templates) are asked: what is kept takes 32 MiB of text at most."""
 
 MAX_VALUES_BYTES = 8 * 1024
 """Values of one question that are read here. Larger ones take the time of all runs of the instance,
@@ -51,9 +54,13 @@ class PlainPlan(NamedTuple):
     lenient: bool
 
 
-@lru_cache(maxsize=PLANS_KEPT)
 def plain_plan(encoded: bytes) -> PlainPlan | None:
     """The plan of these bytes (JSON of an `AskPlan`), if it asks for paths alone."""
+    return _looked_at(encoded) if len(encoded) <= MAX_PLAN_BYTES else None
+
+
+@lru_cache(maxsize=PLANS_KEPT)
+def _looked_at(encoded: bytes) -> PlainPlan | None:
     try:
         plan = decode_ask_plan(encoded)
         if plan.condition is not None or plan.cases or plan.table or plan.devices:

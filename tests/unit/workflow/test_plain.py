@@ -11,7 +11,7 @@ from services.decision.core.evaluate import FrameValues, evaluate
 from services.decision.core.plans import PlanCache
 from services.workflow import plain
 from services.workflow.core.effects import Ask
-from services.workflow.plain import MAX_PATHS, MAX_VALUES_BYTES, answer, plain_plan
+from services.workflow.plain import MAX_PATHS, MAX_PLAN_BYTES, MAX_VALUES_BYTES, answer, plain_plan
 from stretto.contracts.asks import Ask as AskOf
 from stretto.contracts.asks import AskPlan, DevicesPlan
 from stretto.contracts.frames import DecidedRecord, DecideRecord
@@ -98,6 +98,7 @@ def test_what_did_not_run_is_null_in_the_output_of_a_run() -> None:
         {"devices": DevicesPlan()},
         {"values": {"priority": b'"${{ input.n * 2 }}"'}},
         {"paths": (INPUT, ("input", "n"))},
+        {"template": b'"%b"' % (b"x" * MAX_PLAN_BYTES)},
         {"template": b'["%b"]' % b'","'.join([b"${{ input.n }}"] * (MAX_PATHS + 1))},
     ],
 )
