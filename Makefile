@@ -94,8 +94,8 @@ bench-growth: $(VENV)/.dev ## whether work gets dearer with more of everything; 
 	@$(BIN)/python -m stretto.bench.growing $(CASES)
 
 .PHONY: bench-fleets
-bench-fleets: $(VENV)/.dev ## workers and devices in numbers, beside what is promised; CASES="lost scale"
-	@$(BIN)/python -m stretto.bench.fleets $(CASES)
+bench-fleets: $(VENV)/.dev ## workers and devices in numbers, beside what is promised; CASES="lost scale" TRACE=file.json
+	@$(BIN)/python -m stretto.bench.fleets $(CASES) $(if $(TRACE),--trace "$(TRACE)")
 
 .PHONY: bench-decisions
 bench-decisions: $(VENV)/.dev ## every figure of decisions with its limit; PARTS="service evaluation"

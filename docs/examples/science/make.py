@@ -9,7 +9,8 @@ log-normal distribution with a fixed seed. They are no recorded trace.
 
 import sys
 
-from stretto.bench.fleets.mosaic import longest_chain_ms, mosaic, work_ms
+from stretto.bench.fleets.chains import longest_chain_ms, work_ms
+from stretto.bench.fleets.mosaic import mosaic
 
 
 def workflow() -> str:

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from stretto.bench.fleets.mosaic import longest_chain_ms, mosaic, work_ms
+from stretto.bench.fleets.chains import longest_chain_ms, work_ms
+from stretto.bench.fleets.mosaic import mosaic
 
 from ..running import Dev, end
 

@@ -59,7 +59,7 @@ def test_all_cases_are_run_and_a_promise_that_is_not_kept_is_an_error(
     done = CliRunner().invoke(command.main, [])
 
     assert done.exit_code == 1
-    assert asked.cases == [(case, Size()) for case in command.CASES]
+    assert asked.cases == [(case, Size()) for case in command.CASES if case != "recorded"]
     assert "✗ at most 2" in done.stdout
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -19,6 +20,7 @@ class Size:
         waiting: attempts for one slot.
         backlog: tasks of a second; `workers` is how many processes there may be.
         mosaic_scale: what the run times of the mosaic are multiplied by.
+        trace: a recorded run (see `recorded`); its longest chain takes `chain_s` here.
     """
 
     branches: int = 100
@@ -29,6 +31,8 @@ class Size:
     backlog: int = 5_000
     workers: int = 8
     mosaic_scale: float = 1.0
+    trace: Path | None = None
+    chain_s: float = 5.0
 
 
 SMALL = Size(
@@ -40,6 +44,7 @@ SMALL = Size(
     backlog=60,
     workers=2,
     mosaic_scale=0.1,
+    chain_s=0.5,
 )
 """Says whether it works."""
 

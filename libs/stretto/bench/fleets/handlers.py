@@ -22,9 +22,14 @@ MOSAIC_KINDS = (
     *("table", "add", "shrink", "show"),
 )
 
+RECORDED = "recorded.step"
+RECORDED_QUEUE = "recorded"
+RECORDED_SLOTS = 2_000
+
 lost = Worker(LOST_QUEUE, slots=4)
 second = Worker(SECOND_QUEUE, slots=SLOTS)
 mosaic = Worker("mosaic", slots=MOSAIC_SLOTS)
+recorded = Worker(RECORDED_QUEUE, slots=RECORDED_SLOTS)
 
 
 @lost.task(LOST)
@@ -39,6 +44,7 @@ async def wait(seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
+@recorded.task(RECORDED)
 async def pass_time(ms: float) -> dict[str, float]:
     """Take so many milliseconds."""
     await asyncio.sleep(ms / 1000)

@@ -10,14 +10,10 @@ spread as measured ones are (a few take much longer than most), in fractions of 
 from __future__ import annotations
 
 import random
-from typing import NamedTuple
 
-import msgspec
-
+from stretto.bench.fleets.chains import Step, against_its_chain, definition
 from stretto.bench.fleets.figure import Figure, Size
-from stretto.bench.fleets.processes import worker_process
 from stretto.bench.rig import Rig
-from stretto.bench.workloads.latency import timed
 
 SEED = 20_261_122
 COLUMNS, ROWS = 9, 8
@@ -33,14 +29,6 @@ SPREAD = {"project": 0.25, "differ": 0.3, "add": 0.2}
 
 LONGEST = 2.5
 """No step takes longer than so many times the usual."""
-
-
-class Step(NamedTuple):
-    """A step that works for `ms` after those that it needs."""
-
-    kind: str
-    ms: float
-    needs: tuple[str, ...]
 
 
 def mosaic(seed: int = SEED) -> dict[str, Step]:
@@ -81,59 +69,14 @@ def mosaic(seed: int = SEED) -> dict[str, Step]:
     return steps
 
 
-def definition(steps: dict[str, Step], scale: float = 1.0) -> str:
-    """The workflow, as JSON; all times multiplied by `scale`."""
-    return msgspec.json.encode(
-        {
-            "workflow": "mosaic",
-            "steps": {
-                name: {
-                    "task": f"mosaic.{step.kind}",
-                    "queue": "mosaic",
-                    "needs": list(step.needs),
-                    "with": {"ms": round(step.ms * scale, 1)},
-                }
-                for name, step in steps.items()
-            },
-        }
-    ).decode()
-
-
-def longest_chain_ms(steps: dict[str, Step]) -> float:
-    """The lower bound: no number of workers is faster than the longest chain of run times."""
-    ends: dict[str, float] = {}
-    for name, step in steps.items():
-        ends[name] = step.ms + max((ends[need] for need in step.needs), default=0.0)
-    return max(ends.values())
-
-
-def work_ms(steps: dict[str, Step]) -> float:
-    """What one worker would take, one step after the other."""
-    return sum(step.ms for step in steps.values())
-
-
 NAME = "mosaic"
 TARGET = "stretto.bench.fleets.handlers:mosaic"
-AT_MOST = 1.1
-GIVE_UP_S = 120.0
-RUNS = 3
 
 
 async def longest_chain(rig: Rig, size: Size) -> list[Figure]:
-    """Run it a few times with slots for all that is ready; the best, against its longest chain."""
-    steps = mosaic()
-    await rig.client.register(definition(steps, size.mosaic_scale))
-    async with worker_process(rig, TARGET):
-        took = [(await timed(rig.client, NAME, {}, GIVE_UP_S))[0] for _ in range(RUNS)]
-    bound_s = longest_chain_ms(steps) * size.mosaic_scale / 1000
-    one_s = work_ms(steps) * size.mosaic_scale / 1000
-    return [
-        Figure(
-            case="mosaic",
-            what=f"a graph of {len(steps)} steps against its longest chain, the best of {RUNS}",
-            value=round(min(took) / bound_s, 3),
-            unit="times",
-            bound=AT_MOST,
-            note=f"{min(took):.2f} s, the chain {bound_s:.2f} s, one after the other {one_s:.1f} s",
-        )
-    ]
+    """Run it with slots for all that is ready, against its longest chain."""
+    scale = size.mosaic_scale
+    steps = {name: step._replace(ms=step.ms * scale) for name, step in mosaic().items()}
+    text = definition(NAME, NAME, steps, lambda step: f"{NAME}.{step.kind}")
+    await rig.client.register(text)
+    return [await against_its_chain(rig, NAME, steps, TARGET)]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import math
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any, NamedTuple
 
 import msgspec
@@ -30,6 +32,7 @@ class Growth:
     Attributes:
         history_runs, history_events: closed runs, and events of each.
         warm_up_s: B, before it is measured.
+        turns: how often both sides are measured; those at the likest pace are compared.
         closed_runs: closed runs of two events.
         items: parallel items of one run, against `few_items`.
         payload_bytes: of one payload, against that of the benchmark.
@@ -37,6 +40,7 @@ class Growth:
 
     seconds: float = 8.0
     warm_up_s: float = 3.0
+    turns: int = 3
     in_flight: int = 500
     history_runs: int = 100_000
     history_events: int = 33
@@ -57,6 +61,7 @@ class Growth:
 SMALL = Growth(
     seconds=1.0,
     warm_up_s=0.5,
+    turns=1,
     in_flight=5,
     history_runs=200,
     closed_runs=2_000,
@@ -100,10 +105,13 @@ class Found(NamedTuple):
     pace_ms: float
 
 
-async def _b(rig: Rig, growth: Growth) -> Found:
-    await rig.settled(growth.sizes.settle_s)
-    figures = await throughput(rig, growth.sizes)
-    return Found(figures.steps_per_s, figures.cost.pace_ms)
+async def _b(rig: Rig, growth: Growth) -> list[Found]:
+    found = []
+    for _ in range(growth.turns):
+        await rig.settled(growth.sizes.settle_s)
+        figures = await throughput(rig, growth.sizes)
+        found.append(Found(figures.steps_per_s, figures.cost.pace_ms))
+    return found
 
 
 async def _held_against_b(
@@ -114,8 +122,9 @@ async def _held_against_b(
     return less_done(case, what, small, await _b(rig, growth))
 
 
-def less_done(case: str, what: str, small: Found, large: Found) -> Grown:
-    """Two throughputs: the less is done at a pace, the dearer it is."""
+def less_done(case: str, what: str, smalls: Sequence[Found], larges: Sequence[Found]) -> Grown:
+    """Throughputs: the less is done at a pace, the dearer it is."""
+    small, large = _alike(smalls, larges)
     dearer = small.figure / large.figure / _slower(small, large)
     return Grown(
         case=case,
@@ -128,8 +137,11 @@ def less_done(case: str, what: str, small: Found, large: Found) -> Grown:
     )
 
 
-def costs_more(case: str, what: str, unit: str, small: Found, large: Found) -> Grown:
-    """Two costs in CPU."""
+def costs_more(
+    case: str, what: str, unit: str, smalls: Sequence[Found], larges: Sequence[Found]
+) -> Grown:
+    """Costs in CPU."""
+    small, large = _alike(smalls, larges)
     dearer = large.figure / small.figure / _slower(small, large)
     return Grown(
         case=case,
@@ -140,6 +152,12 @@ def costs_more(case: str, what: str, unit: str, small: Found, large: Found) -> G
         dearer=round(dearer, 3),
         note=_paces(small, large),
     )
+
+
+def _alike(smalls: Sequence[Found], larges: Sequence[Found]) -> tuple[Found, Found]:
+    """The two that were found at the likest pace: a neighbour comes and goes within a minute, and
+    not all work becomes slower by it as much as the piece that the pace is taken from."""
+    return min(product(smalls, larges), key=lambda pair: abs(math.log(_slower(*pair))))
 
 
 def _slower(small: Found, large: Found) -> float:
@@ -197,19 +215,24 @@ async def items(rig: Rig, growth: Growth) -> Grown:
     """A run with many parallel items, against as many items in small runs."""
     few, many = growth.few_items, growth.items
     await _fan(rig, few)  # warm
-    small = await _cpu_ms(rig, many, lambda: _fans(rig, few, many // few))
-    large = await _cpu_ms(rig, many, lambda: _fan(rig, many))
-    return costs_more("items", f"{many:,} items in one run", "ms CPU/item", small, large)
+    smalls, larges = [], []
+    for _ in range(growth.turns):
+        smalls.append(await _cpu_ms(rig, many, lambda: _fans(rig, few, many // few)))
+        larges.append(await _cpu_ms(rig, many, lambda: _fan(rig, many)))
+    return costs_more("items", f"{many:,} items in one run", "ms CPU/item", smalls, larges)
 
 
 async def payload(rig: Rig, growth: Growth) -> Grown:
     """Steps that take a large value along."""
     runs = 20
     large_input = {"n": 1, "data": "x" * growth.payload_bytes}
-    small = await _cpu_ms(rig, 3 * runs, lambda: _runs(rig, runs, {"n": 1, "data": ""}))
-    large = await _cpu_ms(rig, 3 * runs, lambda: _runs(rig, runs, large_input))
-    megabytes, more_ms = growth.payload_bytes / 1e6, large.figure - small.figure
-    found = costs_more("payload", f"an input of {megabytes:g} MB", "ms CPU/step", small, large)
+    smalls, larges = [], []
+    for _ in range(growth.turns):
+        smalls.append(await _cpu_ms(rig, 3 * runs, lambda: _runs(rig, runs, {"n": 1, "data": ""})))
+        larges.append(await _cpu_ms(rig, 3 * runs, lambda: _runs(rig, runs, large_input)))
+    megabytes = growth.payload_bytes / 1e6
+    found = costs_more("payload", f"an input of {megabytes:g} MB", "ms CPU/step", smalls, larges)
+    more_ms = found.large - found.small
     if more_ms <= 0:
         return found
     note = f"{megabytes * 1000 / more_ms:.0f} MB a second of CPU; {found.note}"
