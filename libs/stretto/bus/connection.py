@@ -15,7 +15,7 @@ from stretto.telemetry.names import LOG_CONNECTION, LOG_GENERATION, LOG_REASON
 
 from . import websocket
 from .closing import Closing
-from .credentials import Credentials
+from .credentials import Credentials, with_url
 from .encryption import refusal_of
 from .nats_core import CoreClient, Sink
 from .request import REQUEST_TIMEOUT_S, Reply, Requests
@@ -365,7 +365,7 @@ async def connect(
     connection._give_up_at = asyncio.get_running_loop().time() + timeout_s
     try:
         async with asyncio.timeout(timeout_s):
-            await connection._dial(url, credentials or Credentials())
+            await connection._dial(url, with_url(credentials or Credentials(), url))
     except TimeoutError as error:
         await connection.close()
         raise NotReachable(

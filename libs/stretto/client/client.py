@@ -6,8 +6,7 @@ import os
 
 from stretto.bus.closing import Closing
 from stretto.bus.connection import Connection
-from stretto.bus.credentials import Credentials
-from stretto.bus.encryption import tls_of_environment
+from stretto.bus.credentials import Credentials, credentials_of_environment
 from stretto.client.catalogue import Catalogue
 from stretto.client.connecting import Connecting
 from stretto.client.definition_questions import DefinitionQuestions
@@ -66,7 +65,8 @@ class Client(RunStarts, RunQuestions, DefinitionQuestions, Closing):
                 STRETTO_NATS_URL, or this machine.
             namespace: where runs are started and looked for.
             name: shown by the server's monitoring.
-            credentials: who we are and whom we trust; None: what the URL says, and the variables
+            credentials: who we are and whom we trust; None: what the URL says, or the variables
+                STRETTO_NATS_USER and STRETTO_NATS_PASSWORD, or STRETTO_NATS_CREDS; and
                 STRETTO_NATS_CA, STRETTO_NATS_CERT and STRETTO_NATS_KEY.
             inbox_prefix: where answers come back, for a user with few permissions; None: the
                 variable STRETTO_NATS_INBOX_PREFIX, or `_INBOX`.
@@ -90,7 +90,7 @@ class Client(RunStarts, RunQuestions, DefinitionQuestions, Closing):
             owning,
             url=where,
             name=name,
-            credentials=credentials or Credentials(tls=tls_of_environment()),
+            credentials=credentials or credentials_of_environment(where),
             inbox_prefix=inbox,
             timeout_s=timeout_s,
         )

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from stretto.bus.connection import connect
+from stretto.bus.credentials import credentials_of_environment
 from stretto.dev.plan import USUAL_NATS_PORT, USUAL_POSTGRES_PORT, port_near
 from stretto.runtime.errors import NotReachable
 from stretto.testkit.ports import is_free
@@ -101,7 +102,12 @@ class Nats(_Either[NatsServer]):
             NotReachable: the given one does not answer.
         """
         if self._given is not None:
-            connection = await connect(self._given, "stretto-dev", timeout_s=_CONNECT_TIMEOUT_S)
+            connection = await connect(
+                self._given,
+                "stretto-dev",
+                credentials=credentials_of_environment(self._given),
+                timeout_s=_CONNECT_TIMEOUT_S,
+            )
             await connection.close()
         else:
             await self._begin(partial(NatsServer, self._data), USUAL_NATS_PORT)

@@ -29,8 +29,7 @@ from secrets import token_hex
 from typing import Any, Generic, TypeVar
 
 from stretto.bus.connection import Connection, connect
-from stretto.bus.credentials import Credentials
-from stretto.bus.encryption import tls_context
+from stretto.bus.credentials import credentials_of
 from stretto.bus.ensure import ensure
 from stretto.bus.publisher import Publisher
 from stretto.bus.store_watch import StoreWatch
@@ -197,11 +196,13 @@ class _Process(Generic[S]):
     async def _connect(self) -> Connection:
         """Connect to the bus, however long that takes; its component follows the connection."""
         settings, component = self._settings, self._health.component(_COMPONENT_BUS)
-        credentials = Credentials(
+        credentials = credentials_of(
             user=settings.nats_user,
             password=settings.nats_password,
-            creds_file=settings.nats_creds,
-            tls=tls_context(settings.nats_ca, settings.nats_cert, settings.nats_key),
+            creds=settings.nats_creds,
+            ca=settings.nats_ca,
+            cert=settings.nats_cert,
+            key=settings.nats_key,
         )
         connection = await wait_for(
             "NATS",

@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from stretto.bus.connection import Connection, connect
-from stretto.bus.credentials import Credentials
-from stretto.bus.encryption import tls_context
+from stretto.bus.credentials import credentials_of
 from stretto.bus.publisher import Publisher
 from stretto.contracts.ids import run_id_text, uuid7
 from stretto.contracts.public import Task
@@ -192,11 +191,13 @@ class Worker:
         )
 
     async def _connect(self, settings: WorkerSettings) -> Connection:
-        credentials = Credentials(
+        credentials = credentials_of(
             user=settings.nats_user,
             password=settings.nats_password,
-            creds_file=settings.nats_creds,
-            tls=tls_context(settings.nats_ca, settings.nats_cert, settings.nats_key),
+            creds=settings.nats_creds,
+            ca=settings.nats_ca,
+            cert=settings.nats_cert,
+            key=settings.nats_key,
         )
         while True:
             try:

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 import click
 
 from stretto.bus.connection import connect
+from stretto.bus.credentials import credentials_of_environment
 from stretto.cli.calling import Call, bus_command
 from stretto.cli.exits import EXIT_RUN_FAILED
 from stretto.cli.printing import out, print_json
@@ -83,7 +84,12 @@ async def _tried(
         url = call.url or DEFAULT_URL
         if command:
             url = await stack.enter_async_context(own_bus())
-        connected = await connect(url, "stretto-check", timeout_s=CONNECT_TIMEOUT_S)
+        connected = await connect(
+            url,
+            "stretto-check",
+            credentials=credentials_of_environment(url),
+            timeout_s=CONNECT_TIMEOUT_S,
+        )
         connection = await stack.enter_async_context(connected)
         if command:
             await prepare(connection, target)

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from stretto.bus.connection import connect
+from stretto.bus.credentials import credentials_of_environment
 from stretto.cli.calling import found_bus
 from stretto.cli.printing import note
 from stretto.client.client import DEFAULT_URL, URL_VARIABLE
@@ -87,7 +88,9 @@ def scaled(target: str, workers: Sequence[Worker], text: str, url: str) -> int:
         stopping = _told_to_stop()
         places = [(worker.namespace, worker.queue) for worker in workers]
         crew = Crew(command, lambda count: note(f"{count} worker processes"))
-        async with await connect(url, "stretto-scale") as connection:
+        async with await connect(
+            url, "stretto-scale", credentials=credentials_of_environment(url)
+        ) as connection:
             await keep_scaled(connection, places, range_, crew, stopping)
 
     asyncio.run(run())
