@@ -10,6 +10,7 @@ from services.workflow.core.commands import (
     RUN_MARK,
     Continue,
     Control,
+    Granted,
     Migrate,
     Start,
     TimerFired,
@@ -183,12 +184,13 @@ class Deciding:
 
 
 def _has_what_it_wants(item: Item, rejection: Rejection) -> bool:
-    """Whether a run cancels one that has ended: several that make room for themselves, or a parent
-    and the child itself, meet. Nobody is told of it, unless somebody waits for an answer."""
-    if rejection.code != "run_closed" or item.reply is not None:
+    """Whether a run that has ended is cancelled by another run (several that make room for
+    themselves, or a parent and the child itself, meet), or gets a place, which its end gave back.
+    Nobody is told of it, unless somebody waits for an answer."""
+    if rejection.code != "run_closed" or item.reply is not None or isinstance(item, StartRecord):
         return False
-    if isinstance(item, StartRecord) or not isinstance(item.command, Control):
-        return False
+    if not isinstance(item.command, Control):
+        return isinstance(item.command, Granted)
     request = item.command.request
     return request.command == "cancel" and (request.by or "").startswith(RUN_MARK)
 

@@ -102,6 +102,36 @@ async def test_a_lower_limit_of_a_newer_version_has_more_of_the_old_cancelled(
     assert place.others == [run_id(0), run_id(1), run_id(2)]
 
 
+async def test_of_those_that_come_together_the_newest_alone_names_who_makes_room(
+    database: Database,
+) -> None:
+    """Three waited; one of them is asked for again beside a hundred new ones of the same key."""
+    claims = Claims(database)
+    other = AT._replace(key="other")
+    await claims.enter([Claim(run_id(n), AT, 1, "queue") for n in range(3)], 1)
+    await claims.enter([Claim(run_id(3), AT, 1, "cancel_running")], 2)
+    new = [Claim(run_id(n), AT, 1, "cancel_running") for n in range(10, 110)]
+
+    places = await claims.enter(
+        [
+            *new,
+            Claim(run_id(500), other, 1, "cancel_running"),
+            Claim(run_id(3), AT, 1, "cancel_running"),
+        ],
+        3,
+    )
+
+    assert {p.outcome for at, p in places.items() if at != run_id(500)} == {"queued"}
+    assert places[run_id(500)].outcome == "admitted"
+    newest = new[-1].run_id
+    assert set(places[newest].others) == {
+        *(run_id(n) for n in range(4)),
+        *(claim.run_id for claim in new[:-1]),
+    }
+    assert all(places[claim.run_id].others == [] for claim in new[:-1])
+    assert set(places[run_id(3)].others) == {run_id(0), run_id(1), run_id(2)}
+
+
 async def test_a_place_in_a_long_line_costs_no_more_than_in_a_short_one(
     database: Database, dsn: str
 ) -> None:

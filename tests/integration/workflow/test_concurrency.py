@@ -5,7 +5,10 @@ import json
 import signal
 from contextlib import AsyncExitStack
 
-from stretto.contracts.ids import run_id_text, uuid7
+from stretto.contracts import subjects
+from stretto.contracts.codec import pack
+from stretto.contracts.frames import GrantRecord, InboxFrame
+from stretto.contracts.ids import parse_run_id, partition_of, run_id_text, uuid7
 from stretto.payloads import ObjectStore, reference_to
 from tests.integration.workflow.partners import silent
 from tests.integration.workflow.places import Answering, claims, lose, most_at_once
@@ -160,6 +163,25 @@ async def test_of_many_that_make_room_for_themselves_nobody_is_told_twice(world:
     assert world.rejected() == []
     answer = await world.control(next(r for r in runs if r not in left), "cancel")
     assert answer["rejected"]["code"] == "run_closed", "who asks is told"
+
+
+async def test_a_place_for_a_run_that_has_ended_meanwhile_is_told_to_nobody(world: World) -> None:
+    world.execution.tasks["work"] = silent
+    await world.define(LIMITED)
+    first, second = [await world.start("limited", {"customer": "ann"}) for _ in range(2)]
+    await world.control(second, "cancel")
+    await world.status(second, "cancelled")
+    ended = parse_run_id(second)
+
+    await world.publisher.publish(
+        subjects.inbox(partition_of(ended, 2)), pack(InboxFrame([], [], [GrantRecord(ended)]))
+    )
+    answer = await world.control(second, "signal", name="after-it")
+    await until(lambda: first in under_way(world))
+    await finish(world, first)
+
+    assert answer["rejected"]["code"] == "run_closed"
+    assert len(world.rejected()) <= 1, "the signal at most"
 
 
 async def open_of(world: World, runs: list[str]) -> list[str]:
