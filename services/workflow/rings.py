@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from services.workflow.causes import causes
-from services.workflow.core import rings
+from services.workflow.core import Run, rings
 from services.workflow.core.rings import Blocked, Link, Waiting
 from services.workflow.loading import Loader
 from services.workflow.sending import Sender
@@ -33,8 +33,9 @@ LOOK_S = 2.0
 WAITED_S = 2.0
 """A claim is looked at when it has waited for so long: most are granted by then."""
 
-MAX_CLAIMS = 1_000
-"""Claims of one look, those that wait longest."""
+MAX_CLAIMS = 10_000
+"""Claims of one look, those that wait longest: the items of one `for_each` may all wait for a key,
+and a ring behind them is to be found nevertheless."""
 
 MAX_RUNS = 2_000
 """Runs of one look that are read from the log: those that have places, and their children."""
@@ -49,7 +50,7 @@ class _Claims:
     """What one look knows: claims by who waits, who has the places, lines' keys."""
 
     def __init__(self) -> None:
-        self.holders: dict[Waiting, list[bytes]] = {}
+        self.holders: dict[Waiting, list[Waiting]] = {}
         self.since_us: dict[Waiting, int] = {}
         self.keys: dict[Waiting, str] = {}
 
@@ -93,8 +94,8 @@ class Rings:
         claims = await self._claims()
         if not claims.holders:
             return 0
-        slots = await self._read({h for having in claims.holders.values() for h in having})
-        blocked = {run_id: about for run_id, slot in slots.items() if (about := _blocked(slot))}
+        placed = {h for having in claims.holders.values() for h in having}
+        slots, blocked = await self._read(placed)
         found = rings.stuck(claims.holders, blocked)
         broken = 0
         while found and broken < MAX_BROKEN:
@@ -108,33 +109,48 @@ class Rings:
     async def _claims(self) -> _Claims:
         before_us = self._clock.now_us() - int(WAITED_S * 1e6)
         rows = await self._db.fetch(
-            "select w.run_id, w.step, w.key, w.since, "
-            "array(select h.run_id from workflow.claim h where h.namespace = w.namespace "
-            "and h.line = w.line and h.key = w.key and h.granted is not null "
-            "order by h.granted limit 100) from workflow.claim w "
-            f"where w.granted is null and w.since < $1 order by w.since limit {MAX_CLAIMS}",
+            "with w as (select run_id, step, namespace, line, key, since from workflow.claim "
+            f"where granted is null and since < $1 order by since limit {MAX_CLAIMS}) "
+            "select w.run_id, w.step, w.key, w.since, h.runs, h.steps from w join ("
+            "select l.namespace, l.line, l.key, p.runs, p.steps "
+            "from (select distinct namespace, line, key from w) l cross join lateral ("
+            "select coalesce(array_agg(c.run_id), '{}') as runs, "
+            "coalesce(array_agg(c.step), '{}') as steps from ("
+            "select run_id, step from workflow.claim c where c.namespace = l.namespace "
+            "and c.line = l.line and c.key = l.key and c.granted is not null "
+            "order by c.granted limit 100) c) p) h using (namespace, line, key)",
             before_us,
         )
         claims = _Claims()
-        for run_id, step, key, since, having in rows:
+        for run_id, step, key, since, runs, steps in rows:
             claim = Waiting(run_id, step)
-            claims.holders[claim] = list(having)
+            claims.holders[claim] = list(map(Waiting, runs, steps))
             claims.since_us[claim], claims.keys[claim] = since, key
         return claims
 
-    async def _read(self, run_ids: Iterable[bytes]) -> dict[bytes, Slot]:
-        """Read runs and, down to the last, their children that they wait for."""
+    async def _read(
+        self, placed: Iterable[Waiting]
+    ) -> tuple[dict[bytes, Slot], dict[Waiting, Blocked]]:
+        """Read the runs of who has places and, down to the last, the children that are waited for;
+        these runs, and what keeps them and their steps that have places."""
+        steps: dict[bytes, set[str]] = {}
+        for who in placed:
+            steps.setdefault(who.run_id, set()).add(who.step)
         found: dict[bytes, Slot] = {}
-        wanted = set(run_ids)
+        blocked: dict[Waiting, Blocked] = {}
+        wanted = set(steps)
         while wanted and len(found) < MAX_RUNS:
             rows = await self._store.runs(sorted(wanted)[: MAX_RUNS - len(found)])
             wanted = set()
             async for slot, _ in self._reader.folded(rows):
                 found[slot.run.id] = slot
-                about = _blocked(slot)
-                wanted |= set() if about is None else set(about.children)
+                for step in steps.get(slot.run.id, set()) | {""}:
+                    about = _blocked(slot, step)
+                    if about is not None:
+                        blocked[Waiting(slot.run.id, step)] = about
+                        wanted.update(about.children)
             wanted -= found.keys()
-        return found
+        return found, blocked
 
     async def _break(self, ring: Sequence[Link], claims: _Claims, slots: dict[bytes, Slot]) -> None:
         """Say what the ring is, and let the youngest claim of a child give way."""
@@ -165,27 +181,49 @@ class Rings:
         await self._publisher.publish_many(out)
 
 
-def _blocked(slot: Slot) -> Blocked | None:
-    """What a run waits for, where that is children and claims alone."""
+def _blocked(slot: Slot, step: str = "") -> Blocked | None:
+    """What a run, or a step of it that has a place, waits for, where that is children and claims
+    alone. None also for a step that has ended since: who waits for its place gets it."""
     run = slot.run
     if run.closed or run.paused:
+        return None
+    if step and not _has_place(run, step):
         return None
     children: list[bytes] = []
     claims: list[Waiting] = []
     for cause in causes(run):
+        if step and not _within(cause.step, step):
+            continue
         if cause.cause == "child" and cause.child is not None:
             children.append(parse_run_id(cause.child))
-        elif cause.cause == "concurrency":
+        elif cause.cause == "concurrency" and not _has_place(run, cause.step):
             claims.append(Waiting(run.id, cause.step))
         else:
             return None
     return Blocked(tuple(children), tuple(claims)) if children or claims else None
 
 
+def _has_place(run: Run, path: str) -> bool:
+    """Whether a step is under way, and has a place among those of its key."""
+    node = run.open.get(path)
+    return node is not None and node.place is not None and node.place.held
+
+
+def _within(path: str, step: str) -> bool:
+    """Whether a path is a step, or inside of it."""
+    return path.startswith(step) and path[len(step) : len(step) + 1] in ("", ".", "[", "~")
+
+
 def _touches(claim: Waiting, ring: Sequence[Link], claims: _Claims) -> bool:
     """Whether a claim waits for the same as one of a ring that is broken: it may go on now."""
     having = {holder for link in ring for holder in claims.holders[link.claim]}
     return bool(having.intersection(claims.holders[claim]))
+
+
+def _having(holder: Waiting) -> str:
+    """Who has a place, in words."""
+    step = f"step {holder.step!r} of " if holder.step else ""
+    return f"{step}run {run_id_text(holder.run_id)}"
 
 
 def _told(ring: Sequence[Link], claims: _Claims) -> str:
@@ -195,7 +233,7 @@ def _told(ring: Sequence[Link], claims: _Claims) -> str:
         step = f", step {link.claim.step!r}," if link.claim.step else ""
         text = (
             f"run {run_id_text(link.claim.run_id)}{step} waits for a place of key "
-            f"{claims.keys[link.claim]!r}, which run {run_id_text(link.holder)} has"
+            f"{claims.keys[link.claim]!r}, which {_having(link.holder)} has"
         )
         if link.through:
             names = ", which waits for its child ".join(run_id_text(each) for each in link.through)

@@ -62,7 +62,7 @@ class World:
 
     def __init__(self, *slots: Slot) -> None:
         self.slots = {slot.run.id: slot for slot in slots}
-        self.claims: list[tuple[bytes, str, str, int, list[bytes]]] = []
+        self.claims: list[tuple[bytes, str, str, int, list[bytes], list[str]]] = []
         self.alerts: list[Alert] = []
         self.published: list[Outgoing] = []
         self.read: list[int] = []
@@ -77,8 +77,10 @@ class World:
         )
         self.rings._store = cast(Any, self)
 
-    def waits(self, claim: Waiting, *holders: bytes, since_us: int = 1) -> None:
-        self.claims.append((claim.run_id, claim.step, KEY, since_us, list(holders)))
+    def waits(self, claim: Waiting, *holders: bytes, step: str = "", since_us: int = 1) -> None:
+        """A claim waits for runs, or for the `step` of each, that have the places."""
+        steps = [step for _ in holders]
+        self.claims.append((claim.run_id, claim.step, KEY, since_us, list(holders), steps))
 
     async def fetch(self, *_: object) -> Sequence[object]:
         return self.claims
@@ -153,6 +155,49 @@ async def test_steps_that_wait_for_one_another_have_no_parent_and_the_youngest_i
 
     assert world.commands() == [cancelled(second)]
     assert len(world.published) == 1, "no parent has to hear of it"
+
+
+def at_a_key(slot: Slot, path: str, *, held: bool) -> None:
+    """A step has a place of the key, or waits for one."""
+    node = slot.run.open[path] = slot.run.node(path)
+    node.place = Place(KEY, 1, "queue", START_US)
+    node.place.held = held
+    if not held:
+        node.status = NodeStatus.QUEUED
+
+
+async def test_a_step_that_has_the_place_of_its_child_is_found_whatever_is_beside_it() -> None:
+    parent = slot_of(graph(CHILD_STEP, task("next"), task("asked", ask=ASK)))
+    child_id = parent.run.nodes["c"].child_run
+    assert child_id is not None
+    child = slot_of(graph(task("a")), run_id=child_id, parent=f"{parent.text}:c:1", waits=True)
+    at_a_key(parent, "c", held=True)
+    at_a_key(parent, "next", held=False)
+    world = World(parent, child)
+    world.waits(Waiting(parent.run.id, "next"), parent.run.id, step="c")
+    world.waits(Waiting(child.run.id, ""), parent.run.id, step="c")
+
+    assert await world.rings.look() == 1
+
+    assert world.commands() == [cancelled(child)]
+    [alert] = world.alerts
+    assert f"which step 'c' of run {parent.text} has, and that waits for its child" in alert.message
+
+
+async def test_between_one_item_and_the_next_nobody_is_in_a_ring() -> None:
+    slot = slot_of(graph(task("first"), task("second"), task("third")))
+    for path in ("second", "third"):
+        at_a_key(slot, path, held=False)
+    del slot.run.open["first"]
+    world = World(slot)
+    for path in ("second", "third"):
+        world.waits(Waiting(slot.run.id, path), slot.run.id, step="first")
+
+    assert await world.rings.look() == 0
+    at_a_key(slot, "second", held=True)
+    slot.run.nodes["second"].status = NodeStatus.QUEUED
+    world.waits(Waiting(slot.run.id, "third"), slot.run.id)
+    assert await world.rings.look() == 0, "it has its place, and begins"
 
 
 @pytest.mark.parametrize("most", [1, 10])
