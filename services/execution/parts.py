@@ -259,6 +259,7 @@ def _kept_back(attempt: Attempt, key: Told) -> RoutedAttempt:
 def _told(routed: Routed) -> RoutedAttempt:
     at = At.RANKING if routed.at is At.ASKED else routed.at
     waits = at in (At.RANKING, At.WAITING)
+    way = routed.next_way() if at is At.WAITING else None
     return RoutedAttempt(
         id=routed.attempt.id,
         at=at.value,
@@ -267,4 +268,6 @@ def _told(routed: Routed) -> RoutedAttempt:
         reason=routed.reason,
         avoid=routed.avoid,
         ranked=routed.ranked,
+        until=None if way is None else rfc3339(way[0]),
+        then=None if way is None else way[1],
     )

@@ -28,7 +28,7 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `signal`: the name of the one that is waited for. `task`, `queue`, `attempt`, `worker`: of an
     attempt that is out; `resources`: what it needs of them; `rate_key`: for whose rate it counts;
-    `unbounded`: that it has no timeout of any kind.
+    `unbounded`: that it has no timeout of any kind. `by`: who may approve; empty: anybody.
     """
 
     step: str
@@ -49,6 +49,7 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     resources: dict[str, int] = {}
     rate_key: str | None = None
     sent: bool = False
+    by: tuple[str, ...] = ()
 
 
 def causes(run: Run) -> Iterator[Cause]:
@@ -162,8 +163,10 @@ def cause_of(node: Node, run_deadline_us: int = 0) -> Cause | None:
             cause = _cause(node, "signal", "person", text, total_deadline_us(node))
             return msgspec.structs.replace(cause, signal=signal)
         case NodeStatus.WAITING if node.plan.approval is not None:
-            text = f"{name} waits for the approval of {', '.join(deciders(node)) or 'anybody'}."
-            return _cause(node, "approval", "person", text, total_deadline_us(node))
+            by = deciders(node)
+            text = f"{name} waits for the approval of {', '.join(by) or 'anybody'}."
+            cause = _cause(node, "approval", "person", text, total_deadline_us(node))
+            return msgspec.structs.replace(cause, by=by)
         case NodeStatus.WAITING:
             return _cause(node, "timer", "timer", f"{name} waits for its time.", node.until_us)
         case NodeStatus.OPEN if node.each is not None and node.each.rollout is not None:

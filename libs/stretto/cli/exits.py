@@ -53,7 +53,9 @@ _REMEDIES = {
     "dev.not_started": "The whole log is in the file that is named above.",
     "testkit.not_installed": "Install the local servers: pip install 'stretto[local]'.",
 }
-_NO_TEXT = re.compile(r"expected a string, but got (-?\d[\w.+-]*|true|false|null)\b")
+_NO_TEXT = re.compile(
+    r"(?:\binput\.(\w+): )?expected a string, but got (-?\d[\w.+-]*|true|false|null)\b"
+)
 """An input that looks like JSON and was meant as text: the commonest slip with `-i`."""
 
 _RUN_IS_OVER = frozenset({"run.failed", "run.cancelled", "run.terminated"})
@@ -101,7 +103,8 @@ def said_of(error: BaseException) -> Said:
             text = str(error).removesuffix(f" [{error.code}]")
             known = _REMEDIES.get(error.code) or remedy_of(error.code)
             if error.code == "input_invalid" and (number := _NO_TEXT.search(text)):
-                known = f"-i NAME={number[1]} is no text; -i 'NAME=\"{number[1]}\"' is one."
+                name, value = number[1] or "NAME", number[2]
+                known = f"-i {name}={value} is no text; -i '{name}=\"{value}\"' is one."
             remedies = [*([known] if known else []), *getattr(error, "__notes__", ())]
             details = error.details if isinstance(error, Rejected) else ()
             return Said(exit_code_of(error), error.code, text, remedies, details)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -35,6 +35,9 @@ ASIDE_TIMEOUT_S = 2.0
 
 MAX_NAMES = 8
 """Tasks, workers named in one sentence."""
+
+SHORTAGE_S = 30
+"""So long the execution service waits for somebody who brings more of a resource."""
 
 OWN_PREFIX = "std."
 """Tasks that the execution service runs itself."""
@@ -77,6 +80,21 @@ class Fleet:
                 if each.id == attempt:
                     return worker, each.since
         return None
+
+    def lacking(self, demand: dict[str, int]) -> dict[str, int]:
+        """What of a demand for resources there is not, or is waited for because it is taken."""
+        known = {name: self.resources.get(name) or ResourceView(name=name) for name in demand}
+        free = {name: r.capacity - r.used if r.waiting else r.capacity for name, r in known.items()}
+        return {name: amount for name, amount in demand.items() if amount > free[name]}
+
+    def short(self, demand: dict[str, int]) -> list[str]:
+        """Of what there is less in all than is demanded."""
+        known = self.resources
+        return [
+            name
+            for name, amount in demand.items()
+            if name not in known or amount > known[name].capacity
+        ]
 
     def on(self, queue: str | None) -> list[_Worker]:
         """The workers of a queue; of all queues for None."""
@@ -181,7 +199,17 @@ def _tell_routed(cause: dict[str, Any], waiting: RoutedAttempt) -> None:
         text += f" ({'; '.join([counts, *why])})"
         cause["remedy"] = "`stretto devices` lists who is present, and what they say of themselves."
     cause["waits_for"] = waiting.reason
-    cause["sentence"] = f"{text}. {_limit(cause)}"
+    cause["sentence"] = f"{text}. {_way_out(cause, waiting) or _limit(cause)}"
+
+
+def _way_out(cause: dict[str, Any], waiting: RoutedAttempt) -> str | None:
+    """What the route says for when nobody fits, where that comes before any timeout."""
+    then, until = waiting.then, waiting.until
+    if then is None or until is None or (cause.get("until") or until) < until:
+        return None
+    cause["until"], cause["unbounded"] = until, False
+    way = f"it goes to queue {then.queue!r}" if then.queue else "it fails with NoDevice"
+    return f"If nobody fits until {until}, {way}."
 
 
 def _tell_attempt(cause: dict[str, Any], run_id: str, fleet: Fleet, now: datetime) -> None:
@@ -200,9 +228,27 @@ def _tell_attempt(cause: dict[str, Any], run_id: str, fleet: Fleet, now: datetim
         _tell_begun(cause, who, fleet, now)
     elif task.startswith(OWN_PREFIX):
         cause["sentence"] = f"{who} the execution service runs {task!r} itself. {_limit(cause)}"
+    elif lacking := fleet.lacking(cause.get("resources", {})):
+        _tell_lacking(cause, f"{who} {task!r}", list(lacking), fleet)
     else:
         _tell_queued(cause, who, task, queue, fleet)
         cause["sentence"] += _needs(cause.get("resources", {}), fleet)
+
+
+def _tell_lacking(cause: dict[str, Any], who: str, lacking: Sequence[str], fleet: Fleet) -> None:
+    """It waits for resources: they are taken, or nobody who is present has as much."""
+    needed = _needs(cause["resources"], fleet)
+    if short := fleet.short(cause["resources"]):
+        ends = datetime.fromisoformat(cause["since"]) + timedelta(seconds=SHORTAGE_S)
+        cause["until"], cause["unbounded"] = ends.isoformat().replace("+00:00", "Z"), False
+        limit = f"If nobody brings more within {SHORTAGE_S} s, it fails with ResourceShortage."
+        cause["remedy"] = (
+            f"More {' and '.join(short)}: `Worker(resources=…)`, a device, or `STRETTO_RESOURCES`."
+        )
+    else:
+        limit = _limit(cause)
+        cause["remedy"] = "`stretto queues` shows what is taken, and how many wait for it."
+    cause["sentence"] = f"{who} waits for {' and '.join(lacking)}.{needed} {limit}"
 
 
 async def _tell_never_begun(asks: Asks, found: dict[str, Any]) -> None:
@@ -315,6 +361,8 @@ def _remedy(cause: dict[str, Any]) -> None:
     remedy = _REMEDIES.get(kind)
     if remedy is not None:
         remedy = remedy.replace("NAME", str(cause.get("signal", "NAME")))
+        if by := cause.get("by"):
+            remedy = remedy.replace("RUN`", f"RUN --by {by[0]}`")
         cause["remedy"] = remedy.replace("STEP", str(cause.get("step", "STEP")))
 
 

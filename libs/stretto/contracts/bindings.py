@@ -7,7 +7,7 @@ the execution service, which has the attempt (`execution.routed`).
 import msgspec
 
 from stretto.contracts.failures import Failure
-from stretto.contracts.routes import Ranked
+from stretto.contracts.routes import Otherwise, Ranked
 
 MAX_ASKED = 256
 """Attempts of one request."""
@@ -93,6 +93,10 @@ class RoutedAttempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """Devices that are taken last: it failed there, or they did not answer."""
     ranked: Ranked = Ranked()
     """The last answer of the decision service: who fits."""
+    until: str | None = None
+    """When the next way of `otherwise` is taken if nobody fits until then, RFC 3339."""
+    then: Otherwise | None = None
+    """Which way that is: a queue, or to fail."""
 
 
 class RoutedAttempts(msgspec.Struct, frozen=True, kw_only=True):

@@ -54,8 +54,11 @@ class Otherwise(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What happens when no device fits: one of wait (seconds), go to a queue, fail (a reason)."""
 
     wait_s: float | None = None
+    """So long a device is waited for."""
     queue: str | None = None
+    """Which queue the attempt goes to."""
     fail: str | None = None
+    """What the attempt fails with."""
 
 
 class RoutePlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

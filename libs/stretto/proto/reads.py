@@ -69,6 +69,8 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     """The run that is waited for."""
     unbounded: bool = False
     """Whether the attempt has no timeout of any kind."""
+    by: list[str] = []
+    """Who may approve or reject; empty: anybody."""
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):

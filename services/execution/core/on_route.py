@@ -45,6 +45,16 @@ class Routed:
         self.ranked = Ranked()
         self.reason = ""
 
+    def next_way(self) -> tuple[int, Otherwise] | None:
+        """When it will wait no longer where nobody fits (µs), and what is done then; None: nothing
+        but a device that fits ends its waiting, or somebody fits and is only full."""
+        until_us = self.wait_us
+        for way in () if self.ranked.candidates else self.otherwise:
+            if way.wait_s is None:
+                return until_us, way
+            until_us += int(way.wait_s * 1_000_000)
+        return None
+
 
 class Send(NamedTuple):
     """Send an attempt to its device; `first`: it has just been bound to it, which is told."""

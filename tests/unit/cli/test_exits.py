@@ -51,7 +51,9 @@ def test_who_gave_a_number_for_a_text_hears_how_texts_are_given(
     message = f"expected the input to fit, but input.version: expected a string, but got {value}"
     assert ended(Rejected("input_invalid", message)) == 2
     said = capsys.readouterr().err.splitlines()
-    assert said[1] == f"  -i NAME={value} is no text; -i 'NAME=\"{value}\"' is one."
+    assert said[1] == f"  -i version={value} is no text; -i 'version=\"{value}\"' is one."
+    ended(Rejected("input_invalid", f"input.tags[0]: expected a string, but got {value}"))
+    assert f"-i NAME={value} is no text" in capsys.readouterr().err
     ended(Rejected("input_invalid", 'input.total: expected a number, but got "x"'))
     assert len(capsys.readouterr().err.splitlines()) == 1
 

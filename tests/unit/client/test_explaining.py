@@ -1,14 +1,16 @@
 """Where an attempt is, in sentences."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from stretto.client import NotReachable, explaining
 from stretto.client.explaining import Fleet
-from stretto.contracts.answers import QueueView
+from stretto.contracts.answers import QueueView, ResourceView
+from stretto.contracts.bindings import RoutedAttempt
 from stretto.contracts.public import RunningAttempt
+from stretto.contracts.routes import Otherwise
 
 from .canned import CannedBus
 
@@ -106,6 +108,42 @@ def test_what_bounds_it(more: dict[str, Any], text: str) -> None:
     assert text in told(Fleet([], []), **more)["sentence"]
 
 
+def test_what_a_route_does_when_nobody_fits_is_what_bounds_its_attempt() -> None:
+    until = "2026-01-01T12:00:10Z"
+    for then, more, text in (
+        (Otherwise(fail="no"), {}, f"If nobody fits until {until}, it fails with NoDevice."),
+        (Otherwise(queue="man"), {}, f"If nobody fits until {until}, it goes to queue 'man'."),
+        (Otherwise(fail="no"), {"until": "2026-01-01T12:00:05Z"}, "At the latest at"),
+        (None, {"unbounded": True}, "It has no timeout"),
+    ):
+        waiting = RoutedAttempt(id="x", at="waiting", since=until, until=until, then=then)
+        cause = {"step": "a", "task": "t.do", "attempt": 1, **more}
+        explaining._tell_routed(cause, waiting)
+        assert text in cause["sentence"]
+        assert then is None or cause["until"] == more.get("until", until)
+
+
+def test_an_attempt_that_waits_for_resources_is_with_nobody() -> None:
+    there = [worker("w", "t.do")]
+    taken = ResourceView(name="gpu", capacity=1, used=1, waiting=1)
+
+    cause = told(Fleet(there, [], [taken]), resources={"gpu": 1}, until="2026-01-01T13:00:00Z")
+    assert "'t.do' waits for gpu. It needs 1 gpu, there is 1 in all, 1 taken." in cause["sentence"]
+    assert cause["until"] == "2026-01-01T13:00:00Z"
+
+    cause = told(Fleet(there, [], [taken]), resources={"gpu": 1, "arm": 2}, unbounded=True)
+    assert "waits for gpu and arm." in cause["sentence"]
+    assert "If nobody brings more within 30 s, it fails with ResourceShortage." in cause["sentence"]
+    assert datetime.fromisoformat(cause["until"]) - timedelta(seconds=30) == (
+        datetime.fromisoformat(cause["since"])
+    )
+    assert cause["remedy"].startswith("More arm: `Worker(resources=…)`")
+
+    free = ResourceView(name="gpu", capacity=1)
+    cause = told(Fleet(there, [], [free]), resources={"gpu": 1})
+    assert "is with 'w' on queue 'q' or on its way" in cause["sentence"]
+
+
 def test_many_names_are_cut() -> None:
     assert explaining._names([str(n) for n in range(10)]).endswith("'7' and 2 more")
 
@@ -121,6 +159,11 @@ def test_many_names_are_cut() -> None:
         ({"cause": "rollout", "owner": "worker"}, None),
         ({"cause": "rollout", "owner": "timer"}, None),
         ({"cause": "signal", "signal": "go"}, "`stretto signal RUN go` sends it."),
+        ({"cause": "approval"}, "`stretto approve RUN` or `stretto reject RUN` decides."),
+        (
+            {"cause": "approval", "by": ["ops", "ann"]},
+            "`stretto approve RUN --by ops` or `stretto reject RUN --by ops` decides.",
+        ),
     ],
 )
 def test_what_waits_for_a_person_says_what_the_person_can_do(

@@ -171,6 +171,11 @@ def test_nobody_fits_and_the_ways_out_are_taken_in_order() -> None:
     story.admit("1", Otherwise(wait_s=5.0), Otherwise(queue="manual"))
     assert story.rank() == []
     assert story.at("1") is At.WAITING
+    routed = story.routes.get("1")
+    assert routed and routed.next_way() == (story.now + 5 * S, Otherwise(queue="manual"))
+    routed.otherwise = routed.otherwise[:1]
+    assert routed.next_way() is None, "after the wait it waits on"
+    routed.otherwise = (*routed.otherwise, Otherwise(queue="manual"))
     assert story.tick(LOOK_AGAIN_US) == [] and story.rank() == []
     assert story.tick(2 * LOOK_AGAIN_US) == []
     [way] = story.rank()
