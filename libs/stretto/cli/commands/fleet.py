@@ -9,7 +9,7 @@ from rich.markup import escape
 from stretto.cli.calling import Call, bus_command
 from stretto.cli.printing import local_time, note, print_json, seconds, table
 from stretto.client import Client, NotReachable, Rejected
-from stretto.contracts.answers import LineView, RateView, UnknownTask
+from stretto.contracts.answers import LineView, QueueView, RateView, UnknownTask
 from stretto.contracts.codec import json_encode
 from stretto.contracts.public import Presence
 
@@ -33,7 +33,7 @@ async def queues_command(call: Call) -> None:
         [
             (
                 escape(q.queue),
-                *map(str, (q.waiting, q.in_flight, q.workers, q.wanted, q.slots)),
+                *map(str, (*waiting_and_at_work(q), q.workers, q.wanted, q.slots)),
             )
             for q in page.queues
             if q.namespace == call.namespace
@@ -53,6 +53,13 @@ async def queues_command(call: Call) -> None:
     for task in page.unknown_tasks:
         if task.namespace == call.namespace:
             note(_unknown(task), "yellow")
+
+
+def waiting_and_at_work(queue: QueueView) -> tuple[int, int]:
+    """How many attempts of a queue wait, and how many are with its workers: what was sent beyond
+    their slots lies in the queue's stream, and waits like what was not sent yet."""
+    at_work = min(queue.in_flight, queue.slots)
+    return queue.waiting + queue.in_flight - at_work, at_work
 
 
 async def _lines(client: Client) -> list[LineView] | None:

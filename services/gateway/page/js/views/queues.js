@@ -27,14 +27,15 @@ export async function queuesView(place) {
   return () => clearInterval(clock);
 }
 
-function queue({ namespace, queue: name, waiting = 0, in_flight = 0, workers = 0, wanted = 0, slots = 0 }) {
-  const whole = Math.max(slots, in_flight, 1);
+// What was sent beyond the slots lies in the queue's stream: it waits, as what was not sent yet.
+function queue({ namespace, queue: name, waiting: held = 0, in_flight = 0, workers = 0, wanted = 0, slots = 0 }) {
+  const busy = Math.min(in_flight, slots), waiting = held + in_flight - busy;
   return h("div", { class: "panel card" },
     h("div", { class: "row title" }, h("h2", {}, name), h("span", { class: "tag end" }, namespace)),
-    h("div", { class: "gauge", role: "img", "aria-label": `${in_flight} of ${slots} slots are busy` },
-      h("i", { style: { width: `${Math.min(100, (in_flight / whole) * 100)}%` } })),
+    h("div", { class: "gauge", role: "img", "aria-label": `${busy} of ${slots} slots are busy` },
+      h("i", { style: { width: `${(busy / Math.max(slots, 1)) * 100}%` } })),
     h("div", { class: "row muted num" },
-      h("small", {}, `${count(in_flight)} of ${count(slots)} slots busy`), h("small", {}, several(workers, "worker") + (wanted > workers ? `, ${count(wanted)} wanted` : "")),
+      h("small", {}, `${count(busy)} of ${count(slots)} slots busy`), h("small", {}, several(workers, "worker") + (wanted > workers ? `, ${count(wanted)} wanted` : "")),
       h("small", { class: "end" }, waiting ? h("b", {}, `${count(waiting)} waiting`) : "nothing waits")),
     waiting > 0 && workers === 0 ? h("div", { class: "note" }, "Work waits, but nobody serves this queue.") : null);
 }
@@ -58,11 +59,15 @@ function resourceTable(resources) {
 
 function table(devices) {
   return h("div", { class: "scroll" }, h("table", { class: "list" },
-    h("thead", {}, h("tr", {}, h("th", {}, "Name"), h("th", {}, "Queue"), h("th", {}, "Tasks"), h("th", {}, "Capabilities"), h("th", { class: "right" }, "Busy"))),
+    h("thead", {}, h("tr", {}, h("th", {}, "Name"), h("th", {}, "Queue"), h("th", {}, "Tasks"), h("th", {}, "Capabilities"), h("th", {}, "Is"), h("th", { class: "right" }, "Busy"))),
     h("tbody", {}, devices.map((d) => h("tr", {},
       h("td", { class: "mono" }, d.device || "–"), h("td", {}, d.queue || h("span", { class: "muted" }, "singly")),
-      h("td", {}, tags(d.tasks)), h("td", {}, tags(d.capabilities)),
+      h("td", {}, tags(d.tasks)), h("td", {}, tags(d.capabilities)), h("td", {}, tags(facts(d))),
       h("td", { class: "right num" }, `${d.busy ?? 0} / ${d.slots ?? 1}`))))));
+}
+
+function facts({ attributes = {}, labels = {} }) {
+  return Object.entries({ ...attributes, ...labels }).map(([name, value]) => `${name}=${typeof value === "object" ? JSON.stringify(value) : value}`);
 }
 
 function tags(names = []) {
