@@ -16,7 +16,6 @@ from stretto.runtime.errors import PermanentError
 from stretto.runtime.settings import read_settings
 from stretto.telemetry import names
 from stretto.telemetry.logging import configure_logging
-from stretto.worker.errors import HandlerRefused
 from stretto.worker.settings import WorkerSettings
 from stretto.worker.worker import Worker
 
@@ -72,7 +71,7 @@ def _import(place: str) -> object:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise NoWorkers("worker.not_importable", _missing(place, name, error)) from error
-    except (ImportError, SyntaxError, ValueError, HandlerRefused) as error:
+    except Exception as error:  # it is the module's own code that runs: anything can come of it
         raise NoWorkers(
             "worker.not_importable",
             f"expected to import {place}, but: {type(error).__name__}: {error}{_line(error, name)}",

@@ -89,3 +89,10 @@ def test_a_worker_without_handlers_is_refused_before_it_runs(place: Path) -> Non
     (place / "idle.py").write_text("from stretto import Worker\nidle = Worker()\n")
     with pytest.raises(NoWorkers, match=r"expected 'idle' in idle.py to have a handler, as in "):
         load_workers("idle.py")
+
+
+@pytest.mark.parametrize("line", ["raise RuntimeError('no settings')", "{}['no settings']"])
+def test_a_module_that_fails_in_a_way_of_its_own_says_how_and_where(place: Path, line: str) -> None:
+    (place / "failing.py").write_text(f"import os\n{line}\n")
+    with pytest.raises(NoWorkers, match=r"import failing.py, .*Error: .*no settings.* \(line 2\)"):
+        load_workers("failing.py")
