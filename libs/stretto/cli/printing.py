@@ -138,6 +138,11 @@ def seconds(value: float | None) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def because(reason: str) -> str:
+    """Write the reason that an event gives for a person."""
+    return "the run ends" if reason == "run_failing" else reason.replace("_", " ")
+
+
 def left(value: float) -> str:
     """Write a time that is left: no more exactly than it can be known."""
     return "1 s" if value < 1.5 else f"{value:.0f} s" if value < 60 else seconds(value)

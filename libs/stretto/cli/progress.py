@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from stretto.cli.printing import because
 from stretto.client import RunEvent
 from stretto.contracts.answers import RunProgress
 from stretto.contracts.events import COMPENSATION_SUFFIX
@@ -183,7 +184,7 @@ def _change(row: Row, event: RunEvent) -> None:
             row.note = failure_text(data.get("failure"))
         case "step.skipped" | "step.cancelled":
             _end(row, event, event.type.removeprefix("step."))
-            row.note = str(data.get("reason", "")).replace("_", " ")
+            row.note = because(str(data.get("reason", "")))
         case "step.waiting":
             until = data.get("until")
             row.status, row.note = "waiting", f"until {until}" if until else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from stretto.cli.printing import seconds, short
+from stretto.cli.printing import because, seconds, short
 from stretto.cli.progress import failure_text
 from stretto.cli.rollout_story import of_rollout
 from stretto.client import RunEvent
@@ -131,7 +131,7 @@ def _of_step(event: RunEvent, data: dict[str, Any]) -> str:
             return _failed(event)
         case "step.skipped" | "step.cancelled":
             verb = event.type.removeprefix("step.")
-            return f"was {verb}: {str(data.get('reason', '')).replace('_', ' ')}"
+            return f"was {verb}: {because(str(data.get('reason', '')))}"
         case "compensation.started":
             return f"undoes {', '.join(data['steps']) or 'nothing'}"
         case _:

@@ -66,7 +66,7 @@ def test_compensations_of_items_have_a_row_of_their_own() -> None:
     ("told", "status", "note"),
     [
         (("step.skipped", "a", {"reason": "need_failed"}), "skipped", "need failed"),
-        (("step.cancelled", "a", {"reason": "run_failing"}), "cancelled", "run failing"),
+        (("step.cancelled", "a", {"reason": "run_failing"}), "cancelled", "the run ends"),
         (("step.waiting", "a", {"until": "later"}), "waiting", "until later"),
         (("step.chosen", "a", {"branch": 0, "then": ["b", "c"]}), "completed", "→ b, c"),
         (("step.chosen", "a", {"branch": -1}), "completed", ""),

@@ -51,7 +51,7 @@ WAVE = {"wave": 1, "waves": 4, "upto": 10, "size": 10, "completed": 9}
         (("step.failed", "a", {"failure": BROKEN}), "failed: Broken: no luck"),
         (failed("a", retry_at="2026-01-01T00:00:00.2+00:00"), "; the next one in 200 ms"),
         (("step.skipped", "a", {"reason": "not_chosen"}), "was skipped: not chosen"),
-        (("step.cancelled", "a", {"reason": "run_failing"}), "was cancelled: run failing"),
+        (("step.cancelled", "a", {"reason": "run_failing"}), "was cancelled: the run ends"),
         (("compensation.started", None, {"steps": ["b", "a"]}), "undoes b, a"),
         (("compensation.started", None, {"steps": []}), "undoes nothing"),
         (("run.paused", None, {"by": "ada", "reason": "full"}), "was paused by ada: full"),

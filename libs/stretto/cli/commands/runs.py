@@ -15,6 +15,7 @@ from stretto.cli.calling import Call, bus_command
 from stretto.cli.decision_story import decision_lines, place_lines
 from stretto.cli.labels import labels_of
 from stretto.cli.printing import (
+    because,
     left,
     local_time,
     milliseconds,
@@ -42,6 +43,9 @@ from stretto.contracts.answers import (
 
 MAX_CAUSES = 20
 """Causes that are printed: a run of many parallel steps has one for each."""
+
+STANDS_STILL = ("pending", "completed", "failed", "skipped", "cancelled")
+"""Steps that wait for nothing: they have not begun, or have ended."""
 
 CLOCKS_APART_S = 1.0
 """What began so much later than now was written by another clock; less is usual between two."""
@@ -203,7 +207,7 @@ def _remark(step: StepView) -> str:
     """Who ended a step and why, or why it did not run, in a few words."""
     if step.reused_run:
         return f"reused from {step.reused_run}"
-    reason = (step.reason or "").replace("_", " ")
+    reason = because(step.reason or "")
     if not step.by:
         return reason
     if step.status == "skipped":
@@ -243,6 +247,8 @@ async def explain_command(call: Call, run_id: str, step: str | None) -> None:
                     out().print(line, markup=False)
                 for line in await place_lines(client, decision):
                     out().print(line, markup=False)
+                if decision.told is not None and decision.told.status not in STANDS_STILL:
+                    _say_cause_of(step, await run.explain())
             return
         found: dict[str, Any] = await run.explain()
     if call.json:
@@ -262,20 +268,30 @@ def say_pending(found: Mapping[str, Any]) -> None:
         out().print("The run has ended: it waits for nothing.", markup=False)
     told = alike(pending)
     for each in told[:MAX_CAUSES]:
-        cause = each.cause
-        fault = "red" if cause.get("cause") == "fault" else None
-        out().print(f"• {cause.get('sentence') or cause.get('cause')}", style=fault, markup=False)
-        out().print(f"  {_times(cause)}", style="dim", markup=False)
-        if each.more:
-            out().print(f"  {each.more}", style="dim", markup=False)
-        if cause.get("remedy"):
-            out().print(f"  {_of_run(cause['remedy'], found)}", style="dim", markup=False)
+        _say_cause(each.cause, found, each.more)
     if len(told) > MAX_CAUSES:
         out().print(f"… and {len(told) - MAX_CAUSES} more; --json has all of them", style="dim")
     if found.get("remedy"):
         out().print(_of_run(found["remedy"], found), style="dim", markup=False)
     if found.get("controls"):
         out().print(f"It takes now: {', '.join(found['controls'])}.", style="dim", markup=False)
+
+
+def _say_cause(cause: Mapping[str, Any], found: Mapping[str, Any], more: str | None = None) -> None:
+    fault = "red" if cause.get("cause") == "fault" else None
+    out().print(f"• {cause.get('sentence') or cause.get('cause')}", style=fault, markup=False)
+    out().print(f"  {_times(cause)}", style="dim", markup=False)
+    if more:
+        out().print(f"  {more}", style="dim", markup=False)
+    if cause.get("remedy"):
+        out().print(f"  {_of_run(cause['remedy'], found)}", style="dim", markup=False)
+
+
+def _say_cause_of(step: str, found: Mapping[str, Any]) -> None:
+    """Print what an open step waits for, as without `--step`."""
+    for cause in found.get("pending", []):
+        if cause.get("step") == step:
+            _say_cause(cause, found)
 
 
 def _of_run(remedy: str, found: Mapping[str, Any]) -> str:

@@ -51,7 +51,7 @@ const TELL = {
   "step.started": (d, s) => [s, " is being run", d.worker ? [" by ", code(d.worker)] : "", "."],
   "step.completed": (d, s) => [s, " completed", d.worker ? [" on ", code(d.worker)] : "", cut(d.output) ? [" with ", cut(d.output)] : "", "."],
   "step.chosen": (d, s) => [s, d.then?.length ? [" chose ", d.then.join(", ")] : " chose nothing", "."],
-  "step.limited": (d, s) => [s, " has limits that were worked out: ", cut({ ...d.timeouts, ...d.retry, ...(d.by && { by: d.by }), ...(d.escalate_to && { escalate_to: d.escalate_to }) }), "."],
+  "step.limited": (d, s) => [s, " has policies that were worked out: ", cut({ ...d.timeouts, ...d.retry, ...(d.priority != null && { priority: d.priority }), ...(d.cache_key && { cache_key: d.cache_key }), ...(d.rate_key && { rate_key: d.rate_key }), ...(d.by && { by: d.by }), ...(d.escalate_to && { escalate_to: d.escalate_to }) }), "."],
   "step.labelled": (d, s) => [s, " is labelled ", Object.entries(d.labels || {}).map(([k, v]) => `${k}=${v}`).join(", "), "."],
   "step.queued": (d, s) => [s, " asks for a place for the key ", code(d.key), "."],
   "step.admitted": (d, s) => [s, " has a place for the key ", code(d.key), "."],

@@ -169,7 +169,7 @@ function detail(step, run, done, commands) {
     commands.length > 0 && h("div", { class: "row controls" }, commands.map((command) => controlButton(command, run, done, { step: step.step }))),
     step.reused_run && h("p", { class: "muted" }, "It was not done: ", h("a", { href: `#/runs/${step.reused_run}` }, "another run"), ` did it, as step ${step.reused_step}.`),
     step.by && h("p", {}, `${DECIDED[step.status] || "Decided"} by `, h("b", {}, step.by)),
-    step.reason && h("p", { class: "muted" }, `Reason: ${step.reason.replaceAll("_", " ")}`),
+    step.reason && h("p", { class: "muted" }, `Reason: ${step.reason === "run_failing" ? "the run ends" : step.reason.replaceAll("_", " ")}`),
     attempts.length > 0 && h("div", { class: "scroll" }, h("table", { class: "small" },
       h("thead", {}, h("tr", {}, ["Attempt", "Status", "Worker", "Queue", "Sent out", "Waited", "Ran"].map((t) => h("th", {}, t)))),
       h("tbody", {}, attempts.map(attemptRow)))),
