@@ -322,7 +322,8 @@ def _tell_queued(
         )
         cause["remedy"] = "`stretto queues` shows what waits; more workers or slots make it faster."
         if busy < slots:
-            text = f"{task!r} is with {_names(sorted(w.device for w in able))}{where} or on its way"
+            those = _names(sorted(w.device for w in able))
+            text = f"{task!r} is with {those}{where} or on its way{before}"
             del cause["remedy"]
     cause["sentence"] = f"{who} {text}. {_limit(cause)}"
 

@@ -55,6 +55,11 @@ def told(fleet: Fleet, **more: Any) -> dict[str, Any]:
         ),
         (Fleet([worker("w", "t.do")], []), {}, "'t.do' is with 'w' on queue 'q' or on its way"),
         (Fleet([worker("w")], []), {}, "'t.do' is with 'w' on queue 'q' or on its way"),
+        (
+            Fleet([worker("w")], [HELD]),
+            {},
+            "'t.do' is with 'w' on queue 'q' or on its way, 3 attempts are held",
+        ),
         (Fleet([], []), {"task": "std.sleep"}, "the execution service runs 'std.sleep' itself"),
         (
             Fleet([], []),
