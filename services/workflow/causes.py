@@ -29,6 +29,7 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `signal`: the name of the one that is waited for. `task`, `queue`, `attempt`, `worker`: of an
     attempt that is out; `resources`: what it needs of them; `rate_key`: for whose rate it counts;
     `unbounded`: that it has no timeout of any kind. `by`: who may approve; empty: anybody.
+    `heartbeat_s`: so long it may give no sign of life once it runs.
     """
 
     step: str
@@ -50,6 +51,7 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rate_key: str | None = None
     sent: bool = False
     by: tuple[str, ...] = ()
+    heartbeat_s: float | None = None
 
 
 def causes(run: Run) -> Iterator[Cause]:
@@ -235,6 +237,7 @@ def _attempt(node: Node, name: str, run_deadline_us: int) -> Cause:
         resources=task.resources,
         rate_key=rate_key_of(node),
         sent=node.worker is not None and node.status is not NodeStatus.STARTED,
+        heartbeat_s=timeouts.heartbeat_s or None,
     )
 
 

@@ -223,7 +223,7 @@ def _tell_attempt(cause: dict[str, Any], run_id: str, fleet: Fleet, now: datetim
         cause["last_sign"] = max(filter(None, (cause.get("last_sign"), worker.seen_at)))
         text = f"{who} worker {worker.device!r} has run {task!r} for {_ago(since, now)}"
         text += f"; its last sign of life came {_ago(cause['last_sign'], now)} ago"
-        cause["sentence"] = f"{text}{_progress(cause)}. {_limit(cause)}"
+        cause["sentence"] = f"{text}{_progress(cause)}. {_limit(cause, begun=True)}"
     elif cause.get("worker") is not None:
         _tell_begun(cause, who, fleet, now)
     elif task.startswith(OWN_PREFIX):
@@ -301,7 +301,7 @@ def _tell_begun(cause: dict[str, Any], who: str, fleet: Fleet, now: datetime) ->
         text += "" if present else " and is not present any more; another worker gets it soon"
     if not present:
         cause["remedy"] = "`stretto devices` lists who is present."
-    cause["sentence"] = f"{text}{_progress(cause)}. {_limit(cause)}"
+    cause["sentence"] = f"{text}{_progress(cause)}. {_limit(cause, begun=not cause.get('sent'))}"
 
 
 def _tell_queued(
@@ -328,12 +328,14 @@ def _tell_queued(
     cause["sentence"] = f"{who} {text}. {_limit(cause)}"
 
 
-def _limit(cause: dict[str, Any]) -> str:
+def _limit(cause: dict[str, Any], begun: bool = False) -> str:
     if cause.get("unbounded"):
         return "It has no timeout: nothing but its result ends it."
     if cause.get("until"):
         return f"At the latest at {cause['until']} its time is up."
-    return "Its timeout begins when a worker does."
+    if begun and (silent_s := cause.get("heartbeat_s")):
+        return f"It fails when it gives no sign of life for {silent_s:g} s."
+    return "Its timeout begins when a worker does." if not begun else "Its result ends it."
 
 
 def _progress(cause: dict[str, Any]) -> str:

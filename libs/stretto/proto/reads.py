@@ -71,6 +71,8 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the attempt has no timeout of any kind."""
     by: list[str] = []
     """Who may approve or reject; empty: anybody."""
+    heartbeat_s: float | None = None
+    """So long the attempt may give no sign of life once it runs; left out: any time."""
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):

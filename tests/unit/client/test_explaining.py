@@ -113,6 +113,19 @@ def test_what_bounds_it(more: dict[str, Any], text: str) -> None:
     assert text in told(Fleet([], []), **more)["sentence"]
 
 
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({"worker": "w", "heartbeat_s": 3.0}, "It fails when it gives no sign of life for 3 s."),
+        ({"worker": "w"}, "Its result ends it."),
+        ({"worker": "w", "heartbeat_s": 3.0, "sent": True}, "Its timeout begins when a worker"),
+        ({"heartbeat_s": 3.0}, "Its timeout begins when a worker does."),
+    ],
+)
+def test_what_bounds_an_attempt_that_has_begun(more: dict[str, Any], text: str) -> None:
+    assert text in told(Fleet([worker("w", "t.do")], []), **more)["sentence"]
+
+
 def test_what_a_route_does_when_nobody_fits_is_what_bounds_its_attempt() -> None:
     until = "2026-01-01T12:00:10Z"
     for then, more, text in (
