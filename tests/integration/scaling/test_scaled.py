@@ -59,7 +59,7 @@ async def counted(process: asyncio.subprocess.Process, *until: int) -> list[int]
         while wanted:
             line = (await process.stderr.readline()).decode()
             assert line, seen
-            found = re.match(r"(\d+) worker processes", line)
+            found = re.match(r"(\d+) worker process", line)
             if found:
                 seen.append(int(found.group(1)))
                 if seen[-1] == wanted[0]:

@@ -90,7 +90,7 @@ async def test_a_case_is_measured_on_a_rig_of_its_own(monkeypatch: pytest.Monkey
 
 async def test_processes_are_counted_until_there_are_as_many_as_are_wanted() -> None:
     said = asyncio.StreamReader()
-    said.feed_data(b"something else\n1 worker processes\n2 worker processes\n")
+    said.feed_data(b"something else\n1 worker process\n2 worker processes\n")
     said.feed_eof()
     scaler, counts = cast(Any, SimpleNamespace(stderr=said)), list[int]()
 

@@ -27,7 +27,7 @@ OVERHEAD = 2.0
 """Starting processes, and the tail of the backlog, at most double what the slots alone need."""
 
 GIVE_UP_S = 600.0
-_COUNTED = re.compile(rb"(\d+) worker processes")
+_COUNTED = re.compile(rb"(\d+) worker process")
 
 
 async def backlog(rig: Rig, size: Size) -> list[Figure]:

@@ -87,7 +87,7 @@ def scaled(target: str, workers: Sequence[Worker], text: str, url: str) -> int:
     async def run() -> None:
         stopping = _told_to_stop()
         places = [(worker.namespace, worker.queue) for worker in workers]
-        crew = Crew(command, lambda count: note(f"{count} worker processes"))
+        crew = Crew(command, lambda n: note(f"{n} worker {'process' if n == 1 else 'processes'}"))
         async with await connect(
             url, "stretto-scale", credentials=credentials_of_environment(url)
         ) as connection:
