@@ -13,7 +13,7 @@ from stretto.contracts.bindings import MAX_ASKED, RoutedAttempts, RoutedQuery
 from stretto.contracts.codec import json_encode
 from stretto.contracts.scaling import whole_workers
 from stretto.contracts.unreadable import UNREADABLE
-from stretto.runtime.clock import rfc3339
+from stretto.runtime.clock import Clock, rfc3339
 
 COUNTS = ("waiting", "in_flight")
 """Of a queue, what each instance counts for its own lanes."""
@@ -22,10 +22,11 @@ COUNTS = ("waiting", "in_flight")
 class Answers:
     """Answers for all instances, whichever of them is asked."""
 
-    def __init__(self, instance: str, roster: Roster, parts: Parts) -> None:
+    def __init__(self, instance: str, roster: Roster, parts: Parts, clock: Clock) -> None:
         self._instance = instance
         self._roster = roster
         self._parts = parts
+        self._clock = clock
 
     @property
     def operations(self) -> dict[str, Handler]:
@@ -57,7 +58,8 @@ class Answers:
         )
 
     async def _devices(self, _request: bytes) -> bytes:
-        """`{"devices": [presence with "namespace", "device", "seen_at"]}`"""
+        """`{"devices": [presence with "namespace", "device", "seen_at", "twice"]}`"""
+        now_us = self._clock.now_us()
         return json_encode(
             {
                 "devices": [
@@ -73,6 +75,7 @@ class Answers:
                         "busy": device.presence.busy,
                         "running": device.presence.running,
                         "seen_at": rfc3339(device.seen_us),
+                        **({"twice": True} if device.is_twice(now_us) else {}),
                     }
                     for (namespace, name), device in sorted(self._roster.devices.items())
                 ]

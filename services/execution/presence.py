@@ -75,6 +75,12 @@ class Listener:
         queue = presence.queue
         now_us = self._context.clock.now_us()
         news = self._roster.hear(namespace, name, presence, now_us)
+        if self._roster.tell_twice(namespace, name, now_us):
+            logger.warning(
+                "two processes have the name of one device: each does its attempts; give each a "
+                "name of its own",
+                extra={names.LOG_NAMESPACE: namespace, names.LOG_WORKER: name},
+            )
         if queue is not None and news:
             for lane in self._lanes:
                 if lane.desk is not None:

@@ -42,7 +42,7 @@ class Execution:
             self._scaler.shares,
             hear=lambda instance, lanes: shares.hear(instance, lanes, context.clock.now_us()),
         )
-        self.answers = Answers(context.instance, roster, self._parts)
+        self.answers = Answers(context.instance, roster, self._parts, context.clock)
 
     async def run(self) -> None:
         """Work until the service is told to stop."""

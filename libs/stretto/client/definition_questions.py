@@ -17,8 +17,17 @@ class _Definitions(msgspec.Struct):
     definitions: list[DefinitionSummary] = []
 
 
+class PresentDevice(Presence, frozen=True, kw_only=True, omit_defaults=True):
+    """A worker or device that is present: what it says of itself, and what is seen of it."""
+
+    seen_at: str | None = None
+    """When it was heard last, RFC 3339."""
+    twice: bool = False
+    """Two processes say that they are it: each does its attempts."""
+
+
 class _Devices(msgspec.Struct):
-    devices: list[Presence] = []
+    devices: list[PresentDevice] = []
 
 
 class _Mistakes(msgspec.Struct):
@@ -81,6 +90,6 @@ class DefinitionQuestions(Linked):
         asks, request = self._link.asks, {"namespace": self.namespace}
         return (await asks.ask("workflow", "lines", request, LinePage)).lines
 
-    async def devices(self) -> list[Presence]:
+    async def devices(self) -> list[PresentDevice]:
         """List the workers and devices that are present."""
         return (await self._link.asks.ask("execution", "devices", {}, _Devices)).devices

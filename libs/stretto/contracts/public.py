@@ -260,6 +260,8 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Some of the attempts that it runs now, those that it has had longest."""
     resources: dict[str, int] = {}
     """Named resources that it brings, with amounts: they count beside what is configured."""
+    instance: str | None = None
+    """The process, by an id that it makes when it begins: two of one name are told by it."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

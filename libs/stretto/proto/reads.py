@@ -232,6 +232,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     """Its name."""
     seen_at: str
     """When it was heard last, RFC 3339."""
+    twice: bool = False
+    """Two processes say that they are it: each does its attempts."""
     tasks: list[str] = []
     """The tasks that it has handlers for."""
     queue: str | None = None

@@ -15,9 +15,7 @@ No more messages are asked for than there are free slots for their attempts; see
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable
 
 import msgspec
 
@@ -30,22 +28,19 @@ from stretto.bus.pull import PullLoop
 from stretto.bus.wire import publish_command, subject_bytes
 from stretto.contracts import subjects
 from stretto.contracts.codec import decode_work, json_encode
-from stretto.contracts.public import Presence, Progress, RunningAttempt, Work
+from stretto.contracts.public import Progress, Work
 from stretto.contracts.unreadable import UNREADABLE
 from stretto.payloads import Carrier
 from stretto.runtime.clock import Clock
-from stretto.runtime.errors import PermanentError, StrettoError, TransientError
+from stretto.runtime.errors import PermanentError, StrettoError
 from stretto.runtime.topology import WORK_ACK_WAIT_S, streams_for, work_consumer
 from stretto.telemetry import names
 from stretto.telemetry.tracing import Tracer
-from stretto.worker.handler import Handler
+from stretto.worker.attendance import Attendance, Profile
 from stretto.worker.ledger import Delivery, Ledger
 from stretto.worker.outbox import Outbox
 from stretto.worker.pools import Pools
 from stretto.worker.runner import WITHDRAWN, WORKER_ENDS, Runner
-
-PRESENCE_INTERVAL_S = 3.0
-"""How often a worker says that it is there; it counts as gone after three times as long."""
 
 IN_PROGRESS_INTERVAL_S = WORK_ACK_WAIT_S / 3
 SHARE_OF_SLOTS = 4
@@ -54,31 +49,10 @@ SHARE_OF_SLOTS = 4
 MAX_ATTEMPTS_A_MESSAGE = 100
 """More do not make a record cheaper, and would keep it longer from a free worker."""
 
-MAX_RUNNING_SAID = 20
-MAX_RUNNING_LOOKED_AT = 500
-"""Presence names so many of the attempts that run, so that a person sees who has which; a message
-stays small, and looking for them costs nothing to speak of."""
-
 STORE_TIMEOUT_S = 10.0
 """At the end, results wait this long for the store; then their attempts are left to others."""
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Profile:
-    """What a worker is: where it works, what it can do."""
-
-    name: str
-    namespace: str
-    queue: str
-    slots: int
-    handlers: Mapping[str, Handler]
-    attributes: Mapping[str, Any]
-    labels: Mapping[str, str]
-    capabilities: tuple[str, ...]
-    drain_timeout_s: float
-    resources: Mapping[str, int] = field(default_factory=dict)
 
 
 class Withdrawal(msgspec.Struct, frozen=True):
@@ -107,7 +81,9 @@ class Session:
         self._clock = clock
         self._tracer = tracer
         self._letters = DeadLetters(publisher, "worker")
+        self._who = profile.who
         self._ledger = Ledger()
+        self._attendance = Attendance(profile, connection, self._ledger, clock)
         self._pools = Pools(profile.slots)
         self._quiet = asyncio.Event()
         self._draining = False
@@ -139,21 +115,23 @@ class Session:
                 self._wire(group)
                 await self._ensure()
                 where = self._profile.namespace, self._profile.queue
+                hear = self._attendance.hear
                 who = self._profile.namespace, self._profile.name
                 subscriptions = [
                     await self._connection.subscribe(subjects.withdraw(*where), self._withdrawn),
                     await self._connection.subscribe(subjects.withdraw(*who), self._withdrawn),
                     await self._connection.subscribe(subjects.device(*who), self._addressed),
+                    await self._connection.subscribe(subjects.presence(*who), hear),
                 ]
                 background = [
                     group.create_task(self._connection.wait_closed(), name="bug-watch"),
-                    group.create_task(self._stay_present(), name="presence"),
+                    group.create_task(self._attendance.stay(), name="presence"),
                     group.create_task(self._keep_open(), name="in-progress"),
                 ]
                 pulling = group.create_task(self._take(), name="pull")
                 await stopping.wait()
                 self._draining = True
-                logger.info("worker drains", extra=self._who() | self._counts())
+                logger.info("worker drains", extra=self._who | self._counts())
                 pulling.cancel()
                 await self._drain()
                 for task in background:
@@ -164,7 +142,7 @@ class Session:
             raise errors.exceptions[0] from None
         finally:
             self._pools.close()
-        logger.info("worker stopped", extra=self._who())
+        logger.info("worker stopped", extra=self._who)
 
     def _wire(self, group: asyncio.TaskGroup) -> None:
         profile = self._profile
@@ -195,7 +173,8 @@ class Session:
 
     async def _take(self) -> None:
         logger.info(
-            "worker started", extra=self._who() | {names.LOG_COUNT: len(self._profile.handlers)}
+            "worker started",
+            extra=self._who | {names.LOG_COUNT: len(self._profile.handlers)},
         )
         self._pull.at_once = self._begin_at_once
         async with self._pull:
@@ -302,48 +281,6 @@ class Session:
             await self._clock.sleep(IN_PROGRESS_INTERVAL_S)
             in_progress_all(messages_of(self._ledger.open))
 
-    async def _stay_present(self) -> None:
-        back = asyncio.Event()
-        forget = self._connection.on_change(lost=lambda: None, back=back.set)
-        try:
-            while True:
-                await self._say_present(gone=False)
-                back.clear()
-                try:
-                    async with asyncio.timeout(PRESENCE_INTERVAL_S):
-                        await back.wait()
-                except TimeoutError:
-                    continue  # the usual case: nothing happened, it is time again
-        finally:
-            forget()
-
-    async def _say_present(self, *, gone: bool) -> None:
-        profile = self._profile
-        presence = Presence(
-            device=profile.name,
-            tasks=sorted(profile.handlers),
-            queue=profile.queue,
-            capabilities=list(profile.capabilities),
-            attributes=dict(profile.attributes),
-            labels=dict(profile.labels),
-            resources=dict(profile.resources),
-            slots=profile.slots,
-            busy=self._ledger.running,
-            gone=gone,
-            running=[
-                RunningAttempt(id=id_, since=since)
-                for id_, since in self._ledger.longest(MAX_RUNNING_SAID, MAX_RUNNING_LOOKED_AT)
-            ],
-        )
-        if not self._connection.is_connected:
-            return  # said again as soon as it is back
-        try:
-            await self._connection.publish(
-                subjects.presence(profile.namespace, profile.name), json_encode(presence)
-            )
-        except TransientError as error:
-            logger.warning("presence not sent", extra={names.LOG_REASON: str(error)})
-
     def _send_progress(self, progress: Progress) -> None:
         if not self._connection.is_connected:
             return  # the next sign comes soon
@@ -364,7 +301,7 @@ class Session:
                     self._quiet.clear()
                     await self._quiet.wait()
         except TimeoutError:
-            logger.warning("worker gives up attempts", extra=self._who() | self._counts())
+            logger.warning("worker gives up attempts", extra=self._who | self._counts())
             self._ledger.close()
             self._runner.stop_all(WORKER_ENDS)
         try:
@@ -374,17 +311,10 @@ class Session:
                     await self._quiet.wait()
                 await self._outbox.wait_empty()
         except TimeoutError:
-            logger.warning("results not stored at the end", extra=self._who() | self._counts())
+            logger.warning("results not stored at the end", extra=self._who | self._counts())
         for message in messages_of(self._ledger.open):
             message.give_back()
-        await self._say_present(gone=True)
-
-    def _who(self) -> dict[str, object]:
-        return {
-            names.LOG_WORKER: self._profile.name,
-            names.LOG_NAMESPACE: self._profile.namespace,
-            names.LOG_QUEUE: self._profile.queue,
-        }
+        await self._attendance.say(gone=True)
 
     def _counts(self) -> dict[str, object]:
         return {names.LOG_COUNT: self._ledger.running + self._ledger.queued}

@@ -18,11 +18,12 @@ from stretto.runtime.errors import NotReachable
 from stretto.runtime.settings import read_settings
 from stretto.telemetry import names
 from stretto.telemetry.tracing import make_tracer
+from stretto.worker.attendance import Profile
 from stretto.worker.context import Context
 from stretto.worker.errors import HandlerRefused
 from stretto.worker.handler import Function, Handler, is_async
 from stretto.worker.outcome import encode_output
-from stretto.worker.session import Profile, Session
+from stretto.worker.session import Session
 from stretto.worker.settings import WorkerSettings, checked_name, checked_slots, own_name
 
 CONNECT_TRY_S = 10.0

@@ -8,6 +8,9 @@ from stretto.contracts.public import Presence
 PRESENCE_TTL_US = 9_000_000
 """Three times the interval of presence messages: two may be lost."""
 
+TOLD_EVERY_US = 60_000_000
+"""That two processes have one name is told so often, for as long as it lasts."""
+
 MAX_DEVICES = 100_000
 """About 1 kB each; more than that are not remembered, and get work all the same."""
 
@@ -24,7 +27,9 @@ class Crew(NamedTuple):
 class Device:
     """One present device."""
 
-    __slots__ = ("freed", "namespace", "presence", "seen_us")
+    __slots__ = (
+        "before", "before_us", "freed", "namespace", "presence", "seen_us", "told_us", "twice_us",
+    )  # fmt: skip
 
     def __init__(self, namespace: str, presence: Presence, seen_us: int) -> None:
         self.namespace = namespace
@@ -32,6 +37,23 @@ class Device:
         self.seen_us = seen_us
         self.freed = 0
         """Results of it since its last word: so many fewer slots are busy than it said."""
+        self.before: str | None = None
+        """Another process that said this name, until `before_us`."""
+        self.before_us = 0
+        self.twice_us = 0
+        """When it was last seen that two processes say this name; told at `told_us`."""
+        self.told_us = 0
+
+    def is_twice(self, now_us: int) -> bool:
+        """Whether two processes say that they are this device."""
+        return self.twice_us > 0 and now_us - self.twice_us <= PRESENCE_TTL_US
+
+    def other(self, instance: str | None, now_us: int) -> None:
+        """Another process than the last one says this name. One that takes the place of another
+        says it from then on; two that have it say it in turn."""
+        if instance == self.before and now_us - self.before_us <= PRESENCE_TTL_US:
+            self.twice_us = now_us
+        self.before, self.before_us = self.presence.instance, self.seen_us
 
 
 class Roster:
@@ -72,10 +94,11 @@ class Roster:
             Tasks that it announces and did not announce before.
         """
         key = (namespace, name)
-        if presence.gone:
-            self._remove(key)
-            return []
         device = self._devices.get(key)
+        if presence.gone:
+            if device is None or presence.instance in (None, device.presence.instance):
+                self._remove(key)  # else another process has its name now
+            return []
         if device is None:
             if len(self._devices) >= MAX_DEVICES:
                 return []
@@ -83,6 +106,8 @@ class Roster:
             self._count(presence, 1)
             self._join(namespace, name, presence)
             return presence.tasks if presence.queue is not None else []
+        if presence.instance != device.presence.instance:
+            device.other(presence.instance, now_us)
         device.seen_us = now_us
         device.freed = 0
         before, device.presence = device.presence, presence
@@ -99,6 +124,16 @@ class Roster:
             return []
         known = set(before.tasks) if before.queue == presence.queue else set()
         return [task for task in presence.tasks if task not in known]
+
+    def tell_twice(self, namespace: str, name: str, now_us: int) -> bool:
+        """Whether it is to be told now that two processes say that they are a device."""
+        device = self._devices.get((namespace, name))
+        if device is None or not device.twice_us or not device.is_twice(now_us):
+            return False
+        if device.told_us and now_us - device.told_us < TOLD_EVERY_US:
+            return False
+        device.told_us = now_us
+        return True
 
     def expire(self, now_us: int) -> int:
         """Forget who has been silent for too long; return how many."""

@@ -279,6 +279,24 @@ def test_a_worker_serves_a_queue_and_is_listed(dev: Dev, tmp_path: Path) -> None
     assert "worker on queue backup" in said
 
 
+def test_two_workers_of_one_name_are_told(dev: Dev, tmp_path: Path) -> None:
+    file = tmp_path / "twins.py"
+    file.write_text(
+        "from stretto import Worker\n"
+        "worker = Worker(queue='twins', name='scan-1')\n"
+        "@worker.task('twins.scan')\n"
+        "async def scan() -> None: ...\n"
+    )
+    twins = [dev.begin("worker", str(file)) for _ in range(2)]
+    try:
+        dev.eventually("devices", until="Two processes say that they are 'scan-1'")
+        [device] = [d for d in dev.json("devices")["devices"] if d["device"] == "scan-1"]
+        assert device["twice"] is True
+    finally:
+        said = [end(worker, signal.SIGTERM) for worker in twins]
+    assert all("another process has the name of this worker" in each for each in said)
+
+
 def test_a_module_without_workers_is_one_sentence(dev: Dev, tmp_path: Path) -> None:
     file = tmp_path / "nothing_here.py"
     file.write_text("")

@@ -49,8 +49,13 @@ async def test_presence_is_said_at_once_and_at_the_end(nats_url: str) -> None:
         attributes={"site": "bern"},
         labels={"team": "a"},
         slots=7,
+        instance=said[0].instance,
     )
-    assert [p.gone for p in said] == [False, True]
+    assert said[0].instance
+    assert [(p.gone, p.instance) for p in said] == [
+        (False, said[0].instance),
+        (True, said[0].instance),
+    ]
 
 
 async def test_malformed_and_empty_work_does_not_hold_up_the_queue(nats_url: str) -> None:

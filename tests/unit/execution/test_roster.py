@@ -109,3 +109,41 @@ def test_the_free_slots_of_a_device_are_those_that_nobody_took() -> None:
     roster.take_back(NS, "a", "2", done=False)
     roster.take_back(NS, "gone", "3", done=True)
     assert roster.free(NS, "a") == 3
+
+
+def said(instance: str | None, *, gone: bool = False) -> Presence:
+    return Presence(tasks=["t"], queue="q", instance=instance, gone=gone)
+
+
+def test_two_processes_of_one_name_are_told_once_a_minute_while_it_lasts() -> None:
+    """They say it in turn, every three seconds each."""
+    roster, told = Roster(), []
+    for second in range(0, 66, 3):
+        for half, instance in enumerate("ab"):
+            now_us = second * 1_000_000 + half * 1_000_000 + 1
+            roster.hear("default", "d", said(instance), now_us)
+            if roster.tell_twice("default", "d", now_us):
+                told.append(second)
+
+    device = roster.devices["default", "d"]
+    assert told == [3, 63]
+    assert device.is_twice(64_000_001)
+    for second in range(66, 80, 3):
+        roster.hear("default", "d", said("b"), second * 1_000_000)
+    assert not device.is_twice(79_000_000)
+    assert not roster.tell_twice("default", "d", 79_000_000)
+
+
+def test_a_process_that_takes_the_place_of_another_is_not_two() -> None:
+    """Nor does the end of the one before take it away, when that is heard later."""
+    roster = Roster()
+    roster.hear("default", "d", said("a"), 1)
+    roster.hear("default", "d", said("b"), 2)
+    roster.hear("default", "d", said("a", gone=True), 3)
+
+    assert not roster.tell_twice("default", "d", 3)
+    assert len(roster) == 1
+    roster.hear("default", "d", said(None, gone=True), 4)
+    assert len(roster) == 0
+    roster.hear("default", "nobody", said("a", gone=True), 5)
+    assert not roster.tell_twice("default", "nobody", 5)

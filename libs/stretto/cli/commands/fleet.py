@@ -128,6 +128,12 @@ async def devices_command(call: Call) -> None:
         ],
         "Nobody is present. `stretto worker FILE` starts a worker.",
     )
+    for device in devices:
+        if device.twice:
+            note(
+                f"Two processes say that they are {device.device!r}: each does its attempts. Give "
+                "each a name of its own."
+            )
 
 
 def _facts(device: Presence) -> str:
