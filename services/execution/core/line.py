@@ -33,6 +33,10 @@ AHEAD_US = 50_000
 """Where the order matters, a slot is given no more than what it does in this time beside the
 attempt that it has: what is in the stream cannot be passed any more."""
 
+ENOUGH_US = 1_000_000
+"""Where nobody has to be passed yet, the slots are given no more than what they do in this time:
+whoever comes next and is to be passed on waits for all of it."""
+
 LEAST_AHEAD = 2
 """So many may be out all the same, and nobody's slots need to be known."""
 
@@ -85,7 +89,10 @@ class Line:
         many = max(MIN_LIMIT, LIMIT_PER_SLOT * crew.slots)
         mean_us = self.mean_us
         if mean_us < AHEAD_US and not self._mixed:
-            return many
+            if not mean_us or not crew.workers:
+                return many
+            enough = int(crew.slots * ENOUGH_US / mean_us)
+            return min(many, max(LIMIT_PER_SLOT * crew.slots, enough))
         if not crew.workers:
             return LEAST_AHEAD if self._mixed else many
         ahead = int(crew.slots * AHEAD_US / mean_us) if mean_us else crew.slots

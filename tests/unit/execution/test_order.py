@@ -1,7 +1,10 @@
 """Who is next: priority with ageing, turns of workflows, age; and what it costs."""
 
+import pytest
+
 from services.execution.core.admission import Admission
 from services.execution.core.attempt import Attempt, State
+from services.execution.core.line import MIN_LIMIT
 from services.execution.core.order import AGEING_US, Order
 from services.execution.core.roster import Roster
 
@@ -55,6 +58,25 @@ def test_short_attempts_may_be_further_ahead() -> None:
     core.learn(first, 1_000)
     send(core)
     assert core.counts.out == 52
+
+
+@pytest.mark.parametrize(
+    ("took_us", "slots", "out"), [(20_000, 1, 50), (500, 1, MIN_LIMIT), (40_000, 100, MIN_LIMIT)]
+)
+def test_who_floods_a_queue_is_no_more_than_a_second_ahead_of_who_comes_next(
+    took_us: int, slots: int, out: int
+) -> None:
+    """One workflow of the usual priority; another one comes after it."""
+    core = admission()
+    present(core, "w", slots=slots)
+    admit(core, attempt("first"))
+    send(core)
+    first = core.finished("first")
+    assert first is not None
+    core.learn(first, took_us)
+    admit(core, *[attempt(f"{n}") for n in range(2 * MIN_LIMIT)])
+    send(core)
+    assert core.counts.out == out
 
 
 def test_long_attempts_are_not_sent_far_ahead_whatever_their_order() -> None:
