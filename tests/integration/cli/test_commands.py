@@ -244,7 +244,9 @@ def test_a_beginning_of_an_id_or_a_key_is_enough(dev: Dev) -> None:
 @pytest.mark.usefixtures("definitions")
 def test_a_refusal_says_what_the_run_takes_instead(dev: Dev) -> None:
     run_id = dev.json("start", "waits")["run_id"]
-    dev.eventually("explain", run_id, until="It takes now: signal, pause, cancel, terminate.")
+    dev.eventually(
+        "explain", run_id, until="The run as a whole takes now: signal, pause, cancel, terminate."
+    )
 
     refused = dev.call("resume", run_id, expect=2)
     of_step = dev.call("retry", run_id, "a", "--json", expect=2)

@@ -74,6 +74,6 @@ def test_what_a_run_waits_for_is_told_up_to_a_limit_and_then_counted(
 
     assert many.count("It waits for") == MAX_CAUSES
     assert "and 2 more; --json has all of them" in many
-    assert "It takes now: cancel." in many
+    assert "The run as a whole takes now: cancel." in many
     assert "It failed." in failed and "retry r1" in failed
     assert "The run has ended: it waits for nothing." in capsys.readouterr().out

@@ -274,7 +274,11 @@ def say_pending(found: Mapping[str, Any]) -> None:
     if found.get("remedy"):
         out().print(_of_run(found["remedy"], found), style="dim", markup=False)
     if found.get("controls"):
-        out().print(f"It takes now: {', '.join(found['controls'])}.", style="dim", markup=False)
+        out().print(
+            f"The run as a whole takes now: {', '.join(found['controls'])}.",
+            style="dim",
+            markup=False,
+        )
 
 
 def _say_cause(cause: Mapping[str, Any], found: Mapping[str, Any], more: str | None = None) -> None:
