@@ -1,6 +1,7 @@
 """Listens to devices and workers, for all lanes of this instance."""
 
 import logging
+import math
 from collections.abc import Sequence
 
 import msgspec
@@ -17,6 +18,12 @@ from stretto.runtime.context import ServiceContext
 from stretto.telemetry import names
 
 EXPIRE_EVERY_S = 1.0
+
+TOLD_EVERY_S = 10.0
+"""What cannot be read is told at most so often, with how many there were: a device that sends
+nonsense sends a lot of it."""
+
+MAX_SUBJECT_TOLD = 200
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +52,8 @@ class Listener:
         self._roster = roster
         self._lanes = lanes
         self._measures = measures
+        self._told_at = -math.inf
+        self._untold = 0
 
     async def run(self) -> None:
         """Listen until cancelled."""
@@ -70,7 +79,7 @@ class Listener:
             namespace, name = subjects.parse_presence(subject.decode())
             presence = read_presence(data)
         except (ValueError, msgspec.DecodeError, RecursionError) as error:
-            logger.warning("presence not understood", extra={names.LOG_REASON: str(error)})
+            self._not_understood("presence", subject, error)
             return
         queue = presence.queue
         now_us = self._context.clock.now_us()
@@ -86,15 +95,28 @@ class Listener:
                 if lane.desk is not None:
                     lane.desk.announced(namespace, queue, news)
 
-    def _progress(self, _subject: bytes, _reply: bytes, _block: bytes, data: bytes) -> None:
+    def _progress(self, subject: bytes, _reply: bytes, _block: bytes, data: bytes) -> None:
         try:
             alive = _decode_alive(data)
         except UNREADABLE as error:
-            logger.warning("progress not understood", extra={names.LOG_REASON: str(error)})
+            self._not_understood("progress", subject, error)
             return
         for lane in self._lanes:
             if lane.desk is not None:
                 lane.desk.alive(alive.id, _details(alive))
+
+    def _not_understood(self, what: str, subject: bytes, error: Exception) -> None:
+        now = self._context.clock.monotonic()
+        if now - self._told_at < TOLD_EVERY_S:
+            self._untold += 1
+            return
+        more, self._untold, self._told_at = self._untold, 0, now
+        extra = {
+            names.LOG_SUBJECT: subject[:MAX_SUBJECT_TOLD].decode(errors="replace"),
+            names.LOG_REASON: str(error),
+            names.LOG_COUNT: more + 1,
+        }
+        logger.warning(f"{what} not understood", extra=extra)
 
     def _back(self) -> None:
         """The connection is back: nobody's silence until now counts."""

@@ -20,6 +20,8 @@ def test_what_a_device_says_is_read() -> None:
         (b'{"busy": -1000000000}', "busy of 0"),
         (b'{"resources": {"gpu": -5}}', "an amount of 'gpu' of 0 to"),
         (b'{"resources": {"gpu": 1000000000}}', "an amount of 'gpu' of 0 to"),
+        (b'{"tasks": ["a", "%b"]}' % (b"x" * 257), "tasks of at most 256 characters, but got 257"),
+        (b'{"capabilities": ["%b"]}' % (b"x" * 300), "capabilities of at most 256"),
         (b'{"queue": "a.>"}', "a queue to be a name"),
         (b'{"device": "%b"}' % (b"x" * MAX_PRESENCE_BYTES), "at most 65536 bytes"),
         (b'{"attributes": {"a": %b}}' % (b"[" * 70 + b"]" * 70), "nested at most 64 deep"),

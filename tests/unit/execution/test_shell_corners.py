@@ -13,7 +13,7 @@ from services.execution import desk as desk_module
 from services.execution.core.rates import LineRate
 from services.execution.desk import Desk
 from services.execution.lane import Lane
-from services.execution.presence import Listener
+from services.execution.presence import TOLD_EVERY_S, Listener
 from services.execution.sender import Sender
 from services.execution.service import Execution
 from services.execution.work_stream import WorkStream
@@ -57,6 +57,24 @@ def test_only_the_lanes_that_are_ours_hear_of_silence_that_is_forgiven_and_of_si
 
     listener._progress(b"", b"", b"", b'{"id":"a"}')
     assert desk.told == ["deaf", "alive"]
+
+
+async def test_what_cannot_be_read_is_told_now_and_then_with_how_many_there_were(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    context = SimpleNamespace(clock=FakeClock())
+    listener = Listener(cast(Any, context), cast(Any, Noted()), lanes(Noted()), cast(Any, None))
+
+    for _ in range(100):
+        listener._presence(b"stretto.presence.default.liar", b"", b"", b"{")
+        listener._progress(b"stretto.progress.default.r", b"", b"", b"{")
+    await context.clock.advance(TOLD_EVERY_S)
+    listener._progress(b"stretto.progress.default.r", b"", b"", b"{")
+
+    assert caplog.messages == ["presence not understood", "progress not understood"]
+    first, second = (vars(record) for record in caplog.records)
+    assert (first["subject"], first["count"]) == ("stretto.presence.default.liar", 1)
+    assert second["count"] == 200
 
 
 @pytest.mark.parametrize(
