@@ -1,8 +1,7 @@
-"""Being there: what a worker says of itself every few seconds, and whether another one says it."""
+"""Being there: what a worker says of itself every few seconds."""
 
 import asyncio
 import logging
-import math
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,10 +10,7 @@ from typing import Any
 from stretto.bus.connection import Connection
 from stretto.contracts import subjects
 from stretto.contracts.codec import json_encode
-from stretto.contracts.presence import read_presence
 from stretto.contracts.public import Presence, RunningAttempt
-from stretto.contracts.unreadable import UNREADABLE
-from stretto.runtime.clock import Clock
 from stretto.runtime.errors import TransientError
 from stretto.telemetry import names
 from stretto.worker.handler import Handler
@@ -22,9 +18,6 @@ from stretto.worker.ledger import Ledger
 
 PRESENCE_INTERVAL_S = 3.0
 """How often a worker says that it is there; it counts as gone after three times as long."""
-
-TOLD_EVERY_S = 60.0
-"""That another process has the name is told so often, for as long as it lasts."""
 
 MAX_RUNNING_SAID = 20
 MAX_RUNNING_LOOKED_AT = 500
@@ -60,17 +53,13 @@ class Profile:
 
 
 class Attendance:
-    """Says that a worker is there, and hears whether another process says it in its name."""
+    """Says that a worker is there."""
 
-    def __init__(
-        self, profile: Profile, connection: Connection, ledger: Ledger, clock: Clock
-    ) -> None:
+    def __init__(self, profile: Profile, connection: Connection, ledger: Ledger) -> None:
         self._profile = profile
         self._connection = connection
         self._ledger = ledger
-        self._clock = clock
         self._instance = secrets.token_hex(8)
-        self._told = -math.inf
 
     async def stay(self) -> None:
         """Say it every few seconds, and as soon as a lost connection is back, until cancelled."""
@@ -116,20 +105,3 @@ class Attendance:
             )
         except TransientError as error:
             logger.warning("presence not sent", extra={names.LOG_REASON: str(error)})
-
-    def hear(self, _subject: bytes, _reply: bytes, _block: bytes, data: bytes) -> None:
-        """Somebody says that he is this worker: usually we do."""
-        try:
-            presence = read_presence(data)
-        except (ValueError, *UNREADABLE):
-            return  # who keeps the roster tells of it
-        if presence.instance in (None, self._instance) or presence.gone:
-            return
-        now = self._clock.monotonic()
-        if now - self._told >= TOLD_EVERY_S:
-            self._told = now
-            logger.warning(
-                "another process has the name of this worker: each does what is sent to it by "
-                "name; give each a name of its own",
-                extra=self._profile.who,
-            )

@@ -83,7 +83,7 @@ class Session:
         self._letters = DeadLetters(publisher, "worker")
         self._who = profile.who
         self._ledger = Ledger()
-        self._attendance = Attendance(profile, connection, self._ledger, clock)
+        self._attendance = Attendance(profile, connection, self._ledger)
         self._pools = Pools(profile.slots)
         self._quiet = asyncio.Event()
         self._draining = False
@@ -115,13 +115,11 @@ class Session:
                 self._wire(group)
                 await self._ensure()
                 where = self._profile.namespace, self._profile.queue
-                hear = self._attendance.hear
                 who = self._profile.namespace, self._profile.name
                 subscriptions = [
                     await self._connection.subscribe(subjects.withdraw(*where), self._withdrawn),
                     await self._connection.subscribe(subjects.withdraw(*who), self._withdrawn),
                     await self._connection.subscribe(subjects.device(*who), self._addressed),
-                    await self._connection.subscribe(subjects.presence(*who), hear),
                 ]
                 background = [
                     group.create_task(self._connection.wait_closed(), name="bug-watch"),

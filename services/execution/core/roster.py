@@ -11,6 +11,9 @@ PRESENCE_TTL_US = 9_000_000
 TOLD_EVERY_US = 60_000_000
 """That two processes have one name is told so often, for as long as it lasts."""
 
+MAX_OTHERS = 8
+"""Processes of one name that are remembered."""
+
 MAX_DEVICES = 100_000
 """About 1 kB each; more than that are not remembered, and get work all the same."""
 
@@ -28,7 +31,7 @@ class Device:
     """One present device."""
 
     __slots__ = (
-        "before", "before_us", "freed", "namespace", "presence", "seen_us", "told_us", "twice_us",
+        "freed", "namespace", "others", "presence", "seen_us", "told_us", "twice_us",
     )  # fmt: skip
 
     def __init__(self, namespace: str, presence: Presence, seen_us: int) -> None:
@@ -37,9 +40,8 @@ class Device:
         self.seen_us = seen_us
         self.freed = 0
         """Results of it since its last word: so many fewer slots are busy than it said."""
-        self.before: str | None = None
-        """Another process that said this name, until `before_us`."""
-        self.before_us = 0
+        self.others: dict[str | None, int] = {}
+        """Other processes that said this name before, and when they said it last."""
         self.twice_us = 0
         """When it was last seen that two processes say this name; told at `told_us`."""
         self.told_us = 0
@@ -51,9 +53,12 @@ class Device:
     def other(self, instance: str | None, now_us: int) -> None:
         """Another process than the last one says this name. One that takes the place of another
         says it from then on; two that have it say it in turn."""
-        if instance == self.before and now_us - self.before_us <= PRESENCE_TTL_US:
+        said_us = self.others.pop(instance, None)
+        if said_us is not None and now_us - said_us <= PRESENCE_TTL_US:
             self.twice_us = now_us
-        self.before, self.before_us = self.presence.instance, self.seen_us
+        if len(self.others) >= MAX_OTHERS:
+            del self.others[next(iter(self.others))]
+        self.others[self.presence.instance] = self.seen_us
 
 
 class Roster:

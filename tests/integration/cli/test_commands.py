@@ -295,8 +295,8 @@ def test_two_workers_of_one_name_are_told(dev: Dev, tmp_path: Path) -> None:
         [device] = [d for d in dev.json("devices")["devices"] if d["device"] == "scan-1"]
         assert device["twice"] is True
     finally:
-        said = [end(worker, signal.SIGTERM) for worker in twins]
-    assert all("another process has the name of this worker" in each for each in said)
+        for worker in twins:
+            end(worker, signal.SIGTERM)
 
 
 def test_a_module_without_workers_is_one_sentence(dev: Dev, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from services.execution.core import roster as limits
-from services.execution.core.roster import PRESENCE_TTL_US, Crew, Roster
+from services.execution.core.roster import MAX_OTHERS, PRESENCE_TTL_US, Crew, Roster
 from stretto.contracts.public import Presence
 
 NS = "default"
@@ -132,6 +132,17 @@ def test_two_processes_of_one_name_are_told_once_a_minute_while_it_lasts() -> No
         roster.hear("default", "d", said("b"), second * 1_000_000)
     assert not device.is_twice(79_000_000)
     assert not roster.tell_twice("default", "d", 79_000_000)
+
+
+def test_however_many_have_one_name_it_is_told() -> None:
+    """Ten of them, two of which do not say who they are."""
+    roster = Roster()
+    heard = [f"p{n}" for n in range(MAX_OTHERS)] + [None]
+    for turn in range(2):
+        for n, instance in enumerate(heard):
+            roster.hear("default", "d", said(instance), turn * 3_000_000 + n + 1)
+    assert roster.tell_twice("default", "d", 3_000_010)
+    assert len(roster.devices["default", "d"].others) <= MAX_OTHERS
 
 
 def test_a_process_that_takes_the_place_of_another_is_not_two() -> None:

@@ -11,7 +11,7 @@ from stretto.contracts.public import Presence, Task
 from stretto.runtime.errors import TransientError
 from stretto.testkit.clock import FakeClock
 from stretto.worker import session as module
-from stretto.worker.attendance import TOLD_EVERY_S, Profile
+from stretto.worker.attendance import Profile
 from stretto.worker.ledger import Delivery
 from stretto.worker.session import Session
 
@@ -71,29 +71,6 @@ async def test_presence_that_cannot_be_said_is_said_again_later(
     await of.say(gone=False)
 
     assert caplog.messages == ["presence not sent"]
-
-
-async def test_that_another_process_has_the_name_is_told_once_a_minute(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    clock = FakeClock()
-    of = session(Bus())._attendance
-    of._clock = clock
-
-    def hears(data: bytes) -> list[str]:
-        caplog.clear()
-        of.hear(b"stretto.presence.default.w", b"", b"", data)
-        return caplog.messages
-
-    own = of._instance.encode()
-    assert hears(b'{"device":"w","instance":"%b"}' % own) == []
-    assert hears(b'{"device":"w"}') == hears(b"not JSON") == []
-    assert hears(b'{"device":"w","instance":"x","gone":true}') == []
-    [told] = hears(b'{"device":"w","instance":"x"}')
-    assert told.startswith("another process has the name of this worker")
-    assert hears(b'{"device":"w","instance":"x"}') == []
-    await clock.advance(TOLD_EVERY_S)
-    assert len(hears(b'{"device":"w","instance":"x"}')) == 1
 
 
 async def test_a_dead_letter_that_is_not_stored_leaves_the_message_to_come_again(

@@ -83,9 +83,13 @@ def test_a_ring_is_told_with_the_children_in_between_and_breaks_for_all_who_wait
     a, b, child = (bytes([n]) * 16 for n in (1, 2, 3))
     first, second, other = Waiting(a, ""), Waiting(b, "step"), Waiting(child, "")
     claims = _Claims()
-    claims.holders = {first: [b], second: [a], other: [b]}
+    claims.holders = {
+        first: [Waiting(b, "")],
+        second: [Waiting(a, "")],
+        other: [Waiting(b, "")],
+    }
     claims.keys = {first: "k", second: "l", other: "m"}
-    ring = [Link(first, b, ()), Link(second, a, (child,))]
+    ring = [Link(first, Waiting(b, ""), ()), Link(second, Waiting(a, ""), (child,))]
 
     assert _told(ring, claims) == (
         f"run {run_id_text(a)} waits for a place of key 'k', which run {run_id_text(b)} has; "
@@ -93,7 +97,7 @@ def test_a_ring_is_told_with_the_children_in_between_and_breaks_for_all_who_wait
         f"{run_id_text(a)} has, and that waits for its child {run_id_text(child)}"
     )
     assert _touches(other, ring, claims)
-    claims.holders[other] = [child]
+    claims.holders[other] = [Waiting(child, "")]
     assert not _touches(other, ring, claims)
 
 

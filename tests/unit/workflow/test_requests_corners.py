@@ -266,7 +266,7 @@ async def test_a_ring_of_runs_that_have_no_parents_is_broken_by_a_cancellation()
     claims.since_us, claims.keys = {claim: START_US}, {claim: "k"}
     slot = slot_of(story)
 
-    await rings._break([Link(claim, RUN_ID, ())], claims, {RUN_ID: slot})
+    await rings._break([Link(claim, Waiting(RUN_ID, ""), ())], claims, {RUN_ID: slot})
 
     assert sent == ["alert", f"stretto.control.default.{slot.text}"]
     assert rings_module.DEADLOCK == "Deadlock"
