@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from stretto.bench.definitions import definitions
 from stretto.bench.figures import Figures, Report
 from stretto.bench.handlers import PAYLOAD_BYTES, worker
 from stretto.bench.machine import machine, versions
@@ -39,7 +38,8 @@ async def bench(
     tell: Callable[[str], None] = lambda _line: None,
     around: Around | None = None,
 ) -> Report:
-    """Run the workloads on a stack of their own and return what was found.
+    """Run each workload on a stack of its own and return what was found: none pays for what the one
+    before has left behind (autovacuum, checkpoints, full streams).
 
     Args:
         options: which workloads, at which sizes, on what.
@@ -51,10 +51,11 @@ async def bench(
         TimeoutError: in B no run ended while it was measured.
     """
     where = machine()
-    tell("starting servers, services and workers")
-    async with rig(options.rig) as running:
-        found = await _figures(options, running, tell, around)
-        computed = await _computed(options, running, tell, around)
+    found = await _figures(options, options.rig, tell, around)
+    computed: dict[str, Figures] = {}
+    if options.both:
+        tell("the same with computed expressions")
+        computed = await _figures(options, replace(options.rig, computed=True), tell, around)
     return Report(
         workloads=found,
         computed=computed,
@@ -65,30 +66,25 @@ async def bench(
     )
 
 
-async def _computed(
-    options: BenchOptions, running: Rig, tell: Callable[[str], None], around: Around | None
-) -> dict[str, Figures]:
-    """The same once more, where it is wanted: new versions of the same workflows."""
-    if not options.both:
-        return {}
-    tell("the same with computed expressions")
-    for source in definitions(computed=True).values():
-        await running.client.register(source)
-    return await _figures(options, running, tell, around)
-
-
 async def _figures(
-    options: BenchOptions, running: Rig, tell: Callable[[str], None], around: Around | None
+    options: BenchOptions,
+    rig_options: RigOptions,
+    tell: Callable[[str], None],
+    around: Around | None,
 ) -> dict[str, Figures]:
     found: dict[str, Figures] = {}
+    highest: float | None = None
     for letter in options.letters:
-        await running.settled(options.sizes.settle_s)
         tell(f"{letter}  {describe(letter, options.sizes)}")
-        if around is None:
-            found[letter] = await WORKLOADS[letter](running, options.sizes)
-        else:
-            async with around(letter, running):
+        async with rig(rig_options) as running:
+            await running.settled(options.sizes.settle_s)
+            running.highest_runs_per_s = highest
+            if around is None:
                 found[letter] = await WORKLOADS[letter](running, options.sizes)
+            else:
+                async with around(letter, running):
+                    found[letter] = await WORKLOADS[letter](running, options.sizes)
+            highest = running.highest_runs_per_s
     return found
 
 

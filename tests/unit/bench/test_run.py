@@ -10,7 +10,6 @@ import pytest
 from click.testing import CliRunner
 
 from stretto.bench import run as module
-from stretto.bench.definitions import definitions
 from stretto.bench.figures import Figures
 from stretto.bench.growing import __main__ as growing
 from stretto.bench.growing import filling
@@ -104,29 +103,30 @@ async def test_a_workload_begins_on_an_idle_stack_with_what_is_wanted_around_it(
     assert (plain.settings["profiled"], profiled.settings["profiled"]) == (False, True)
 
 
-async def test_both_kinds_of_expressions_are_measured_on_one_stack(
+async def test_each_workload_has_a_stack_of_its_own_and_hears_what_was_the_highest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    registered: list[str] = []
-    before: list[int] = []
+    made: list[bool] = []
+    heard: list[float | None] = []
 
-    async def workload(_rig: Rig, _sizes: Sizes) -> Figures:
-        before.append(len(registered))
+    async def workload(rig: Rig, _sizes: Sizes) -> Figures:
+        heard.append(rig.highest_runs_per_s)
+        rig.highest_runs_per_s = 300.0
         return WORKLOADS["A"]
 
-    async def register(source: str) -> None:
-        registered.append(source)
+    @asynccontextmanager
+    async def rig(options: RigOptions) -> AsyncIterator[FakeRig]:
+        made.append(options.computed)
+        yield FakeRig()
 
-    made = FakeRig()
-    monkeypatch.setattr(made.client, "register", register)
-    monkeypatch.setattr(module, "rig", fake(made))
-    monkeypatch.setattr(module, "WORKLOADS", {"A": workload})
+    monkeypatch.setattr(module, "rig", rig)
+    monkeypatch.setattr(module, "WORKLOADS", {"A": workload, "B": workload})
 
-    found = await bench(BenchOptions(letters=("A",), sizes=SHORT, both=True))
+    found = await bench(BenchOptions(letters=("A", "B"), sizes=SHORT, both=True))
 
-    assert found.workloads == found.computed == {"A": WORKLOADS["A"]}
-    assert before == [0, len(definitions())]
-    assert registered == list(definitions(computed=True).values())
+    assert found.workloads == found.computed == dict.fromkeys("AB", WORKLOADS["A"])
+    assert made == [False, False, True, True]
+    assert heard == [None, 300.0, None, 300.0]
 
 
 async def test_what_was_found_to_be_the_highest_is_not_measured_again(

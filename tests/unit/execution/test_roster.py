@@ -142,7 +142,9 @@ def test_however_many_have_one_name_it_is_told() -> None:
         for n, instance in enumerate(heard):
             roster.hear("default", "d", said(instance), turn * 3_000_000 + n + 1)
     assert roster.tell_twice("default", "d", 3_000_010)
-    assert len(roster.devices["default", "d"].others) <= MAX_OTHERS
+    for n in range(3):
+        roster.hear("default", "d", said(f"another {n}"), 4_000_000 + n)
+    assert len(roster.devices["default", "d"].others) == MAX_OTHERS
 
 
 def test_a_process_that_takes_the_place_of_another_is_not_two() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from services.execution import desk as desk_module
 from services.execution.core.rates import LineRate
+from services.execution.core.roster import Roster
 from services.execution.desk import Desk
 from services.execution.lane import Lane
 from services.execution.presence import TOLD_EVERY_S, Listener
@@ -57,6 +58,18 @@ def test_only_the_lanes_that_are_ours_hear_of_silence_that_is_forgiven_and_of_si
 
     listener._progress(b"", b"", b"", b'{"id":"a"}')
     assert desk.told == ["deaf", "alive"]
+
+
+def test_that_two_processes_have_one_name_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    context = SimpleNamespace(clock=FakeClock())
+    listener = Listener(cast(Any, context), Roster(), lanes(Noted()), cast(Any, None))
+
+    for instance in "abab":
+        said = b'{"device":"d","instance":"%b"}' % instance.encode()
+        listener._presence(b"stretto.presence.default.d", b"", b"", said)
+
+    [message] = caplog.messages
+    assert message.startswith("two processes have the name of one device")
 
 
 async def test_what_cannot_be_read_is_told_now_and_then_with_how_many_there_were(
