@@ -231,7 +231,9 @@ def test_choices_are_exported_with_what_was_known_and_what_came_of_them(
 ) -> None:
     fleet.start("rt-1", site="r-export")
     history(dev, begin(dev, tmp_path, "route-export", 5, site="r-export", prefer="learned"))
-    told = dev.call("decisions", "export", "-w", "route-export", "--since", "1h").stdout
+    export = ("decisions", "export", "-w", "route-export", "--since", "1h")
+    dev.eventually(*export, until="rt-1")  # it looks for the run where projections are
+    told = dev.call(*export).stdout
     rows = list(csv.DictReader(io.StringIO(told)))
     assert [row["device"] for row in rows] == ["rt-1"] * 5
     assert {row["outcome"] for row in rows} == {"completed"}
